@@ -1,0 +1,58 @@
+//! Record text is data in every output: what a client wrote must not move a cursor, forge a log
+//! line or hide behind bidirectional marks.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Whether a character may be shown as it is. Control characters (C0, C1, line breaks), the
+/// bidirectional marks of UAX #9 and other invisible format characters may not.
+fn is_plain(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{061c}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text with everything that is not plain written as `\u{…}` (`\t`, `\n`, `\r` as such).
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            plain if is_plain(plain) => out.push(plain),
+            other => {
+                // Writing to a String can't fail.
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(other));
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The bytes as escaped text, cut at `chars_max` characters with a mark.
+pub fn escape_cut(bytes: &[u8], chars_max: usize) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let escaped = escape(&text);
+    match escaped.char_indices().nth(chars_max) {
+        None => escaped.into_owned(),
+        Some((end, _)) => format!("{}…", escaped.get(..end).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_and_bidi_characters_are_escaped() {
+        assert_eq!(escape("plain ä 中"), "plain ä 中");
+        assert_eq!(escape("a\x1b[2Jb\n\u{202e}c"), "a\\u{1b}[2Jb\\n\\u{202e}c");
+        assert_eq!(escape_cut(b"abcdef", 3), "abc…");
+        assert_eq!(escape_cut(b"a\xff", 9), "a\u{fffd}");
+    }
+}

@@ -1,0 +1,28 @@
+//! Every bound in one place: a name with the unit last, a value, and why it is that value.
+//!
+//! A bound that a user may set lives in the config; what is here is its default or its ceiling.
+
+/// A longer record is cut here and counted. The longest request line nginx takes by default is
+/// 8 KiB (`large_client_header_buffers`); with referer and agent, 64 KiB holds any honest line.
+pub const RECORD_BYTES_MAX: usize = 64 * 1024;
+
+/// A source reads at most this much into one batch: small enough for latency, large enough that
+/// the cost of a batch disappears.
+pub const BATCH_BYTES_MAX: usize = 256 * 1024;
+
+/// Batches waiting between a source and the engine; full means that the source waits.
+pub const BATCHES_QUEUED_MAX: usize = 8;
+
+/// A record is kept as evidence up to this length.
+pub const EVIDENCE_RECORD_BYTES_MAX: usize = 1_024;
+
+/// Events shown to a rule body and journaled as evidence, a hit.
+pub const EVIDENCE_EVENTS_MAX: usize = 16;
+
+/// A stamp further ahead of its arrival than this becomes its arrival time, so that one host with
+/// a wrong clock can't move windows into the future.
+pub const FUTURE_SKEW_SECS_MAX: u64 = 120;
+
+/// A text field is cut to this length (at a character) before a script sees it, so that a long
+/// field never breaks a rule's limits.
+pub const SCRIPT_STRING_BYTES_MAX: usize = 4_096;
