@@ -9,6 +9,7 @@ pub mod net;
 pub mod text;
 mod value;
 mod json;
+mod codec;
 
 pub use field::Field;
 pub use kind::Kind;
