@@ -1,0 +1,72 @@
+//! Every metric's name and help text, one place; a stage adds its own at the end of its section.
+//!
+//! `counter NAME = "riposte_…_total", "help";` or `gauge NAME = "riposte_…", "help";`. A counter's
+//! name ends with `_total`.
+
+use super::{Metric, MetricKind};
+
+macro_rules! kind {
+    (counter) => {
+        MetricKind::Counter
+    };
+    (gauge) => {
+        MetricKind::Gauge
+    };
+}
+
+macro_rules! metrics {
+    ($($kind:ident $constant:ident = $name:literal, $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub static $constant: &Metric = {
+                static CELL: Metric = Metric::new(kind!($kind), $name, $help);
+                &CELL
+            };
+        )*
+        pub(super) static ALL: [&Metric; [$($name),*].len()] = [$($constant),*];
+    };
+}
+
+metrics! {
+    // Sources.
+    counter RECORDS_READ = "riposte_records_read_total", "records read by all sources";
+    counter RECORDS_TRUNCATED = "riposte_records_truncated_total", "records cut because they were longer than the limit";
+
+    // Parsers.
+    counter RECORDS_UNPARSED = "riposte_records_unparsed_total", "records that their parser could not read";
+
+    // Enrichers.
+
+    // Matching and windows.
+
+    // Rules.
+    counter RULE_FAULTS = "riposte_rule_faults_total", "rule bodies and predicates that ended in a fault";
+
+    // Decisions.
+
+    // Store.
+
+    // Actions: what goes out.
+    counter ACTIONS_SUBMITTED = "riposte_actions_submitted_total", "actions handed to the executors, counted once a destination";
+    counter ACTIONS_APPLIED = "riposte_actions_applied_total", "actions done and confirmed at a destination";
+    counter ACTIONS_UNCHANGED = "riposte_actions_unchanged_total", "actions that found a destination already as wanted";
+    counter ACTIONS_UNCONFIRMED = "riposte_actions_unconfirmed_total", "actions that may have happened but could not be confirmed";
+    counter ACTIONS_FAILED = "riposte_actions_failed_total", "actions that did not happen at a destination";
+    counter ACTIONS_REFUSED_LAST = "riposte_actions_refused_last_total", "actions that the last check before sending refused";
+    counter ACTIONS_RETRIED = "riposte_actions_retried_total", "attempts to send that had to be made again";
+    counter ACTIONS_SHED = "riposte_actions_shed_total", "actions refused because a destination's queue was full";
+    gauge ACTIONS_QUEUED = "riposte_actions_queued", "actions waiting for their destinations";
+    counter ENFORCER_CALLS = "riposte_enforcer_calls_total", "writes made to enforcers (transactions, files)";
+    counter RECONCILE_RUNS = "riposte_reconcile_runs_total", "comparisons of what is present at an enforcer with what is wanted";
+    counter RECONCILE_MISSING = "riposte_reconcile_missing_total", "entries that were missing at an enforcer and were put back";
+    counter RECONCILE_EXTRA = "riposte_reconcile_extra_total", "entries of ours that were present at an enforcer and not wanted";
+    counter NFTABLES_LOST = "riposte_nftables_lost_total", "times another tool removed our nftables table, set or rule";
+    gauge NFTABLES_ENTRIES = "riposte_nftables_entries", "networks in our nftables sets";
+    counter WEB_FILE_ROLLBACKS = "riposte_web_file_rollbacks_total", "web-server files put back because the server's test refused them";
+    counter PROGRAMS_KILLED = "riposte_programs_killed_total", "child programs ended because they passed a limit";
+
+    // Pipeline.
+
+    // The telemetry itself.
+    gauge SELF_TEST_LEVEL = "riposte_telemetry_self_test", "a level that only the self test of the counters moves";
+}
