@@ -26,3 +26,15 @@ pub const FUTURE_SKEW_SECS_MAX: u64 = 120;
 /// A text field is cut to this length (at a character) before a script sees it, so that a long
 /// field never breaks a rule's limits.
 pub const SCRIPT_STRING_BYTES_MAX: usize = 4_096;
+
+/// Events held as evidence for hits to come, all rules together.
+pub const EVIDENCE_RING_EVENTS_MAX: usize = 4_096;
+
+/// Bytes of records held as evidence, all rules together; 1 MiB keeps a small machine small.
+pub const EVIDENCE_RING_BYTES_MAX: usize = 1024 * 1024;
+
+/// How deep events that rules emit may make rules emit again.
+pub const EMIT_DEPTH_MAX: u8 = 4;
+
+/// Events that one record may lead to by `emit`, all depths together.
+pub const EMITTED_PER_RECORD_MAX: usize = 1_000;

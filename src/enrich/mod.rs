@@ -1,1 +1,8 @@
-//! placeholder
+//! What the record does not say outright: the real client behind trusted proxies.
+//!
+//! In: a parsed event. Out: the same event with `ip` as the client's own address and `peer` as the
+//! address that connected. No I/O.
+
+mod real_client;
+
+pub use real_client::RealClient;

@@ -167,6 +167,11 @@ impl Event {
         }
     }
 
+    /// Whether any field beside the well-known ones is set.
+    pub fn has_extra(&self) -> bool {
+        !self.extra.is_empty()
+    }
+
     /// A value for `bytes`: a span where they lie in the record, else a copy.
     pub fn value_of_bytes(&self, bytes: &[u8]) -> Value {
         let base = self.record.as_ptr() as usize;
