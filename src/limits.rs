@@ -38,3 +38,21 @@ pub const EMIT_DEPTH_MAX: u8 = 4;
 
 /// Events that one record may lead to by `emit`, all depths together.
 pub const EMITTED_PER_RECORD_MAX: usize = 1_000;
+
+/// Ticks of timers made up for at once when event time jumps (a quiet night, a catch-up).
+pub const TIMER_TICKS_MADE_UP_MAX: u32 = 1_000;
+
+/// Command lines that talk to the daemon at once.
+pub const CONTROL_CONNECTIONS_MAX: usize = 8;
+
+/// A request of the command line fits in this.
+pub const CONTROL_REQUEST_BYTES_MAX: u64 = 64 * 1024;
+
+/// The daemon waits this long for a command line to say what it wants.
+pub const CONTROL_TIMEOUT_SECS: u64 = 5;
+
+/// A command line waits this long for the daemon's answer; `panic` waits for every enforcer.
+pub const CONTROL_REPLY_SECS_MAX: u64 = 60;
+
+/// The stack of threads that do little; the default of 2 MiB would be address space for nothing.
+pub const HELPER_THREAD_STACK_BYTES: usize = 256 * 1024;

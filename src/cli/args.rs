@@ -1,0 +1,334 @@
+//! The command line as typed: one definition gives parsing, help, man page and completion.
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use std::path::PathBuf;
+
+/// Security automation beside your web server: follows logs, evaluates rules, blocks attackers.
+#[derive(Debug, Parser)]
+#[command(name = "riposte", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// The config file
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        default_value = "/etc/riposte/riposte.toml",
+        value_hint = ValueHint::FilePath
+    )]
+    pub config: PathBuf,
+
+    /// Say more on standard error
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Everything riposte does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look at this machine and write a commented config for it
+    Init(InitArgs),
+    /// Follow the sources, evaluate the rules, carry out what they decide
+    Run(RunArgs),
+    /// See it work at once: attacks in a temporary folder, no root, no network, no config
+    Demo(DemoArgs),
+    /// Check the config and the rules; tells everything it finds
+    Check(CheckArgs),
+    /// Run the `test(…)` blocks of rule files
+    Test(TestArgs),
+    /// Say what the rules would have done on past logs
+    Replay(ReplayArgs),
+    /// Show the events that a file's lines become
+    Parse(ParseArgs),
+    /// Show what one line becomes, and what each rule makes of it
+    Explain(ExplainArgs),
+    /// Show why a target is, was or isn't blocked
+    Why(WhyArgs),
+    /// List, add and end decisions
+    #[command(subcommand)]
+    Decisions(DecisionsCommand),
+    /// Never act against a target; lifts what is in force, at once
+    Allow(AllowArgs),
+    /// Show what happened: hits, decisions, actions, outcomes
+    Journal(JournalArgs),
+    /// Show how the running daemon is
+    Status(JsonArgs),
+    /// List rules and set their modes
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Lift everything that riposte put in force and keep to shadow; works with the daemon dead
+    Panic(JsonArgs),
+    /// End a panic
+    Resume(JsonArgs),
+    /// End the cautious first day of a new install
+    Arm(JsonArgs),
+    /// Remove what is stored about a person's address or name
+    Forget(ForgetArgs),
+    /// Look for what is wrong here, and say how to mend it
+    Doctor(DoctorArgs),
+    /// Measure the stages on generated logs
+    Bench(BenchArgs),
+    /// Print shell completions
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man,
+    /// Write the generated pages of docs/
+    #[command(hide = true)]
+    Docs {
+        /// Where to write them
+        dir: PathBuf,
+    },
+}
+
+/// For commands that only print.
+#[derive(Debug, Args)]
+pub struct JsonArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `riposte init`
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Overwrite a config that is there
+    #[arg(long)]
+    pub force: bool,
+    /// Print the config instead of writing it
+    #[arg(long)]
+    pub print: bool,
+    /// Look below this folder instead of `/`
+    #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
+    pub root: PathBuf,
+}
+
+/// `riposte run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Show and journal the exact calls that would be made, and make none
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `riposte demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Stop after this long
+    #[arg(long, value_name = "DURATION", default_value = "12s")]
+    pub for_: String,
+}
+
+/// `riposte check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Rule files or folders to check instead of the config's
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// Print one JSON object a finding
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `riposte test`
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Rule files or folders to test instead of the config's
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// Only tests whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Print one JSON object a test
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `riposte replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Log files, plain or gzip; `-` is standard input
+    #[arg(required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// Take the rules from this folder or file
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
+    pub rules: Vec<PathBuf>,
+    /// The format of the lines
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub format: String,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `riposte parse`
+#[derive(Debug, Args)]
+pub struct ParseArgs {
+    /// The file; `-` is standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// The format of the lines
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub format: String,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `riposte explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The line, as it stands in the log
+    pub line: String,
+    /// The format of the line
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub format: String,
+    /// Take the rules from this folder or file
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
+    pub rules: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `riposte why`
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// An address, a prefix, `user:NAME`, …
+    pub target: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `riposte decisions …`
+#[derive(Debug, Subcommand)]
+pub enum DecisionsCommand {
+    /// Show what is in force
+    List(JsonArgs),
+    /// Put a decision in force
+    Add {
+        /// An address, a prefix, …
+        target: String,
+        /// How long (`1h`, `30d`, `forever`)
+        #[arg(long = "for", value_name = "DURATION", default_value = "4h")]
+        duration: String,
+        /// Why
+        #[arg(long, default_value = "manual")]
+        reason: String,
+        /// block, challenge, captcha, throttle or allow
+        #[arg(long, default_value = "block")]
+        remedy: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// End what is in force for a target
+    Delete {
+        /// An address, a prefix, …
+        target: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `riposte allow`
+#[derive(Debug, Args)]
+pub struct AllowArgs {
+    /// An address, a prefix or a host name; without one, the allowlist is shown
+    pub target: Option<String>,
+    /// Why it is on the list
+    #[arg(long, default_value = "")]
+    pub comment: String,
+    /// How long (`30d`); for ever when not given
+    #[arg(long = "for", value_name = "DURATION")]
+    pub duration: Option<String>,
+    /// Take it off the list again
+    #[arg(long, requires = "target")]
+    pub remove: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `riposte journal`
+#[derive(Debug, Args)]
+pub struct JournalArgs {
+    /// Only what is younger than this (`1h`, `7d`)
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    pub since: String,
+    /// Only this rule
+    #[arg(long)]
+    pub rule: Option<String>,
+    /// Only this target
+    #[arg(long)]
+    pub target: Option<String>,
+    /// At most this many entries
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 100)]
+    pub limit: usize,
+    /// Print one JSON object an entry
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `riposte rules …`
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Show the rules, their modes and what they do
+    List(JsonArgs),
+    /// Let a rule act
+    Enable {
+        /// Its name
+        rule: String,
+    },
+    /// Let a rule only say what it would do
+    Shadow {
+        /// Its name
+        rule: String,
+    },
+    /// Switch a rule off
+    Off {
+        /// Its name
+        rule: String,
+    },
+}
+
+/// `riposte forget`
+#[derive(Debug, Args)]
+pub struct ForgetArgs {
+    /// An address, a prefix, `user:NAME`, …
+    pub target: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `riposte doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Take everything that riposte put on this machine away again (kernel table, blocks in files)
+    #[arg(long)]
+    pub remove: bool,
+    /// Print one JSON object a finding
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `riposte bench`
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Lines to generate
+    #[arg(long, default_value_t = 1_000_000)]
+    pub lines: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,419 @@
+//! The stateful stage: windows, rule bodies and what follows from them, in event time.
+//!
+//! In: candidate events in one order. Out: firings, each a hit with the decisions, lifts and
+//! effects that its rule asked for, before any guard. Pure: the same inputs from the same state
+//! give the same firings, live, in replay and after a crash. It does no I/O and asks no clock.
+
+mod host;
+mod image;
+
+pub use image::CoreImage;
+
+use super::evidence::EvidenceRing;
+use crate::clock::Timestamp;
+use crate::decisions::{
+    Ask, Decision, Effect, Hit, Mode, Offences, Remedy, Route, Target, ids, resolve,
+};
+use crate::event::{Event, Field, Key, Kind, Origin, Value};
+use crate::limits;
+use crate::rules::{BodyRun, Fault, Rule, RuleSet};
+use crate::telemetry::{self, names};
+use crate::windows::{Firing as WindowFiring, RuleWindow, Windows};
+use host::CoreHost;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What one firing of a rule leads to.
+#[derive(Debug)]
+pub struct Firing {
+    /// The hit.
+    pub hit: Arc<Hit>,
+    /// The rule's mode at that moment.
+    pub mode: Mode,
+    /// The rule's number in its set.
+    pub rule: u32,
+    /// Decisions that the body asked for, resolved.
+    pub decisions: Vec<Decision>,
+    /// Targets whose decisions the body wants ended.
+    pub lifts: Vec<Target>,
+    /// Effects that the body asked for.
+    pub effects: Vec<Effect>,
+    /// What went wrong in the body; then there are no asks.
+    pub fault: Option<Fault>,
+}
+
+/// How a client reached this machine: (peer, client) to route.
+pub type RouteOf = Arc<dyn Fn(&Event) -> Route + Send + Sync>;
+
+/// The state of all rules.
+pub struct Core {
+    rules: Arc<RuleSet>,
+    windows: Windows,
+    host: Arc<CoreHost>,
+    evidence: EvidenceRing,
+    /// Event time up to which timers and `absent` have run.
+    low: Timestamp,
+    timers_due: Vec<Option<Timestamp>>,
+    route_of: RouteOf,
+}
+
+/// An event that waits for its turn, with how it came to be.
+struct Pending {
+    event: Arc<Event>,
+    depth: u8,
+    /// 0 for a record's own event, then 1, 2, … for those that rules emitted on its behalf: with
+    /// the record's place it names the event.
+    ordinal: u64,
+    /// Made by a rule that listens to decisions: its decisions are not announced again.
+    from_decision: bool,
+}
+
+impl Pending {
+    fn root(event: Arc<Event>) -> Self {
+        Self { event, depth: 0, ordinal: 0, from_decision: false }
+    }
+}
+
+impl Core {
+    /// A core without history for these rules.
+    pub fn new(rules: Arc<RuleSet>, window_bytes_max: usize, route_of: RouteOf) -> Self {
+        let mut windows = Windows::new(window_bytes_max);
+        windows.set_rules(&rule_windows(&rules));
+        let timers_due = vec![None; rules.timers().len()];
+        Self {
+            rules,
+            windows,
+            host: Arc::new(CoreHost::default()),
+            evidence: EvidenceRing::default(),
+            low: Timestamp::EPOCH,
+            timers_due,
+            route_of,
+        }
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// The windows, for reports.
+    pub fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    /// Puts another rule set in force. Windows of rules whose key and window are the same go on;
+    /// timers start anew.
+    pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
+        let kept = self.evidence_by_name();
+        self.windows.set_rules(&rule_windows(&rules));
+        self.timers_due = vec![None; rules.timers().len()];
+        self.rules = rules;
+        self.restore_evidence(kept);
+    }
+
+    /// One event and the rules whose predicates it met, in ascending order.
+    pub fn event(&mut self, event: &Arc<Event>, candidates: &[u32], out: &mut Vec<Firing>) {
+        self.host.set_now(event.time);
+        let mut waiting = VecDeque::new();
+        let mut emitted = 0;
+        let root = Pending::root(Arc::clone(event));
+        for rule in candidates {
+            self.candidate(*rule, &root, &mut waiting, &mut emitted, out);
+        }
+        self.drain(waiting, emitted, out);
+    }
+
+    /// Event time has reached `watermark`: timers tick, silent keys of `absent` fire.
+    pub fn advance(&mut self, watermark: Timestamp, out: &mut Vec<Firing>) {
+        if watermark <= self.low {
+            return;
+        }
+        let mut waiting = VecDeque::new();
+        let mut emitted = 0;
+        let mut budget = limits::TIMER_TICKS_MADE_UP_MAX;
+        while let Some((timer, due)) = self.next_timer(watermark, &mut budget) {
+            self.host.set_now(due);
+            self.tick(timer, due, &mut waiting, &mut emitted, out);
+        }
+        self.host.set_now(watermark);
+        for (rule, key, firing) in self.windows.advance(watermark) {
+            let Ok(rule) = u32::try_from(rule) else { continue };
+            let last = self.evidence.of(rule, &key).pop();
+            let event = last.unwrap_or_else(|| absent_event(&key, firing.last));
+            let cause = Pending::root(event);
+            let mut at = firing;
+            at.last = at.last.max(at.first);
+            self.fire(rule, &key, &at, watermark, &cause, (&mut waiting, &mut emitted), out);
+        }
+        self.low = watermark;
+        self.drain(waiting, emitted, out);
+    }
+
+    /// The timer that is due first, at or before `until`; `budget` bounds how many periods are
+    /// made up for after a silence, the rest is skipped.
+    fn next_timer(&mut self, until: Timestamp, budget: &mut u32) -> Option<(usize, Timestamp)> {
+        let timers = self.rules.timers();
+        let start = if self.low == Timestamp::EPOCH { until } else { self.low };
+        for (due, timer) in self.timers_due.iter_mut().zip(timers) {
+            if due.is_none() || (*budget == 0 && due.is_some_and(|due| due <= until)) {
+                let from = if *budget == 0 { until } else { start };
+                *due = Some(timer.next_after(from));
+            }
+        }
+        let first = self.timers_due.iter().enumerate().filter_map(|(n, due)| Some((n, (*due)?)));
+        let (number, due) = first.min_by_key(|(number, due)| (*due, *number))?;
+        if due > until {
+            return None;
+        }
+        *budget -= 1;
+        let next = timers.get(number).map(|timer| timer.next_after(due));
+        if let Some(slot) = self.timers_due.get_mut(number) {
+            *slot = next;
+        }
+        Some((number, due))
+    }
+
+    fn tick(
+        &mut self,
+        timer: usize,
+        due: Timestamp,
+        waiting: &mut VecDeque<Pending>,
+        emitted: &mut usize,
+        out: &mut Vec<Firing>,
+    ) {
+        let Some(name) = self.rules.timers().get(timer).map(|timer| Arc::clone(&timer.name)) else {
+            return;
+        };
+        let host: Arc<dyn crate::rules::Host> = self.host.clone();
+        let run = self.rules.run_timer(timer, due, &host);
+        if run.asks.is_empty() && run.fault.is_none() {
+            return;
+        }
+        let mut event = Event::new(Kind::Custom("timer".into()), due);
+        event.origin = Arc::new(Origin { source: "timer".into(), stream: Arc::clone(&name) });
+        event.offset = u64::try_from(due.as_micros()).unwrap_or(0);
+        let event = Arc::new(event);
+        let key = Key::text(&name);
+        let hit = Hit {
+            id: ids::hit_id(&name, &key, &event.origin, event.offset, 0),
+            rule: name,
+            key: key.to_string().into(),
+            ip: None,
+            count: 1,
+            first: due,
+            last: due,
+            time: due,
+            event: Arc::clone(&event),
+            events: Vec::new(),
+            route: Route::Unknown,
+        };
+        let cause = Pending::root(event);
+        self.follow(u32::MAX, Mode::Enforce, Arc::new(hit), run, &cause, (waiting, emitted), out);
+    }
+
+    fn drain(&mut self, mut waiting: VecDeque<Pending>, mut emitted: usize, out: &mut Vec<Firing>) {
+        let rules = Arc::clone(&self.rules);
+        let mut candidates = Vec::new();
+        let mut faults = Vec::new();
+        while let Some(next) = waiting.pop_front() {
+            candidates.clear();
+            rules.candidates(&next.event, &mut candidates, &mut faults);
+            for rule in &candidates {
+                self.candidate(*rule, &next, &mut waiting, &mut emitted, out);
+            }
+        }
+        telemetry::counter(names::PREDICATE_FAULTS).add(faults.len() as u64);
+    }
+
+    /// An event that met a rule's predicate goes into the rule's window.
+    fn candidate(
+        &mut self,
+        rule: u32,
+        cause: &Pending,
+        waiting: &mut VecDeque<Pending>,
+        emitted: &mut usize,
+        out: &mut Vec<Firing>,
+    ) {
+        let (key, sample) = match self.rules.sample(rule, &cause.event) {
+            Ok(Some(found)) => found,
+            Ok(None) => return,
+            Err(_) => {
+                telemetry::counter(names::PREDICATE_FAULTS).add(1);
+                return;
+            }
+        };
+        self.evidence.push(rule, &key, &cause.event);
+        if let Some(firing) = self.windows.update(rule as usize, &key, &sample) {
+            let time = cause.event.time;
+            self.fire(rule, &key, &firing, time, cause, (waiting, emitted), out);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one firing, used once")]
+    fn fire(
+        &mut self,
+        rule: u32,
+        key: &Key,
+        firing: &WindowFiring,
+        time: Timestamp,
+        cause: &Pending,
+        next: (&mut VecDeque<Pending>, &mut usize),
+        out: &mut Vec<Firing>,
+    ) {
+        let rules = Arc::clone(&self.rules);
+        let Some(found) = rules.rules().get(rule as usize) else { return };
+        let event = Arc::clone(&cause.event);
+        let ip = key_ip(key, &event);
+        let hit = Arc::new(Hit {
+            id: ids::hit_id(&found.name, key, &event.origin, event.offset, cause.ordinal),
+            rule: Arc::clone(&found.name),
+            key: key.to_string().into(),
+            ip,
+            count: firing.count,
+            first: firing.first,
+            last: firing.last,
+            time,
+            route: (self.route_of)(&event),
+            events: self.evidence.of(rule, key),
+            event,
+        });
+        let host: Arc<dyn crate::rules::Host> = self.host.clone();
+        let run = rules.run_body(rule, &hit, &host);
+        self.follow(rule, found.mode, hit, run, cause, next, out);
+    }
+
+    /// What a body asked for becomes decisions, effects and further events.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one firing, used once")]
+    fn follow(
+        &mut self,
+        rule: u32,
+        mode: Mode,
+        hit: Arc<Hit>,
+        run: BodyRun,
+        cause: &Pending,
+        (waiting, emitted): (&mut VecDeque<Pending>, &mut usize),
+        out: &mut Vec<Firing>,
+    ) {
+        let listens_to_decisions = self
+            .rules
+            .rules()
+            .get(rule as usize)
+            .is_some_and(|rule: &Rule| rule.kinds.contains(&Kind::Decision));
+        let mut firing = Firing {
+            hit: Arc::clone(&hit),
+            mode,
+            rule,
+            decisions: Vec::new(),
+            lifts: Vec::new(),
+            effects: Vec::new(),
+            fault: run.fault,
+        };
+        for (ordinal, ask) in (0_u32..).zip(run.asks) {
+            match ask {
+                Ask::Decide { .. } => {
+                    let offences = self.host.offences();
+                    if let Some(decision) = resolve(&hit, ordinal, &ask, &offences) {
+                        firing.decisions.push(decision);
+                    }
+                }
+                Ask::Lift { target } => firing.lifts.push(target),
+                Ask::Effect(effect) => firing.effects.push(effect),
+                Ask::Emit { kind, fields } => {
+                    let event = emitted_event(&kind, fields, &hit);
+                    push(waiting, emitted, event, cause.depth, cause.from_decision);
+                }
+                Ask::Tag { key, name, duration } => self.host.tag(&key, &name, duration),
+                Ask::Score { key, points } => self.host.score(&key, points),
+            }
+        }
+        if firing.fault.is_none() {
+            self.host.record_hit(&hit);
+        }
+        for decision in &firing.decisions {
+            self.host.record_offence(decision);
+            let announced = decision.remedy == Remedy::Block && mode == Mode::Enforce;
+            if announced && !cause.from_decision && !listens_to_decisions {
+                push(waiting, emitted, decision_event(decision, &hit), cause.depth, true);
+            }
+        }
+        out.push(firing);
+    }
+}
+
+/// Queues an event that a rule led to, within the bounds for one record.
+fn push(
+    waiting: &mut VecDeque<Pending>,
+    emitted: &mut usize,
+    event: Event,
+    depth: u8,
+    from_decision: bool,
+) {
+    if depth >= limits::EMIT_DEPTH_MAX || *emitted >= limits::EMITTED_PER_RECORD_MAX {
+        telemetry::counter(names::EVENTS_EMITTED_SHED).add(1);
+        return;
+    }
+    *emitted += 1;
+    let ordinal = *emitted as u64;
+    let event = Arc::new(event);
+    waiting.push_back(Pending { event, depth: depth + 1, ordinal, from_decision });
+}
+
+fn rule_windows(rules: &RuleSet) -> Vec<RuleWindow> {
+    let window = |rule: &Rule| RuleWindow {
+        rule: Arc::clone(&rule.name),
+        fingerprint: rule.fingerprint,
+        spec: rule.window.clone(),
+        cooldown: rule.cooldown,
+    };
+    rules.rules().iter().map(window).collect()
+}
+
+/// The address that a key stands for: of an IPv6 client the one last seen.
+fn key_ip(key: &Key, event: &Event) -> Option<IpAddr> {
+    let net = key.net_part()?;
+    match event.ip(Field::Ip) {
+        Some(address) if net.contains(&address) => Some(address),
+        _ => Some(net.addr()),
+    }
+}
+
+/// What `absent` shows where the last event is no longer held: a bare event with the key.
+fn absent_event(key: &Key, last: Timestamp) -> Arc<Event> {
+    let mut event = Event::new(Kind::Custom("absent".into()), last);
+    let stream = key.to_string().into();
+    event.origin = Arc::new(Origin { source: "absent".into(), stream });
+    event.offset = u64::try_from(last.as_micros()).unwrap_or(0);
+    Arc::new(event)
+}
+
+/// An event by `emit`: it stands at the place of the event that led to it.
+fn emitted_event(kind: &str, fields: Vec<(String, Value)>, hit: &Hit) -> Event {
+    let mut event = Event::new(Kind::from_name(kind), hit.time);
+    event.origin = Arc::clone(&hit.event.origin);
+    event.offset = hit.event.offset;
+    event.line = hit.event.line;
+    for (name, value) in fields {
+        match Field::from_name(&name) {
+            Some(field) => event.set(field, value),
+            None => event.set_extra(&Arc::from(name), value),
+        }
+    }
+    event
+}
+
+/// The event that tells other rules of a decision.
+fn decision_event(decision: &Decision, hit: &Hit) -> Event {
+    let mut event = emitted_event(Kind::Decision.name(), Vec::new(), hit);
+    if let Some(net) = decision.target.net() {
+        event.set(Field::Ip, Value::ip(hit.ip.filter(|ip| net.contains(ip)).unwrap_or(net.addr())));
+    }
+    event.set(Field::Target, Value::text(decision.target.to_string()));
+    event.set(Field::Rule, Value::Text(Arc::clone(&decision.rule)));
+    event.set(Field::Remedy, Value::text(decision.remedy.name()));
+    event.set(Field::Reason, Value::text(&decision.reason));
+    if let Some(duration) = decision.duration() {
+        event.set(Field::Duration, Value::Float(duration.as_secs_f64()));
+    }
+    event
+}

@@ -1,0 +1,154 @@
+//! The stateless stage: a batch of records in, the few events that some rule cares about out.
+//!
+//! Parse, enrich, match; nothing here depends on what came before, so batches may be worked on in
+//! parallel. One [`Stage`] a thread: it reuses one event for all records and clones out only
+//! candidates.
+
+use crate::clock::Timestamp;
+use crate::enrich::RealClient;
+use crate::event::{Batch, Event, Field, Kind, Origin};
+use crate::limits;
+use crate::parsers::Parser;
+use crate::rules::RuleSet;
+use crate::telemetry::{self, names};
+use smallvec::SmallVec;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An event that met the predicate of at least one rule.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The event.
+    pub event: Arc<Event>,
+    /// The rules, by number, ascending.
+    pub rules: SmallVec<[u32; 4]>,
+}
+
+/// A client that showed itself to be a good one: it logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GoodSign {
+    /// The client.
+    pub ip: IpAddr,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// A batch, worked through.
+#[derive(Debug, Default)]
+pub struct Matched {
+    /// Where it came from.
+    pub origin: Arc<Origin>,
+    /// The range of the stream that it covers.
+    pub range: (u64, u64),
+    /// When it was read.
+    pub arrival: Timestamp,
+    /// What the rules care about, in order.
+    pub candidates: Vec<Candidate>,
+    /// Authenticated successes, in order.
+    pub good_signs: Vec<GoodSign>,
+    /// The newest event time; the epoch where nothing was parsed.
+    pub newest: Timestamp,
+    /// Records in the batch.
+    pub records: u64,
+    /// Records that became events.
+    pub parsed: u64,
+    /// Predicates that failed for a reason other than a missing field, by rule number.
+    pub faults: Vec<(u32, String)>,
+}
+
+/// How stamps from the future are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clamp {
+    /// A stamp far ahead of its arrival becomes its arrival (live).
+    ToArrival,
+    /// Stamps stand as they are (replay: the arrival says nothing).
+    Never,
+}
+
+/// The stage: a parser, the trusted proxies and the rules, with its scratch space.
+pub struct Stage {
+    parser: Parser,
+    real_client: RealClient,
+    rules: Arc<RuleSet>,
+    clamp: Clamp,
+    scratch: Event,
+    found: Vec<u32>,
+}
+
+impl Stage {
+    /// A stage for one source.
+    pub fn new(parser: Parser, real_client: RealClient, rules: Arc<RuleSet>, clamp: Clamp) -> Self {
+        let scratch = Event::new(Kind::Log, Timestamp::EPOCH);
+        Self { parser, real_client, rules, clamp, scratch, found: Vec::new() }
+    }
+
+    /// Works through a batch.
+    pub fn run(&mut self, batch: &Batch) -> Matched {
+        let mut matched = Matched {
+            origin: Arc::clone(&batch.origin),
+            range: (batch.from, batch.to),
+            arrival: batch.arrival,
+            records: batch.records.len() as u64,
+            ..Matched::default()
+        };
+        self.scratch.origin = Arc::clone(&batch.origin);
+        for index in 0..batch.records.len() {
+            self.record(batch, index, &mut matched);
+        }
+        telemetry::counter(names::RECORDS).add(matched.records);
+        telemetry::counter(names::RECORDS_UNPARSED).add(matched.records - matched.parsed);
+        telemetry::counter(names::EVENTS_MATCHED).add(matched.candidates.len() as u64);
+        telemetry::counter(names::PREDICATE_FAULTS).add(matched.faults.len() as u64);
+        matched
+    }
+
+    fn record(&mut self, batch: &Batch, index: usize, matched: &mut Matched) {
+        let (Some(record), Some(span)) = (batch.record(index), batch.records.get(index)) else {
+            return;
+        };
+        let event = &mut self.scratch;
+        event.reset(record.clone());
+        event.offset = span.offset;
+        event.line = if batch.first_line == 0 { 0 } else { batch.first_line + index as u64 };
+        if self.parser.parse(&record, batch.arrival, event).is_err() {
+            return;
+        }
+        matched.parsed += 1;
+        let newest = batch.arrival.plus(Duration::from_secs(limits::FUTURE_SKEW_SECS_MAX));
+        if self.clamp == Clamp::ToArrival && event.time > newest {
+            event.time = batch.arrival;
+            telemetry::counter(names::EVENTS_FROM_THE_FUTURE).add(1);
+        }
+        matched.newest = matched.newest.max(event.time);
+        self.real_client.apply(event);
+        if let Some(sign) = good_sign(event) {
+            matched.good_signs.push(sign);
+        }
+        self.found.clear();
+        self.rules.candidates(event, &mut self.found, &mut matched.faults);
+        if !self.found.is_empty() {
+            matched.candidates.push(Candidate {
+                event: Arc::new(event.clone()),
+                rules: SmallVec::from_slice(&self.found),
+            });
+        }
+    }
+}
+
+/// Authenticated success: an accepted SSH login, or a request answered with 2xx to a user whom
+/// the web server itself has authenticated.
+fn good_sign(event: &Event) -> Option<GoodSign> {
+    let good = match event.kind {
+        Kind::SshAuth => event.bytes(Field::Outcome) == Some(b"success"),
+        Kind::Http => {
+            event.get(Field::User).is_some()
+                && event.int(Field::Status).is_some_and(|status| (200..300).contains(&status))
+        }
+        _ => false,
+    };
+    if !good {
+        return None;
+    }
+    Some(GoodSign { ip: event.ip(Field::Ip)?, time: event.time })
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Runs every test. On Debian, as root, it installs the programs that the tests run against
+# (nftables, nginx, logrotate, …) where they are missing; elsewhere tests that need one of them say
+# so by name and are skipped. Needs: the Rust toolchain and gcc.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+packages=(nftables iproute2 nginx-light logrotate curl)
+programs=(nft ip nginx logrotate curl)
+missing=()
+for i in "${!programs[@]}"; do
+  PATH="$PATH:/usr/sbin:/sbin" command -v "${programs[$i]}" >/dev/null || missing+=("${packages[$i]}")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "test.sh: installing ${missing[*]}"
+    apt-get update -qq
+    # No service of these packages is to be started: the tests start their own, on loopback.
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  else
+    echo "test.sh: not installed, and not root on Debian, so their tests are skipped: ${missing[*]}"
+  fi
+fi
+export PATH="$PATH:/usr/sbin:/sbin"
+
+if cargo nextest --version >/dev/null 2>&1; then
+  cargo nextest run --all-targets "$@"
+else
+  # Without nextest the tests that must not run beside others are kept apart by one thread.
+  cargo test --all-targets -- --test-threads=1 "$@"
+fi
+cargo test --doc -q
+
+# What is shipped is checked and tested by the product itself.
+cargo run -q -- check rules
+cargo run -q -- test rules
