@@ -19,6 +19,22 @@ pub const EVIDENCE_RECORD_BYTES_MAX: usize = 1_024;
 /// Events shown to a rule body and journaled as evidence, a hit.
 pub const EVIDENCE_EVENTS_MAX: usize = 16;
 
+/// A text in a key is kept whole up to this length; of a longer one the rest is replaced by a
+/// hash. Long enough for host names, user names and nearly all paths.
+pub const KEY_TEXT_BYTES_MAX: usize = 256;
+
+/// `count` keeps each time up to this threshold and is exact; above it, it counts in buckets.
+pub const WINDOW_COUNT_EXACT_MAX: u64 = 64;
+
+/// Values that one key of a `distinct` window may hold: 12 bytes each, found by binary search.
+pub const WINDOW_DISTINCT_VALUES_MAX: u64 = 10_000;
+
+/// Steps of a `sequence`: 8 bytes a step and key, and one bit of `Sample::flags` each.
+pub const WINDOW_SEQUENCE_STEPS_MAX: u8 = 16;
+
+/// A key of a window without a time of its own (`consecutive`) is forgotten after this silence.
+pub const WINDOW_IDLE_SECS_MAX: u64 = 30 * 86_400;
+
 /// A stamp further ahead of its arrival than this becomes its arrival time, so that one host with
 /// a wrong clock can't move windows into the future.
 pub const FUTURE_SKEW_SECS_MAX: u64 = 120;

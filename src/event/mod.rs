@@ -4,6 +4,7 @@
 //! In: a record's bytes. Out: an [`Event`] that rules read by field name. No I/O; parsers fill it.
 
 pub mod field;
+pub mod key;
 pub mod kind;
 pub mod net;
 pub mod text;
@@ -12,6 +13,7 @@ mod json;
 mod codec;
 
 pub use field::Field;
+pub use key::{Key, KeyPart};
 pub use kind::Kind;
 pub use value::{Value, ValueRef};
 

@@ -1,1 +1,182 @@
-//! placeholder
+//! Which rules an event may concern: dispatch by kind, then predicates. Stateless and shared by
+//! threads; knows no Rhai.
+//!
+//! In: the rules' kinds and predicates, once; then events. Out: the indexes of the rules whose
+//! predicate holds, ascending. How often something must happen is the windows' business.
+
+use crate::event::{Event, Kind};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a predicate says of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The rule cares.
+    True,
+    /// It does not.
+    False,
+    /// The predicate failed; the text says how. Counts as false, and is told of.
+    Fault(String),
+}
+
+/// Something that says whether a rule cares for an event.
+///
+/// - Pure: the same event gives the same verdict, for replay must agree with live.
+/// - Called from several threads at once, many times a second: it must not block.
+/// - Nothing an event holds may make it panic.
+pub trait Predicate: Send + Sync {
+    /// Judges one event.
+    fn matches(&self, event: &Event) -> Verdict;
+}
+
+/// What the matcher needs to know of a rule.
+pub struct MatcherRule {
+    /// The kinds of events it listens to; none means all.
+    pub kinds: Vec<Kind>,
+    /// When it cares; `None` means for each event of its kinds.
+    pub predicate: Option<Box<dyn Predicate>>,
+}
+
+/// All rules' kinds and predicates, made ready for looking up.
+pub struct Matcher {
+    predicates: Vec<Option<Box<dyn Predicate>>>,
+    /// For each built-in kind, in the order of `Kind::BUILT_IN`, the rules that listen to it.
+    built_in: Vec<Vec<u32>>,
+    custom: HashMap<Arc<str>, Vec<u32>>,
+    /// The rules that listen to every kind: what a custom kind without listeners of its own gets.
+    any: Vec<u32>,
+}
+
+impl Matcher {
+    /// Makes the rules ready. A rule's index is its place in `rules`; rules past `u32::MAX` are
+    /// left out.
+    pub fn new(rules: Vec<MatcherRule>) -> Self {
+        let mut matcher = Self {
+            predicates: Vec::with_capacity(rules.len()),
+            built_in: vec![Vec::new(); Kind::BUILT_IN.len()],
+            custom: HashMap::new(),
+            any: Vec::new(),
+        };
+        for rule in &rules {
+            for kind in &rule.kinds {
+                if let Kind::Custom(name) = kind {
+                    matcher.custom.entry(Arc::clone(name)).or_default();
+                }
+            }
+        }
+        for (index, rule) in (0_u32..).zip(&rules) {
+            let listens = |kind: &Kind| rule.kinds.is_empty() || rule.kinds.contains(kind);
+            for (kind, list) in Kind::BUILT_IN.iter().zip(&mut matcher.built_in) {
+                if listens(kind) {
+                    list.push(index);
+                }
+            }
+            for (name, list) in &mut matcher.custom {
+                if listens(&Kind::Custom(Arc::clone(name))) {
+                    list.push(index);
+                }
+            }
+            if rule.kinds.is_empty() {
+                matcher.any.push(index);
+            }
+        }
+        matcher.predicates = rules.into_iter().map(|rule| rule.predicate).collect();
+        matcher
+    }
+
+    /// Puts the rules that care for `event` into `out` (emptied first), ascending, and appends
+    /// what failed to `faults`.
+    pub fn candidates(&self, event: &Event, out: &mut Vec<u32>, faults: &mut Vec<(u32, String)>) {
+        out.clear();
+        for &index in self.listeners(&event.kind) {
+            let predicate = self.predicates.get(index as usize);
+            match predicate.and_then(Option::as_ref) {
+                None => out.push(index),
+                Some(predicate) => match predicate.matches(event) {
+                    Verdict::True => out.push(index),
+                    Verdict::False => {}
+                    Verdict::Fault(text) => faults.push((index, text)),
+                },
+            }
+        }
+    }
+
+    fn listeners(&self, kind: &Kind) -> &[u32] {
+        let place = match kind {
+            Kind::Http => 0,
+            Kind::HttpError => 1,
+            Kind::SshAuth => 2,
+            Kind::Syslog => 3,
+            Kind::Log => 4,
+            Kind::Decision => 5,
+            Kind::Custom(name) => return self.custom.get(name).unwrap_or(&self.any),
+        };
+        self.built_in.get(place).map_or(&[], Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::event::{Field, Value};
+
+    struct StatusIs(i64);
+
+    impl Predicate for StatusIs {
+        fn matches(&self, event: &Event) -> Verdict {
+            match event.int(Field::Status) {
+                Some(status) if status == self.0 => Verdict::True,
+                Some(_) => Verdict::False,
+                None => Verdict::Fault("no status".to_owned()),
+            }
+        }
+    }
+
+    fn rule(kinds: &[&str], predicate: Option<StatusIs>) -> MatcherRule {
+        MatcherRule {
+            kinds: kinds.iter().map(|name| Kind::from_name(name)).collect(),
+            predicate: predicate.map(|predicate| Box::new(predicate) as Box<dyn Predicate>),
+        }
+    }
+
+    #[test]
+    fn kinds_then_predicates_decide_and_faults_are_told() {
+        let matcher = Matcher::new(vec![
+            rule(&["http", "shop"], None),
+            rule(&["http"], Some(StatusIs(200))),
+            rule(&["http"], Some(StatusIs(404))),
+            rule(&[], None),
+            rule(&["decision"], Some(StatusIs(1))),
+        ]);
+        let (mut out, mut faults) = (vec![9], Vec::new());
+        let mut event = Event::new(Kind::Http, Timestamp::EPOCH);
+        event.set(Field::Status, Value::Int(404));
+        matcher.candidates(&event, &mut out, &mut faults);
+        assert_eq!(out, [0, 2, 3]);
+        for (kind, wanted) in [("shop", &[0, 3][..]), ("other", &[3]), ("syslog", &[3])] {
+            event.kind = Kind::from_name(kind);
+            matcher.candidates(&event, &mut out, &mut faults);
+            assert_eq!(out, wanted, "{kind}");
+        }
+        assert_eq!(faults, []);
+        matcher.candidates(
+            &Event::new(Kind::Decision, Timestamp::EPOCH),
+            &mut out,
+            &mut faults,
+        );
+        assert_eq!(out, [3]);
+        assert_eq!(faults, [(4, "no status".to_owned())]);
+    }
+
+    #[test]
+    fn every_built_in_kind_has_its_list() {
+        for kind in Kind::BUILT_IN {
+            let matcher = Matcher::new(vec![rule(&[kind.name()], None)]);
+            let (mut out, mut faults) = (Vec::new(), Vec::new());
+            let event = Event::new(kind.clone(), Timestamp::EPOCH);
+            matcher.candidates(&event, &mut out, &mut faults);
+            assert_eq!(out, [0], "{kind}");
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The key that a rule counts by: compact, exact, and the same bytes in memory and in the store.
+//!
+//! In: the parts of a key (a network, a whole number, text, a truth value). Out: bytes that
+//! compare, hash and print. Which fields make a key is the rule's business.
+
+use super::net::display_net;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::limits::KEY_TEXT_BYTES_MAX;
+
+// One tag byte opens each part. The two commonest parts carry no prefix length.
+const TAG_INT: u8 = 1;
+const TAG_TEXT: u8 = 2;
+const TAG_FALSE: u8 = 3;
+const TAG_V4: u8 = 4;
+const TAG_V4_NET: u8 = 5;
+const TAG_V6_64: u8 = 6;
+const TAG_V6_NET: u8 = 7;
+const TAG_TRUE: u8 = 8;
+
+/// What a key is made of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum KeyPart<'p> {
+    /// A network; a single address is one of full length. Bits past its length are cleared.
+    Net(IpNet),
+    /// A whole number.
+    Int(i64),
+    /// Text. Past `limits::KEY_TEXT_BYTES_MAX` bytes the rest is replaced by its SHA-256 (64
+    /// bits of it), so that different texts stay different keys.
+    Text(&'p str),
+    /// True or false.
+    Bool(bool),
+}
+
+/// What a rule counts by: one part or several, as bytes. An IPv4 address takes 5 of them, an
+/// IPv6 client (its /64) 9; past 24 they move to the heap.
+///
+/// The order is that of the bytes: total and stable, of no meaning to people.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(SmallVec<[u8; 24]>);
+
+impl Key {
+    /// A key of one network.
+    pub fn net(net: IpNet) -> Self {
+        Self::parts(&[KeyPart::Net(net)])
+    }
+
+    /// A key of one text.
+    pub fn text(text: &str) -> Self {
+        Self::parts(&[KeyPart::Text(text)])
+    }
+
+    /// A key of one whole number.
+    pub fn int(number: i64) -> Self {
+        Self::parts(&[KeyPart::Int(number)])
+    }
+
+    /// A key of one truth value.
+    pub fn bool(flag: bool) -> Self {
+        Self::parts(&[KeyPart::Bool(flag)])
+    }
+
+    /// A key of several parts, in that order.
+    pub fn parts(parts: &[KeyPart<'_>]) -> Self {
+        let mut bytes = SmallVec::new();
+        for part in parts {
+            encode(part, &mut bytes);
+        }
+        Self(bytes)
+    }
+
+    /// The key's bytes, as the store keeps them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The key that has these bytes; `None` when no key has.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            decode(&mut rest)?;
+        }
+        Some(Self(SmallVec::from_slice(bytes)))
+    }
+
+    /// The first network among the parts.
+    pub fn net_part(&self) -> Option<IpNet> {
+        net_part(&self.0)
+    }
+
+    /// The parts, in order.
+    pub fn iter(&self) -> impl Iterator<Item = KeyPart<'_>> {
+        let mut rest: &[u8] = &self.0;
+        std::iter::from_fn(move || decode(&mut rest))
+    }
+}
+
+/// The first network among the parts of a key's bytes.
+pub fn net_part(bytes: &[u8]) -> Option<IpNet> {
+    let mut rest = bytes;
+    while let Some(part) = decode(&mut rest) {
+        if let KeyPart::Net(net) = part {
+            return Some(net);
+        }
+    }
+    None
+}
+
+fn encode(part: &KeyPart<'_>, out: &mut SmallVec<[u8; 24]>) {
+    match part {
+        KeyPart::Net(IpNet::V4(net)) => {
+            let net = net.trunc();
+            if net.prefix_len() == 32 {
+                out.push(TAG_V4);
+            } else {
+                out.extend_from_slice(&[TAG_V4_NET, net.prefix_len()]);
+            }
+            out.extend_from_slice(&net.addr().octets());
+        }
+        KeyPart::Net(IpNet::V6(net)) => {
+            let net = net.trunc();
+            let octets = net.addr().octets();
+            if net.prefix_len() == 64 {
+                out.push(TAG_V6_64);
+                out.extend_from_slice(octets.get(..8).unwrap_or_default());
+            } else {
+                out.extend_from_slice(&[TAG_V6_NET, net.prefix_len()]);
+                out.extend_from_slice(&octets);
+            }
+        }
+        KeyPart::Int(number) => {
+            out.push(TAG_INT);
+            // With the sign bit flipped, bytes compare as the numbers do.
+            out.extend_from_slice(&(number ^ i64::MIN).to_be_bytes());
+        }
+        KeyPart::Text(text) => encode_text(text, out),
+        KeyPart::Bool(flag) => out.push(if *flag { TAG_TRUE } else { TAG_FALSE }),
+    }
+}
+
+fn encode_text(text: &str, out: &mut SmallVec<[u8; 24]>) {
+    use std::fmt::Write as _;
+    let mut kept = text;
+    let mut mark = String::new();
+    if text.len() > KEY_TEXT_BYTES_MAX {
+        kept = text
+            .get(..text.floor_char_boundary(KEY_TEXT_BYTES_MAX))
+            .unwrap_or_default();
+        mark.push('…');
+        for byte in Sha256::digest(text.as_bytes()).iter().take(8) {
+            // Writing to a String can't fail.
+            let _ = write!(mark, "{byte:02x}");
+        }
+    }
+    let length = u16::try_from(kept.len() + mark.len()).unwrap_or(u16::MAX);
+    out.push(TAG_TEXT);
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(kept.as_bytes());
+    out.extend_from_slice(mark.as_bytes());
+}
+
+/// Takes the next part off `rest`; `None` at the end and on bytes that no key has.
+fn decode<'b>(rest: &mut &'b [u8]) -> Option<KeyPart<'b>> {
+    let (tag, tail) = rest.split_first()?;
+    let (part, tail) = match *tag {
+        TAG_INT => {
+            let (bytes, tail) = tail.split_first_chunk::<8>()?;
+            (KeyPart::Int(i64::from_be_bytes(*bytes) ^ i64::MIN), tail)
+        }
+        TAG_TEXT => {
+            let (length, tail) = tail.split_first_chunk::<2>()?;
+            let (text, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+            (KeyPart::Text(std::str::from_utf8(text).ok()?), tail)
+        }
+        TAG_FALSE => (KeyPart::Bool(false), tail),
+        TAG_TRUE => (KeyPart::Bool(true), tail),
+        TAG_V4 => {
+            let (octets, tail) = tail.split_first_chunk::<4>()?;
+            let net = IpNet::from(IpAddr::V4(Ipv4Addr::from(*octets)));
+            (KeyPart::Net(net), tail)
+        }
+        TAG_V4_NET => {
+            let (length, tail) = tail.split_first()?;
+            let (octets, tail) = tail.split_first_chunk::<4>()?;
+            let net = Ipv4Net::new(Ipv4Addr::from(*octets), *length).ok()?;
+            (KeyPart::Net(net.into()), tail)
+        }
+        TAG_V6_64 => {
+            let (high, tail) = tail.split_first_chunk::<8>()?;
+            let address = Ipv6Addr::from(u128::from(u64::from_be_bytes(*high)) << 64);
+            let net = Ipv6Net::new(address, 64).ok()?;
+            (KeyPart::Net(net.into()), tail)
+        }
+        TAG_V6_NET => {
+            let (length, tail) = tail.split_first()?;
+            let (octets, tail) = tail.split_first_chunk::<16>()?;
+            let net = Ipv6Net::new(Ipv6Addr::from(*octets), *length).ok()?;
+            (KeyPart::Net(net.into()), tail)
+        }
+        _ => return None,
+    };
+    *rest = tail;
+    Some(part)
+}
+
+/// The parts as people write them, joined by `|`.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, part) in self.iter().enumerate() {
+            if place > 0 {
+                f.write_str("|")?;
+            }
+            match part {
+                KeyPart::Net(net) => f.write_str(&display_net(&net))?,
+                KeyPart::Int(number) => write!(f, "{number}")?,
+                KeyPart::Text(text) => f.write_str(text)?,
+                KeyPart::Bool(flag) => write!(f, "{flag}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn net(text: &str) -> IpNet {
+        super::super::net::parse_net(text).unwrap()
+    }
+
+    #[test]
+    fn keys_print_as_people_write_them() {
+        assert_eq!(Key::net(net("203.0.113.9")).to_string(), "203.0.113.9");
+        let client = Key::net(net("2001:db8:1:2::/64"));
+        assert_eq!(client.to_string(), "2001:db8:1:2::/64");
+        let pair = Key::parts(&[KeyPart::Text("bob"), KeyPart::Text("www.example.com")]);
+        assert_eq!(pair.to_string(), "bob|www.example.com");
+        assert_eq!(Key::int(-5).to_string(), "-5");
+        assert_eq!(Key::bool(true).to_string(), "true");
+    }
+
+    #[test]
+    fn addresses_are_short_and_numbers_are_in_order() {
+        assert_eq!(Key::net(net("203.0.113.9")).as_bytes().len(), 5);
+        assert_eq!(Key::net(net("2001:db8:1:2::/64")).as_bytes().len(), 9);
+        assert!(Key::int(-1) < Key::int(0) && Key::int(0) < Key::int(i64::MAX));
+    }
+
+    #[test]
+    fn parts_can_not_be_shifted_into_one_another() {
+        let first = Key::parts(&[KeyPart::Text("ab"), KeyPart::Text("c")]);
+        let second = Key::parts(&[KeyPart::Text("a"), KeyPart::Text("bc")]);
+        assert_ne!(first, second);
+        assert_ne!(Key::text("1"), Key::int(1));
+    }
+
+    #[test]
+    fn long_texts_stay_apart() {
+        let long = "ä".repeat(40_000);
+        let longer = "ä".repeat(40_001);
+        assert_ne!(Key::text(&long), Key::text(&longer));
+        assert!(Key::text(&long).as_bytes().len() < KEY_TEXT_BYTES_MAX + 32);
+        assert!(Key::from_bytes(Key::text(&long).as_bytes()).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_are_read_back(number: i64, flag: bool, text in ".{0,300}", v4: u32, v6: u128,
+                               bits4 in 0_u8..=32, bits6 in 0_u8..=128) {
+            let v4 = IpNet::new(IpAddr::V4(v4.into()), bits4).unwrap();
+            let v6 = IpNet::new(IpAddr::V6(v6.into()), bits6).unwrap();
+            let parts = [KeyPart::Int(number), KeyPart::Net(v6), KeyPart::Bool(flag),
+                         KeyPart::Text(&text), KeyPart::Net(v4)];
+            let key = Key::parts(&parts);
+            prop_assert_eq!(Key::from_bytes(key.as_bytes()), Some(key.clone()));
+            prop_assert_eq!(key.net_part(), Some(v6.trunc()));
+            prop_assert_eq!(key.iter().count(), 5);
+            prop_assert_eq!(key.iter().next(), Some(KeyPart::Int(number)));
+            prop_assert_eq!(key.iter().last(), Some(KeyPart::Net(v4.trunc())));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
+            if let Some(key) = Key::from_bytes(&bytes) {
+                let _ = key.to_string();
+                prop_assert_eq!(key.as_bytes(), &bytes[..]);
+            }
+        }
+    }
+}
