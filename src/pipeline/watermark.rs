@@ -1,0 +1,86 @@
+//! Event time as a whole: how far the sources together have come.
+//!
+//! Timers and `absent` run by it. A source that lags (catch-up after a pause) holds time back
+//! while it delivers; an idle one holds nobody up. Pure, and the same for the same inputs: arrival
+//! times and ticks are recorded with the input order.
+
+use crate::clock::Timestamp;
+use crate::limits;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How far one source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    /// The newest event time seen.
+    newest: Timestamp,
+    /// When its last batch arrived.
+    arrival: Timestamp,
+}
+
+/// How far all sources are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watermarks {
+    sources: BTreeMap<Arc<str>, Mark>,
+    low: Timestamp,
+}
+
+impl Watermarks {
+    /// An event of `source` at `time`, in a batch that arrived at `arrival`; gives the moment up
+    /// to which all sources that deliver have come. Never goes back.
+    pub fn event(&mut self, source: &Arc<str>, time: Timestamp, arrival: Timestamp) -> Timestamp {
+        let mark = match self.sources.get_mut(source) {
+            Some(mark) => mark,
+            None => self
+                .sources
+                .entry(Arc::clone(source))
+                .or_insert(Mark { newest: Timestamp::EPOCH, arrival }),
+        };
+        mark.newest = mark.newest.max(time);
+        mark.arrival = mark.arrival.max(arrival);
+        let idle_before = arrival.minus(Duration::from_secs(limits::SOURCE_IDLE_SECS));
+        let delivering = self.sources.values().filter(|mark| mark.arrival >= idle_before);
+        let low = delivering.map(|mark| mark.newest).min().unwrap_or(Timestamp::EPOCH);
+        self.low = self.low.max(low);
+        self.low
+    }
+
+    /// The wall clock has come to `now` without a record; time follows it, a little behind, unless
+    /// a source is catching up.
+    pub fn tick(&mut self, now: Timestamp) -> Timestamp {
+        let idle_before = now.minus(Duration::from_secs(limits::SOURCE_IDLE_SECS));
+        let late = Duration::from_secs(limits::CATCH_UP_SECS);
+        let catching_up = self
+            .sources
+            .values()
+            .filter(|mark| mark.arrival >= idle_before && mark.arrival.since(mark.newest) > late)
+            .map(|mark| mark.newest)
+            .min();
+        let clock = now.minus(Duration::from_secs(limits::TICK_BEHIND_SECS));
+        self.low = self.low.max(catching_up.unwrap_or(clock).min(clock));
+        self.low
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    #[test]
+    fn a_lagging_source_holds_time_back_and_an_idle_one_does_not() {
+        let (a, b): (Arc<str>, Arc<str>) = (Arc::from("a"), Arc::from("b"));
+        let mut marks = Watermarks::default();
+        assert_eq!(marks.event(&a, at(1_000), at(1_000)), at(1_000));
+        assert_eq!(marks.event(&b, at(400), at(1_001)), at(1_000), "never back");
+        assert_eq!(marks.event(&a, at(1_002), at(1_002)), at(1_000), "b is catching up");
+        assert_eq!(marks.tick(at(1_005)), at(1_000), "the clock waits for b too");
+        assert_eq!(marks.event(&a, at(1_020), at(1_020)), at(1_020), "b has gone idle");
+        assert_eq!(marks.tick(at(1_100)), at(1_098));
+    }
+}
