@@ -1,0 +1,197 @@
+//! Small readers that all parsers share: numbers, addresses, quoted text, `-` for "absent".
+//!
+//! In: bytes of a record. Out: parts of them, never copies. No format is known here.
+
+use crate::event::net;
+use memchr::memchr;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What stands before and after the first `byte`; neither holds it.
+#[inline]
+pub fn split_at_byte(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    let (before, rest) = bytes.split_at_checked(memchr(byte, bytes)?)?;
+    Some((before, rest.get(1..)?))
+}
+
+/// What stands before and after the first `needle`; neither holds it.
+pub fn split_at<'b>(bytes: &'b [u8], needle: &[u8]) -> Option<(&'b [u8], &'b [u8])> {
+    let (before, rest) = bytes.split_at_checked(memchr::memmem::find(bytes, needle)?)?;
+    Some((before, rest.get(needle.len()..)?))
+}
+
+/// What stands before and after the last `needle`; neither holds it.
+pub fn rsplit_at<'b>(bytes: &'b [u8], needle: &[u8]) -> Option<(&'b [u8], &'b [u8])> {
+    let (before, rest) = bytes.split_at_checked(memchr::memmem::rfind(bytes, needle)?)?;
+    Some((before, rest.get(needle.len()..)?))
+}
+
+/// The first word and what follows its space; the whole when there is no space.
+#[inline]
+pub fn word(bytes: &[u8]) -> (&[u8], &[u8]) {
+    split_at_byte(bytes, b' ').unwrap_or((bytes, b""))
+}
+
+/// A whole number of 1 to 18 digits, nothing else.
+#[inline]
+pub fn int(bytes: &[u8]) -> Option<i64> {
+    if bytes.is_empty() || bytes.len() > 18 {
+        return None;
+    }
+    let mut number = 0_i64;
+    for byte in bytes {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        number = number * 10 + i64::from(byte - b'0');
+    }
+    Some(number)
+}
+
+/// The digits at the front as a number, and what follows them.
+pub fn leading_int(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, rest) = bytes.split_at_checked(digits)?;
+    Some((int(number)?, rest))
+}
+
+/// A number with or without a fraction (`0.123`, `12`), nothing else; no sign, no exponent.
+pub fn decimal(bytes: &[u8]) -> Option<f64> {
+    let plain = bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    if !plain || bytes.len() > 24 || !bytes.first()?.is_ascii_digit() {
+        return None;
+    }
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+/// Seconds as nginx writes upstream times: one number, or several with `, ` or ` : ` between
+/// them (one for each server that was tried), which are added up; `-` counts as nothing.
+pub fn seconds(bytes: &[u8]) -> Option<f64> {
+    let mut total = None;
+    for part in bytes.split(|byte| matches!(byte, b',' | b':' | b' ')) {
+        if let Some(number) = decimal(part) {
+            total = Some(total.unwrap_or(0.0) + number);
+        } else if !part.is_empty() && part != b"-" {
+            return None;
+        }
+    }
+    total
+}
+
+/// The bytes, unless they are empty or `-`, which is how logs write "absent".
+#[inline]
+pub fn present(bytes: &[u8]) -> Option<&[u8]> {
+    (!bytes.is_empty() && bytes != b"-").then_some(bytes)
+}
+
+/// An address without a port: `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`.
+#[inline]
+pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    if let Some(address) = ipv4(bytes) {
+        return Some(IpAddr::V4(address));
+    }
+    let bare = bytes
+        .strip_prefix(b"[")
+        .and_then(|inner| inner.strip_suffix(b"]"))
+        .unwrap_or(bytes);
+    // A link-local address may carry its interface (`fe80::1%eth0`), which is no part of it.
+    let bare = split_at_byte(bare, b'%').map_or(bare, |(address, _)| address);
+    net::parse_ip(bare)
+}
+
+/// Four numbers up to 255 without leading zeros.
+#[inline]
+fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    if bytes.len() > 15 {
+        return None;
+    }
+    let mut octets = [0_u8; 4];
+    let mut parts = octets.iter_mut();
+    let mut part = parts.next()?;
+    let mut number = 0_u16;
+    let mut digits = 0_u8;
+    for byte in bytes {
+        match byte {
+            b'0'..=b'9' => {
+                if digits > 0 && number == 0 {
+                    return None;
+                }
+                number = number * 10 + u16::from(byte - b'0');
+                digits += 1;
+                if number > 255 {
+                    return None;
+                }
+            }
+            b'.' if digits > 0 => {
+                *part = u8::try_from(number).ok()?;
+                part = parts.next()?;
+                number = 0;
+                digits = 0;
+            }
+            _ => return None,
+        }
+    }
+    if digits == 0 {
+        return None;
+    }
+    *part = u8::try_from(number).ok()?;
+    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+}
+
+/// An address with or without a port: `192.0.2.1:80`, `[2001:db8::1]:80`, `2001:db8::1`.
+///
+/// `HAProxy` writes IPv6 addresses with a port and without brackets; see [`ip_colon_port`].
+pub fn ip_port(bytes: &[u8]) -> Option<(IpAddr, Option<i64>)> {
+    if let Some(address) = ip(bytes) {
+        return Some((address, None));
+    }
+    let (address, port) = rsplit_at(bytes, b":")?;
+    if !address.starts_with(b"[") && memchr(b':', address).is_some() {
+        return None;
+    }
+    Some((ip(address)?, Some(port_number(port)?)))
+}
+
+/// An address and a port after the last colon, the address without brackets also in IPv6.
+pub fn ip_colon_port(bytes: &[u8]) -> Option<(IpAddr, i64)> {
+    let (address, port) = rsplit_at(bytes, b":")?;
+    Some((ip(address)?, port_number(port)?))
+}
+
+/// A port: 0 to 65535.
+pub fn port_number(bytes: &[u8]) -> Option<i64> {
+    int(bytes).filter(|port| *port <= 65_535)
+}
+
+/// The text up to the closing `"` and what follows it; `bytes` begins after the opening one.
+///
+/// A quote after an odd number of backslashes is part of the text (Apache writes `\"`; nginx
+/// writes `\x22` and never a bare quote).
+#[inline]
+pub fn quoted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut from = 0;
+    loop {
+        let at = from + memchr(b'"', bytes.get(from..)?)?;
+        let (text, rest) = bytes.split_at_checked(at)?;
+        if !ends_escaped(text) {
+            return Some((text, rest.get(1..)?));
+        }
+        from = at + 1;
+    }
+}
+
+/// Whether the text ends in an odd number of backslashes, so that what follows is escaped.
+#[inline]
+fn ends_escaped(text: &[u8]) -> bool {
+    text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+/// A host without its port; brackets of an IPv6 address stay.
+pub fn without_port(host: &[u8]) -> &[u8] {
+    match rsplit_at(host, b":") {
+        Some((name, port)) if port.iter().all(u8::is_ascii_digit) => {
+            let bare_v6 = memchr(b':', name).is_some() && !name.ends_with(b"]");
+            if bare_v6 { host } else { name }
+        }
+        _ => host,
+    }
+}
