@@ -82,3 +82,6 @@ pub const CATCH_UP_SECS: u64 = 60;
 /// Without records, event time follows the wall clock this far behind, so that a line that is on
 /// its way still comes in order.
 pub const TICK_BEHIND_SECS: u64 = 2;
+
+/// Faults of a config that are looked for at once.
+pub const CONFIG_FAULTS_MAX: usize = 20;

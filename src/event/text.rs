@@ -44,9 +44,53 @@ pub fn escape_cut(bytes: &[u8], chars_max: usize) -> String {
     }
 }
 
+/// The word of `known` that `word` was most likely meant to be: at most a third of its letters
+/// (and at least one) may differ.
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let allowed = (word.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|candidate| (edits(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein distance, where swapping two neighbours counts as one edit; long words are cut.
+fn edits(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.chars().take(64).collect();
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, to) in b.iter().enumerate() {
+            let at = |row: &[usize], place: usize| row.get(place).copied().unwrap_or(usize::MAX / 2);
+            let change = at(&last, j) + usize::from(from != to);
+            let mut best = change.min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(to) && b.get(j - 1) == Some(from);
+            if swapped {
+                best = best.min(at(&before, j - 1) + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_understood() {
+        let known = ["threshold", "window", "status", "path"];
+        assert_eq!(nearest("treshold", known), Some("threshold"));
+        assert_eq!(nearest("staut", known), None);
+        assert_eq!(nearest("statsu", known), Some("status"));
+        assert_eq!(nearest("colour", known), None);
+    }
 
     #[test]
     fn control_and_bidi_characters_are_escaped() {
