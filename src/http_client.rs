@@ -1,1 +1,184 @@
-//! placeholder
+//! The one way out over HTTP: rustls with ring, the system's root certificates, no redirects, a
+//! time limit, and a limit on what a reply may hold.
+//!
+//! In: a [`Request`]. Out: a [`Reply`], or an error that says whether the request may have arrived.
+//! Retries, signatures and meaning are left to the caller. No error's text holds the address,
+//! which may be a secret.
+
+use crate::limits::REPLY_BYTES_MAX;
+use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use std::error::Error as _;
+use std::time::Duration;
+
+/// What to send.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The whole address.
+    pub url: String,
+    /// Names and values; a value marked secret never shows in a log.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// From connecting to the last byte of the reply.
+    pub time_limit: Duration,
+}
+
+/// What came back, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// `Retry-After`, as seconds; a date in it is not read.
+    pub retry_after: Option<Duration>,
+    /// The body, cut at the limit.
+    pub body: Vec<u8>,
+}
+
+/// No whole reply came.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The client can't be built.
+    #[error(
+        "failed to set up TLS: {reason}\nhint: install the system's root certificates (Debian: `apt install ca-certificates`)"
+    )]
+    SetUp {
+        /// Why.
+        reason: String,
+    },
+    /// The request itself can't be sent.
+    #[error("the request is malformed: {reason}")]
+    Malformed {
+        /// What is wrong.
+        reason: String,
+    },
+    /// Nothing was sent: no connection.
+    #[error("failed to connect: {reason}")]
+    Connect {
+        /// Why.
+        reason: String,
+    },
+    /// It may have arrived.
+    #[error("no reply: {reason}")]
+    NoReply {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl HttpError {
+    /// Whether the other side may have received the request all the same.
+    pub const fn may_have_arrived(&self) -> bool {
+        matches!(self, Self::NoReply { .. })
+    }
+}
+
+/// A client with its connections. Calls block; several threads may call at once.
+#[derive(Debug)]
+pub struct HttpClient {
+    client: reqwest::Client,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl HttpClient {
+    /// Sets TLS and roots up; takes some milliseconds and is best done when first needed.
+    pub fn new() -> Result<Self, HttpError> {
+        let set_up = |reason: String| HttpError::SetUp { reason };
+        install_provider();
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(2)
+            .user_agent(concat!("riposte/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| set_up(chain(&error)))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| set_up(error.to_string()))?;
+        Ok(Self { client, runtime })
+    }
+
+    /// Sends and waits for the whole reply. Must not be called on an async worker thread.
+    pub fn call(&self, request: &Request) -> Result<Reply, HttpError> {
+        self.runtime.block_on(send(&self.client, request))
+    }
+}
+
+/// Chooses ring for the whole process, once.
+pub fn install_provider() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        // Refused only when one is installed already, which then serves.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    });
+}
+
+async fn send(client: &reqwest::Client, request: &Request) -> Result<Reply, HttpError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &request.headers {
+        let malformed = |reason: String| HttpError::Malformed { reason };
+        let name = HeaderName::try_from(name.as_str())
+            .map_err(|_| malformed(format!("`{name}` is no header name")))?;
+        let mut value = HeaderValue::try_from(value.as_str())
+            .map_err(|_| malformed(format!("the value of header `{name}` has forbidden bytes")))?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    let mut response = client
+        .request(request.method.clone(), &request.url)
+        .headers(headers)
+        .body(request.body.clone())
+        .timeout(request.time_limit)
+        .send()
+        .await
+        .map_err(describe)?;
+    let status = response.status().as_u16();
+    let retry_after = response
+        .headers()
+        .get("retry-after")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.trim().parse().ok())
+        .map(Duration::from_secs);
+    let mut body = Vec::new();
+    while body.len() < REPLY_BYTES_MAX {
+        // The status has come, so the request has arrived: a body that breaks off changes nothing.
+        let Ok(Some(chunk)) = response.chunk().await else {
+            break;
+        };
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(REPLY_BYTES_MAX);
+    Ok(Reply {
+        status,
+        retry_after,
+        body,
+    })
+}
+
+fn describe(error: reqwest::Error) -> HttpError {
+    let error = error.without_url();
+    let reason = chain(&error);
+    if error.is_builder() {
+        HttpError::Malformed { reason }
+    } else if error.is_connect() {
+        HttpError::Connect { reason }
+    } else {
+        HttpError::NoReply { reason }
+    }
+}
+
+/// An error with its causes, the outermost first.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

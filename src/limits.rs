@@ -85,3 +85,43 @@ pub const TICK_BEHIND_SECS: u64 = 2;
 
 /// Faults of a config that are looked for at once.
 pub const CONFIG_FAULTS_MAX: usize = 20;
+/// A secret is at most this long; a key file larger than this is a mistake.
+pub const SECRET_BYTES_MAX: usize = 64 * 1024;
+
+/// What a child program may print, unless its caller says otherwise: enough for a message.
+pub const PROGRAM_OUTPUT_BYTES_MAX: usize = 64 * 1024;
+
+/// Reading the kernel's sets back may take this much: 100 bytes an entry, a million entries.
+pub const NFT_OUTPUT_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// One call of `nft` may take this long: a transaction of thousands takes 0.1 s.
+pub const NFT_CALL_SECS_MAX: u64 = 20;
+
+/// One value handed to a program's argv.
+pub const PROGRAM_VALUE_BYTES_MAX: usize = 4_096;
+
+/// A reply's body is read up to this length; riposte only looks at its status and start.
+pub const REPLY_BYTES_MAX: usize = 256 * 1024;
+
+/// Jobs waiting for one destination. What doesn't fit stays in the outbox and is handed in again.
+pub const DESTINATION_JOBS_MAX: usize = 20_000;
+
+/// Jobs that an enforcer takes in one transaction.
+pub const ENFORCER_BATCH_MAX: usize = 10_000;
+
+/// A destination that asks to be left alone for longer than this (`Retry-After`) is tried again
+/// after this.
+pub const RETRY_AFTER_SECS_MAX: u64 = 600;
+
+/// The longest pause between two attempts at a destination that fails.
+pub const BACKOFF_SECS_MAX: u64 = 60;
+
+/// Failures in a row after which a destination's circuit opens.
+pub const BREAKER_FAILURES_MAX: u32 = 5;
+
+/// The text of a call that a dry run shows is cut here.
+pub const DRY_RUN_CALL_BYTES_MAX: usize = 16 * 1024;
+
+/// The kernel's own timeout is at most this, so that its arithmetic can't overflow; a longer
+/// decision is put in force again by reconciling long before.
+pub const KERNEL_TIMEOUT_SECS_MAX: u64 = 10 * 366 * 86_400;

@@ -452,4 +452,6 @@ pub enum Outcome {
     Unconfirmed(String),
     /// It did not happen; the text says why.
     Failed(String),
+    /// Dry run: nothing was sent; the text is the exact call that would have been.
+    DryRun(String),
 }

@@ -1,0 +1,170 @@
+//! What can be wrong with the `[actions]` table; all faults are told at once.
+
+use super::{ActionsConfig, ChannelTo, Destination};
+use crate::actions::exec::Argv;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// One text a fault.
+pub(super) fn check(config: &ActionsConfig) -> Vec<String> {
+    let mut faults = Vec::new();
+    check_nftables(config, &mut faults);
+    check_files(config, &mut faults);
+    check_webhooks(config, &mut faults);
+    check_programs(config, &mut faults);
+    check_channels(config, &mut faults);
+    faults
+}
+
+/// Names are used in `via`, in destinations and in messages.
+fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic())
+        && name.len() <= 64
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+fn check_name<'c>(
+    place: &str,
+    name: &'c str,
+    seen: &mut BTreeSet<&'c str>,
+    faults: &mut Vec<String>,
+) {
+    if !is_name(name) {
+        faults.push(format!(
+            "{place}: `{name}` is no name\nhint: letters, digits, `-` and `_`, beginning with a letter"
+        ));
+    }
+    if !seen.insert(name) {
+        faults.push(format!("{place}: the name `{name}` is there twice"));
+    }
+}
+
+fn check_nftables(config: &ActionsConfig, faults: &mut Vec<String>) {
+    let Some(nft) = &config.nftables else {
+        return;
+    };
+    if nft.command.is_empty() {
+        faults.push("actions.nftables: `command` is empty\nhint: [\"nft\"]".to_owned());
+    }
+    // nft reads a table's name as an identifier; ours must never need quoting.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !is_name(&nft.table) || !nft.table.bytes().all(plain) {
+        faults.push(format!(
+            "actions.nftables: `{}` is no table name\nhint: letters, digits and `_`",
+            nft.table
+        ));
+    }
+    if nft.priority > -300 {
+        faults.push(format!(
+            "actions.nftables: `priority` {} comes after connection tracking\nhint: -300 or lower, so that published container ports are covered",
+            nft.priority
+        ));
+    }
+    if nft.reconcile_every.as_secs() < 1 {
+        faults.push("actions.nftables: `reconcile_every` is under a second".to_owned());
+    }
+}
+
+fn check_files(config: &ActionsConfig, faults: &mut Vec<String>) {
+    let mut seen = BTreeSet::from(["nftables"]);
+    let mut paths = BTreeSet::new();
+    for (index, file) in config.files.iter().enumerate() {
+        let place = format!("actions.files[{index}]");
+        check_name(&place, &file.name, &mut seen, faults);
+        if !file.path.is_absolute() || file.path.file_name().is_none() {
+            faults.push(format!(
+                "{place}: `path` must be the absolute path of a file"
+            ));
+        }
+        if !paths.insert(&file.path) {
+            faults.push(format!(
+                "{place}: `{}` is written by another entry too",
+                file.path.display()
+            ));
+        }
+        if !file.test.is_empty() && file.reload.is_empty() {
+            faults.push(format!("{place}: `test` needs `reload` with it"));
+        }
+    }
+}
+
+fn check_webhooks(config: &ActionsConfig, faults: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    for (index, webhook) in config.webhooks.iter().enumerate() {
+        let place = format!("actions.webhooks[{index}]");
+        check_name(&place, &webhook.name, &mut seen, faults);
+        if let Destination::Url(url) = &webhook.url
+            && let Err(fault) = check_url(url)
+        {
+            faults.push(format!("{place}: {fault}"));
+        }
+        if webhook.attempts == 0 || webhook.per_minute == 0 || webhook.timeout.is_zero() {
+            faults.push(format!(
+                "{place}: `attempts`, `per_minute` and `timeout` must not be zero"
+            ));
+        }
+    }
+}
+
+/// Whether an address may be used: HTTPS, or plain HTTP to this very machine; no password in it.
+/// The address is not repeated in the fault.
+pub(in crate::actions) fn check_url(url: &str) -> Result<(), String> {
+    let parsed =
+        reqwest::Url::parse(url).map_err(|error| format!("`url` is no address: {error}"))?;
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(
+            "`url` holds a user or a password\nhint: use `authorization` with a secret reference"
+                .to_owned(),
+        );
+    }
+    let local = parsed.host_str().is_some_and(|host| {
+        host == "localhost"
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    });
+    match parsed.scheme() {
+        "https" => Ok(()),
+        "http" if local => Ok(()),
+        _ => Err("`url` must begin with `https://` (`http://` only to this machine)".to_owned()),
+    }
+}
+
+fn check_programs(config: &ActionsConfig, faults: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    for (index, program) in config.programs.iter().enumerate() {
+        let place = format!("actions.programs[{index}]");
+        check_name(&place, &program.name, &mut seen, faults);
+        if let Err(fault) = Argv::parse(&program.argv) {
+            faults.push(format!("{place}: {fault}"));
+        }
+        if program.attempts == 0 || program.per_minute == 0 || program.timeout.is_zero() {
+            faults.push(format!(
+                "{place}: `attempts`, `per_minute` and `timeout` must not be zero"
+            ));
+        }
+    }
+}
+
+fn check_channels(config: &ActionsConfig, faults: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    for (index, channel) in config.channels.iter().enumerate() {
+        let place = format!("actions.channels[{index}]");
+        check_name(&place, &channel.name, &mut seen, faults);
+        let known = match &channel.to {
+            ChannelTo::Log => true,
+            ChannelTo::Webhook(name) => config.webhooks.iter().any(|hook| hook.name == *name),
+            ChannelTo::Exec(name) => config.programs.iter().any(|program| program.name == *name),
+        };
+        if !known {
+            faults.push(format!(
+                "{place}: there is no `{}` in this config",
+                channel.to
+            ));
+        }
+    }
+}

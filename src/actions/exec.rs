@@ -1,0 +1,191 @@
+//! Running a program of the config for a rule: an argv with whole-argument placeholders, and no
+//! value that could become an option.
+//!
+//! In: the argv of the config, the values of the action. Out: an exact argv, or why there is none.
+//! Running within limits is left to `process`.
+
+use crate::limits::PROGRAM_VALUE_BYTES_MAX;
+use std::collections::BTreeMap;
+
+/// An argv of the config, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Argv(Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Literal(String),
+    /// The value of this name; `guarded` when a `--` stands before it.
+    Value {
+        name: String,
+        guarded: bool,
+    },
+}
+
+/// The placeholders beside `{1}` to `{9}`.
+const NAMES: [&str; 5] = ["rule", "key", "time", "id", "message"];
+
+impl Argv {
+    /// Understands an argv as written; what can't be meant is refused.
+    pub fn parse(argv: &[String]) -> Result<Self, String> {
+        let Some((program, arguments)) = argv.split_first() else {
+            return Err("`argv` is empty".to_owned());
+        };
+        if !program.starts_with('/') {
+            return Err(format!(
+                "program `{program}` must be an absolute path\nhint: find it with `command -v {program}`"
+            ));
+        }
+        let mut parts = vec![Part::Literal(program.clone())];
+        let mut guarded = false;
+        for argument in arguments {
+            if argument == "--" {
+                guarded = true;
+            }
+            let inner = argument
+                .strip_prefix('{')
+                .and_then(|rest| rest.strip_suffix('}'));
+            match inner {
+                Some(name) if is_placeholder(name) => parts.push(Part::Value {
+                    name: name.to_owned(),
+                    guarded,
+                }),
+                _ if holds_placeholder(argument) => {
+                    return Err(format!(
+                        "argument `{argument}` has a placeholder inside\nhint: a placeholder is a whole argument: [\"--address\", \"{{1}}\"]"
+                    ));
+                }
+                _ => parts.push(Part::Literal(argument.clone())),
+            }
+        }
+        Ok(Self(parts))
+    }
+
+    /// The argv with the values in their places.
+    pub fn fill(&self, values: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
+        let given = values.keys().filter_map(|name| name.parse::<usize>().ok());
+        if let Some(unused) = given.filter(|number| !self.uses(&number.to_string())).max() {
+            return Err(format!(
+                "value {unused} has no placeholder `{{{unused}}}` in the program's argv"
+            ));
+        }
+        self.0
+            .iter()
+            .map(|part| match part {
+                Part::Literal(text) => Ok(text.clone()),
+                Part::Value { name, guarded } => {
+                    let value = values
+                        .get(name)
+                        .ok_or_else(|| format!("placeholder `{{{name}}}` was given no value"))?;
+                    check_value(name, value, *guarded)?;
+                    Ok(value.clone())
+                }
+            })
+            .collect()
+    }
+
+    fn uses(&self, wanted: &str) -> bool {
+        self.0
+            .iter()
+            .any(|part| matches!(part, Part::Value { name, .. } if name == wanted))
+    }
+}
+
+fn is_placeholder(name: &str) -> bool {
+    NAMES.contains(&name)
+        || (name.len() == 1 && name.bytes().all(|byte| (b'1'..=b'9').contains(&byte)))
+}
+
+fn holds_placeholder(argument: &str) -> bool {
+    argument
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .any(|(name, _)| is_placeholder(name))
+}
+
+fn check_value(name: &str, value: &str, guarded: bool) -> Result<(), String> {
+    if value.len() > PROGRAM_VALUE_BYTES_MAX {
+        return Err(format!("the value of `{{{name}}}` is too long"));
+    }
+    if value.contains('\0') {
+        return Err(format!("the value of `{{{name}}}` holds a NUL byte"));
+    }
+    if value.starts_with('-') && !guarded {
+        return Err(format!(
+            "the value of `{{{name}}}` begins with `-` and could be taken as an option\nhint: put \"--\" before the placeholder when the program knows it"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn argv(words: &[&str]) -> Result<Argv, String> {
+        Argv::parse(
+            &words
+                .iter()
+                .map(|word| (*word).to_owned())
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn hostile_values_stay_one_argument_and_no_option() {
+        let plain = argv(&["/bin/x", "-a", "{1}"]).unwrap();
+        let hostile = "; rm -rf / $(id) `id` \n\" ' * \u{202e}";
+        assert_eq!(plain.fill(&values(&[("1", hostile)])).unwrap()[2], hostile);
+        for option in ["-rf", "--config=/etc/shadow", "-"] {
+            let error = plain.fill(&values(&[("1", option)])).unwrap_err();
+            assert!(error.contains("could be taken as an option"), "{error}");
+        }
+        let guarded = argv(&["/bin/x", "{rule}", "--", "{1}"]).unwrap();
+        let filled = guarded
+            .fill(&values(&[("1", "-rf"), ("rule", "r")]))
+            .unwrap();
+        assert_eq!(filled, ["/bin/x", "r", "--", "-rf"]);
+        assert!(
+            guarded
+                .fill(&values(&[("1", "a"), ("rule", "-r")]))
+                .is_err()
+        );
+        assert!(plain.fill(&values(&[("1", "a\0b")])).is_err());
+        assert!(plain.fill(&values(&[("1", &"a".repeat(5_000))])).is_err());
+        assert!(
+            plain
+                .fill(&values(&[]))
+                .unwrap_err()
+                .contains("`{1}` was given no value")
+        );
+        assert!(
+            plain
+                .fill(&values(&[("1", "a"), ("2", "b")]))
+                .unwrap_err()
+                .contains("value 2")
+        );
+        // A value that looks like a placeholder is a value.
+        assert_eq!(plain.fill(&values(&[("1", "{key}")])).unwrap()[2], "{key}");
+    }
+
+    #[test]
+    fn an_argv_that_can_not_be_meant_is_refused() {
+        for (words, fault) in [
+            (&[][..], "`argv` is empty"),
+            (&["sh"][..], "must be an absolute path"),
+            (&["/bin/x", "--ip={1}"][..], "has a placeholder inside"),
+            (&["/bin/x", "{1}{2}"][..], "has a placeholder inside"),
+        ] {
+            let error = argv(words).unwrap_err();
+            assert!(error.contains(fault), "{error}");
+        }
+        assert!(argv(&["/bin/x", "{\"json\": true}", "{0}", "{}"]).is_ok());
+    }
+}
