@@ -125,3 +125,35 @@ pub const DRY_RUN_CALL_BYTES_MAX: usize = 16 * 1024;
 /// The kernel's own timeout is at most this, so that its arithmetic can't overflow; a longer
 /// decision is put in force again by reconciling long before.
 pub const KERNEL_TIMEOUT_SECS_MAX: u64 = 10 * 366 * 86_400;
+/// A connection to the store keeps at most this much of it in memory, in KiB.
+pub const STORE_CACHE_KIB: i64 = 1_024;
+
+/// How long the store waits for another process (a copy being made, a person's query).
+pub const STORE_BUSY_MILLIS_MAX: u64 = 5_000;
+
+/// After a commit the log is flushed to disk within this time: what a power cut can cost.
+pub const STORE_SYNC_MILLIS: u64 = 100;
+
+/// The store's log is folded into the database beyond this size. Larger means fewer commits that
+/// wait for the disk; 4 MiB is 20,000 decisions.
+pub const STORE_WAL_FOLD_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Beyond this the writer waits until the log has been folded.
+pub const STORE_WAL_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// Rows that one transaction of background work touches, so that a decision waits a few
+/// milliseconds at most.
+pub const STORE_SLICE_ROWS_MAX: usize = 200;
+
+/// Bytes of window state that one transaction of a checkpoint writes, for the same reason.
+pub const STORE_SLICE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Hits of the same rule, key and verdict that get a row of their own in a minute; more become a
+/// counter.
+pub const STORE_REPEATS_A_MINUTE_MAX: u32 = 5;
+
+/// Different hits that are counted for that in a minute; beyond it the count begins again.
+pub const STORE_REPEAT_KEYS_MAX: usize = 10_000;
+
+/// Journal rows that `why` tells at most.
+pub const STORE_WHY_ROWS_MAX: usize = 1_000;

@@ -45,6 +45,11 @@ metrics! {
     // Decisions.
 
     // Store.
+    counter STORE_COMMITS = "riposte_store_commits_total", "transactions that committed hits, decisions and actions";
+    counter STORE_ERRORS = "riposte_store_errors_total", "transactions that the store could not do (full disk, read-only)";
+    counter STORE_HITS_COLLAPSED = "riposte_store_hits_collapsed_total", "repeated hits journaled as a counter, not as a row";
+    counter STORE_ROWS_EXPIRED = "riposte_store_rows_expired_total", "rows removed by retention";
+    gauge STORE_LOG_BYTES = "riposte_store_log_bytes", "size of the store's write-ahead log";
 
     // Actions: what goes out.
     counter ACTIONS_SUBMITTED = "riposte_actions_submitted_total", "actions handed to the executors, counted once a destination";
