@@ -125,6 +125,7 @@ pub const DRY_RUN_CALL_BYTES_MAX: usize = 16 * 1024;
 /// The kernel's own timeout is at most this, so that its arithmetic can't overflow; a longer
 /// decision is put in force again by reconciling long before.
 pub const KERNEL_TIMEOUT_SECS_MAX: u64 = 10 * 366 * 86_400;
+
 /// A connection to the store keeps at most this much of it in memory, in KiB.
 pub const STORE_CACHE_KIB: i64 = 1_024;
 

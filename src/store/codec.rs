@@ -102,6 +102,7 @@ pub(super) fn outcome_parts(outcome: &Outcome) -> (&'static str, Option<&str>) {
         Outcome::Pending => ("pending", None),
         Outcome::Unconfirmed(what) => ("unconfirmed", Some(what)),
         Outcome::Failed(why) => ("failed", Some(why)),
+        Outcome::DryRun(call) => ("dry_run", Some(call)),
     }
 }
 
@@ -116,6 +117,7 @@ pub(super) fn outcome(row: &Row<'_>) -> Result<Outcome> {
         "pending" => Ok(Outcome::Pending),
         "unconfirmed" => Ok(Outcome::Unconfirmed(detail)),
         "failed" => Ok(Outcome::Failed(detail)),
+        "dry_run" => Ok(Outcome::DryRun(detail)),
         other => Err(bad("outcome", other)),
     }
 }
