@@ -1,1 +1,166 @@
-//! placeholder
+//! What the user wrote in `riposte.toml`: every table, its faults, and the rule files it names.
+//!
+//! In: TOML and the files it points to. Out: plain config types, each stage's own part for each
+//! stage. Nothing is opened or started here but what is read.
+
+pub mod environment;
+pub mod load;
+mod rule_files;
+mod source;
+
+pub use load::{ConfigError, Fault, load, parse};
+pub use rule_files::{RuleFiles, read_rules, read_rules_from};
+pub use source::{SourceConfig, SourceType};
+
+use crate::actions::ActionsConfig;
+use crate::decisions::{GuardConfig, Mode};
+use crate::store::RetentionConfig;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// The whole of `riposte.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where riposte keeps its store, spools and control socket; made with mode 0700.
+    pub state_dir: PathBuf,
+    /// Where records come from.
+    pub sources: Vec<SourceConfig>,
+    /// Which rules, and how they are tuned.
+    pub rules: RulesConfig,
+    /// What must never be blocked, and how fast blocks may be made.
+    pub guard: GuardConfig,
+    /// Where decisions are put in force, and what else may be done.
+    pub actions: ActionsConfig,
+    /// How long things are kept.
+    pub retention: RetentionConfig,
+    /// How much memory the windows of rules may take.
+    pub memory: MemoryConfig,
+    /// What riposte says of itself.
+    pub log: LogConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state_dir: PathBuf::from("/var/lib/riposte"),
+            sources: Vec::new(),
+            rules: RulesConfig::default(),
+            guard: GuardConfig::default(),
+            actions: ActionsConfig::default(),
+            retention: RetentionConfig::default(),
+            memory: MemoryConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+/// Which rules, and how they are tuned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RulesConfig {
+    /// Whether the rules that riposte ships are used.
+    pub pack: bool,
+    /// Folders (all their `*.rhai`) and files with further rules, from the config's folder on. A
+    /// file with the name of a shipped one replaces it.
+    pub paths: Vec<PathBuf>,
+    /// Modes by rule name: `enforce`, `shadow` or `off`.
+    pub modes: BTreeMap<String, Mode>,
+    /// Values of `param(…)`, by rule name or by file name without `.rhai`.
+    pub params: BTreeMap<String, BTreeMap<String, toml::Value>>,
+}
+
+impl Default for RulesConfig {
+    fn default() -> Self {
+        Self { pack: true, paths: Vec::new(), modes: BTreeMap::new(), params: BTreeMap::new() }
+    }
+}
+
+/// How much memory the windows of rules may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemoryConfig {
+    /// MiB for all windows together; when they are full, the keys seen longest ago make room.
+    /// When absent, an eighth of the machine's memory, at least 8 and at most 128.
+    pub windows_mib: Option<u64>,
+}
+
+impl Default for MemoryConfig {
+    fn default() -> Self {
+        Self { windows_mib: None }
+    }
+}
+
+impl MemoryConfig {
+    /// The bound in bytes, on a machine with that much memory.
+    pub fn windows_bytes(&self, machine_bytes: u64) -> u64 {
+        const MIB: u64 = 1024 * 1024;
+        match self.windows_mib {
+            Some(mib) => mib.saturating_mul(MIB),
+            None => (machine_bytes / 8).clamp(8 * MIB, 128 * MIB),
+        }
+    }
+}
+
+/// What riposte says of itself, on standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// What is said: `error`, `warn`, `info`, `debug`, or a filter such as
+    /// `info,riposte::sources=debug`. The environment variable `RIPOSTE_LOG` wins over it.
+    pub level: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Everything that is wrong with the values, in words, each with its hint on a line of its own.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut names = BTreeSet::new();
+        for source in &self.sources {
+            if !names.insert(source.name.as_str()) {
+                faults.push(format!(
+                    "two sources are named `{}`\nhint: every source needs a name of its own",
+                    source.name
+                ));
+            }
+            faults.extend(source.faults());
+        }
+        faults.extend(self.guard.faults());
+        faults.extend(self.actions.check());
+        if self.memory.windows_mib == Some(0) {
+            faults.push("`memory.windows_mib` is 0\nhint: at least 1".to_owned());
+        }
+        faults
+    }
+
+    /// Makes relative paths start at the config's own folder.
+    pub fn resolve_paths(&mut self, base: &Path) {
+        for path in &mut self.rules.paths {
+            if path.is_relative() {
+                *path = base.join(&*path);
+            }
+        }
+        if self.state_dir.is_relative() {
+            self.state_dir = base.join(&self.state_dir);
+        }
+    }
+}

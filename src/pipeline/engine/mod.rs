@@ -1,0 +1,365 @@
+//! The stateful stage, live: one thread that takes numbered inputs and makes them count.
+//!
+//! In: matched batches, ticks, requests. Out: one transaction for each input that had an effect
+//! (hits, verdicts, outbox, the input order), then the actions to the executors. What was not
+//! committed had no effect; what was is not done again after a crash.
+
+mod act;
+mod checkpoint;
+mod recovery;
+mod requests;
+mod status;
+
+pub use recovery::Recovery;
+
+use super::control::{Alarm, Reply, Request};
+use super::core::Core;
+use super::feed::{Delivery, SourceBook};
+use super::standing::SharedStanding;
+use super::watermark::Watermarks;
+use crate::actions::Executors;
+use crate::clock::{self, Timestamp};
+use crate::config::Config;
+use crate::decisions::{Guard, Widening};
+use crate::event::Origin;
+use crate::limits;
+use crate::rules::RuleSet;
+use crate::store::{Commit, Input, InputKind, Store};
+use crate::telemetry::{self, names};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What reaches the engine's thread.
+pub enum Message {
+    /// A batch, matched.
+    Batch(Box<Delivery>),
+    /// A source says that something is wrong.
+    Alarm {
+        /// The source.
+        source: String,
+        /// What.
+        text: String,
+    },
+    /// A request of the command line.
+    Request(Request, Sender<Reply>),
+    /// Facts about this machine that were looked up again.
+    Facts(Facts),
+    /// Config and rules were read again.
+    Reloaded(Box<Reloaded>),
+    /// Save everything and end.
+    Stop,
+}
+
+/// Facts that the guard needs and only the machine knows.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Addresses of this machine's interfaces.
+    pub own: Vec<IpAddr>,
+    /// Addresses from which administrators are logged in.
+    pub admins: Vec<IpAddr>,
+    /// Host names of the allowlist with their addresses.
+    pub names: Vec<(String, Vec<IpAddr>)>,
+}
+
+/// A config and rule set that were read again, without faults.
+pub struct Reloaded {
+    /// The config.
+    pub config: Config,
+    /// The rules.
+    pub rules: Arc<RuleSet>,
+}
+
+/// What the engine is built from.
+pub struct Parts {
+    /// The config in force.
+    pub config: Config,
+    /// The store, open for writing.
+    pub store: Arc<Store>,
+    /// The core, restored.
+    pub core: Core,
+    /// The guard, restored.
+    pub guard: Guard,
+    /// What is in force.
+    pub standing: SharedStanding,
+    /// The sources' parsers, to read ranges again.
+    pub book: Arc<SourceBook>,
+    /// Where commands read the names to resolve.
+    pub names: Arc<arc_swap::ArcSwap<Vec<String>>>,
+    /// Nothing is carried out.
+    pub dry_run: bool,
+    /// When the daemon started.
+    pub started: Timestamp,
+}
+
+/// How far a source is, for status.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    records: u64,
+    parsed: u64,
+    newest: Option<Timestamp>,
+    arrival: Option<Timestamp>,
+}
+
+/// The engine.
+pub struct Engine {
+    config: Config,
+    store: Arc<Store>,
+    core: Core,
+    guard: Guard,
+    standing: SharedStanding,
+    widening: Widening,
+    book: Arc<SourceBook>,
+    names: Arc<arc_swap::ArcSwap<Vec<String>>>,
+    executors: Option<Executors>,
+    watermarks: Watermarks,
+    cursors: BTreeMap<Arc<str>, BTreeMap<Arc<str>, (Arc<Origin>, u64)>>,
+    seq: u64,
+    /// Inputs that are in no transaction yet.
+    pending: Vec<Input>,
+    /// Transactions that the store could not take, oldest first: done again until it can.
+    held: VecDeque<Commit>,
+    retry_at: Option<Instant>,
+    /// Something changed since the last checkpoint.
+    dirty: bool,
+    checkpoint_at: Instant,
+    retention_at: Instant,
+    progress: BTreeMap<Arc<str>, Progress>,
+    alarms: VecDeque<Alarm>,
+    dry_run: bool,
+    started: Timestamp,
+    /// A decision was last made for a line that arrived then; for measuring.
+    last_tick: Instant,
+}
+
+impl Engine {
+    /// An engine without executors: nothing leaves it until [`Engine::connect`].
+    pub fn new(parts: Parts) -> Self {
+        let now = Instant::now();
+        Self {
+            widening: Widening::default(),
+            config: parts.config,
+            store: parts.store,
+            core: parts.core,
+            guard: parts.guard,
+            standing: parts.standing,
+            book: parts.book,
+            names: parts.names,
+            executors: None,
+            watermarks: Watermarks::default(),
+            cursors: BTreeMap::new(),
+            seq: 0,
+            pending: Vec::new(),
+            held: VecDeque::new(),
+            retry_at: None,
+            dirty: false,
+            checkpoint_at: now,
+            retention_at: now,
+            progress: BTreeMap::new(),
+            alarms: VecDeque::new(),
+            dry_run: parts.dry_run,
+            started: parts.started,
+            last_tick: now,
+        }
+    }
+
+    /// Gives the engine its executors and hands them what the outbox still holds.
+    pub fn connect(&mut self, executors: Executors) {
+        self.executors = Some(executors);
+        self.submit_outbox();
+    }
+
+    /// Where each source stands, for the sources to go on from.
+    pub fn cursors_of(&self, source: &str) -> Vec<(Origin, u64)> {
+        let streams = self.cursors.get(source);
+        let cursor = |(origin, offset): &(Arc<Origin>, u64)| ((**origin).clone(), *offset);
+        streams.map(|streams| streams.values().map(cursor).collect()).unwrap_or_default()
+    }
+
+    /// Takes inputs until it is told to stop; then saves everything and gives the executors back.
+    pub fn run(mut self, inputs: &Receiver<Message>) -> Option<Executors> {
+        loop {
+            let wait = Duration::from_secs(limits::TICK_SECS).saturating_sub(self.last_tick.elapsed());
+            // While the store takes nothing, sources wait: their records stay where they are.
+            if self.held.len() >= limits::HELD_COMMITS_MAX {
+                std::thread::sleep(wait.min(Duration::from_millis(100)));
+                self.tick();
+                continue;
+            }
+            match inputs.recv_timeout(wait) {
+                Ok(Message::Batch(delivery)) => self.batch(*delivery),
+                Ok(Message::Alarm { source, text }) => self.alarm(&source, text),
+                Ok(Message::Request(request, answer)) => {
+                    let reply = self.request(request);
+                    // The command line may have gone meanwhile; what it asked for is done.
+                    drop(answer.send(reply));
+                }
+                Ok(Message::Facts(facts)) => self.facts(&facts),
+                Ok(Message::Reloaded(reloaded)) => self.reloaded(*reloaded),
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if self.last_tick.elapsed() >= Duration::from_secs(limits::TICK_SECS) {
+                self.tick();
+            }
+        }
+        self.retry_held();
+        self.checkpoint();
+        self.executors.take()
+    }
+
+    /// One batch: an input, its firings, and what they lead to.
+    fn batch(&mut self, delivery: Delivery) {
+        let matched = if Arc::ptr_eq(&delivery.rules, self.core.rules()) {
+            delivery.matched
+        } else {
+            // Matched by rules that are no longer in force: match again by those that are.
+            match self.book.stage(&delivery.batch.origin.source, Arc::clone(self.core.rules())) {
+                Some(mut stage) => stage.run(&delivery.batch),
+                None => return,
+            }
+        };
+        let origin = Arc::clone(&matched.origin);
+        let (from, to) = matched.range;
+        self.number(InputKind::Batch {
+            origin: (*origin).clone(),
+            from,
+            to,
+            arrival: matched.arrival,
+        });
+        self.note_progress(&matched);
+        for sign in &matched.good_signs {
+            let until = sign.time.plus(Duration::from_secs(limits::GOOD_CLIENT_SECS));
+            self.guard.good_client(sign.ip, crate::decisions::GoodClient::Authenticated, until);
+        }
+        self.tell_faults(&matched.faults);
+        let mut firings = Vec::new();
+        evaluate(&mut self.core, &mut self.watermarks, &matched, &mut firings);
+        let stream = Arc::clone(&origin.stream);
+        self.cursors
+            .entry(Arc::clone(&origin.source))
+            .or_default()
+            .insert(stream, (origin, to));
+        self.dirty = true;
+        self.act(firings);
+    }
+
+    /// Gives an input its number.
+    fn number(&mut self, kind: InputKind) {
+        self.seq += 1;
+        self.pending.push(Input { seq: self.seq, kind });
+        // An input without effects need not be remembered for ever: a checkpoint covers it.
+        if self.pending.len() >= limits::INPUTS_PENDING_MAX {
+            self.checkpoint();
+        }
+    }
+
+    /// The clock went on: timers, expiry, the guard's queue, retries, checkpoint, retention.
+    fn tick(&mut self) {
+        self.last_tick = Instant::now();
+        let now = clock::now();
+        let low = self.watermarks.tick(now);
+        let mut firings = Vec::new();
+        self.core.advance(low, &mut firings);
+        if !firings.is_empty() {
+            self.number(InputKind::Tick { time: now });
+            self.dirty = true;
+        }
+        self.act(firings);
+        self.release(now);
+        self.expire(now);
+        self.retry_held();
+        if self.dirty && self.checkpoint_at.elapsed() >= Duration::from_secs(limits::CHECKPOINT_SECS) {
+            self.checkpoint();
+        }
+        if self.retention_at.elapsed() >= Duration::from_secs(limits::RETENTION_SECS) {
+            self.retention_at = Instant::now();
+            self.retention(now);
+        }
+    }
+
+    fn note_progress(&mut self, matched: &super::stage::Matched) {
+        let progress = self.progress.entry(Arc::clone(&matched.origin.source)).or_default();
+        progress.records += matched.records;
+        progress.parsed += matched.parsed;
+        progress.arrival = Some(matched.arrival);
+        if matched.parsed > 0 {
+            progress.newest = progress.newest.max(Some(matched.newest));
+        }
+    }
+
+    fn tell_faults(&mut self, faults: &[(u32, String)]) {
+        let Some((rule, fault)) = faults.first() else { return };
+        let rules = Arc::clone(self.core.rules());
+        let name = rules.rules().get(*rule as usize).map_or("?", |rule| &*rule.name);
+        self.alarm(name, format!("a predicate failed: {fault}"));
+    }
+
+    /// Something that a person should look at: logged, counted, kept for `status` and journaled.
+    fn alarm(&mut self, from: &str, text: String) {
+        telemetry::counter(names::ALARMS).add(1);
+        let known = self.alarms.iter().rev().take(limits::ALARMS_KEPT_MAX).find(|alarm| {
+            alarm.from == from && alarm.text == text
+        });
+        let now = clock::now();
+        let again = Duration::from_secs(limits::ALARM_REPEAT_SECS);
+        if known.is_some_and(|alarm| now.since(alarm.time) < again) {
+            return;
+        }
+        tracing::warn!(from, text, "alarm");
+        if self.alarms.len() >= limits::ALARMS_KEPT_MAX {
+            self.alarms.pop_front();
+        }
+        self.alarms.push_back(Alarm { time: now, from: from.to_owned(), text });
+    }
+
+    fn facts(&mut self, facts: &Facts) {
+        let now = clock::now();
+        self.guard.set_own(&facts.own);
+        for admin in &facts.admins {
+            self.guard.admin_login(*admin, now);
+        }
+        for (name, addresses) in &facts.names {
+            let resolved = self.guard.edit_allowlist(|list| list.resolved(name, addresses));
+            if resolved.ignored > 0 {
+                let text = format!(
+                    "`{name}` has {} more addresses than count for the allowlist",
+                    resolved.ignored
+                );
+                self.alarm("allowlist", text);
+            }
+        }
+        self.lift_what_is_protected();
+    }
+
+    fn reloaded(&mut self, reloaded: Reloaded) {
+        self.number(InputKind::Rules { fingerprint: reloaded.rules.fingerprint() });
+        self.core.set_rules(reloaded.rules);
+        self.guard.set_config(reloaded.config.guard.clone());
+        self.config = reloaded.config;
+        self.dirty = true;
+        // Windows were rebuilt: what is saved must fit the rules in force.
+        self.checkpoint();
+    }
+}
+
+/// Evaluates a matched batch in event order; shared by live, recovery and replay.
+pub(super) fn evaluate(
+    core: &mut Core,
+    watermarks: &mut Watermarks,
+    matched: &super::stage::Matched,
+    firings: &mut Vec<super::core::Firing>,
+) {
+    let source = &matched.origin.source;
+    for candidate in &matched.candidates {
+        let low = watermarks.event(source, candidate.event.time, matched.arrival);
+        core.advance(low, firings);
+        core.event(&candidate.event, &candidate.rules, firings);
+    }
+    if matched.parsed > 0 {
+        let low = watermarks.event(source, matched.newest, matched.arrival);
+        core.advance(low, firings);
+    }
+}
