@@ -183,3 +183,43 @@ pub const ALARM_REPEAT_SECS: u64 = 300;
 
 /// A client that logged in counts as a good one for a week.
 pub const GOOD_CLIENT_SECS: u64 = 7 * 86_400;
+/// Entries of the allowlist: a lookup stays fast, and a list this long is better written as
+/// prefixes.
+pub const ALLOWLIST_ENTRIES_MAX: usize = 10_000;
+
+/// Addresses that count for one host name of the allowlist, so that whoever answers for the name
+/// can't let the world in.
+pub const ALLOWLIST_NAME_ADDRESSES_MAX: usize = 8;
+
+/// Decisions in force at once. At about 500 bytes each they fill 25 MB, and a kernel set of this
+/// size is still quick.
+pub const STANDING_DECISIONS_MAX: usize = 50_000;
+
+/// Blocks that wait for their turn when rules block faster than the ceiling. At about 400 bytes
+/// each they fill 3 MB; beyond, they are made at once.
+pub const BLOCKS_QUEUED_MAX: usize = 8_192;
+
+/// Addresses of administrators that logged in, kept at once.
+pub const ADMIN_ADDRESSES_MAX: usize = 256;
+
+/// Clients with an authenticated success, and verified bots, kept at once.
+pub const GOOD_CLIENTS_MAX: usize = 10_000;
+
+/// Keys whose hits and offences are remembered, and into how many shards they are saved: a save
+/// writes only shards that changed.
+pub const OFFENDERS_MAX: usize = 65_536;
+
+/// Shards of the remembered keys.
+pub const OFFENDER_SHARDS: u16 = 64;
+
+/// Times kept for one key before neighbouring ones are put together.
+pub const OFFENCE_TIMES_MAX: usize = 16;
+
+/// Networks watched for hopping at once.
+pub const WIDENING_NETWORKS_MAX: usize = 4_096;
+
+/// A decision's reason is cut here (at a character): it goes to terminals, mails and comments.
+pub const DECISION_REASON_BYTES_MAX: usize = 512;
+
+/// Targets that the report of the first days names for each rule; the rest is counted.
+pub const FIRST_DAYS_TARGETS_MAX: usize = 1_000;

@@ -1,12 +1,53 @@
 //! From a rule's firing to what may be done about it: hits, decisions, actions and outcomes as
 //! values; the guard that every action passes; escalation, widening, and what is in force.
 //!
-//! In: hits and what rule bodies asked for. Out: actions with the guard's verdict. Pure: time and
-//! the machine's facts are values; `store` keeps, `actions` carries out.
+//! In: hits and what rule bodies asked for. Out: decisions with the guard's verdict, lifts, alarms.
+//! Pure: time and the machine's facts are values; `store` keeps, `actions` carries out.
 
+// The words, and the names that last.
 pub mod model;
+pub mod ids;
+pub mod alarm;
+pub mod config;
 
+// From an ask to a proposed decision.
+pub mod offences;
+pub mod resolve;
+pub mod widening;
+
+// The facts about whom nothing may be done to.
+pub mod prefix_set;
+pub mod special;
+pub mod proxies;
+pub mod allowlist;
+pub mod never_block;
+
+// The guard: verdicts, and what happens with time.
+pub mod first_days;
+pub mod trip;
+pub mod ceiling;
+mod aggregate;
+pub mod guard;
+pub mod release;
+
+// What is in force, and all of it in one hand.
+pub mod standing;
+pub mod desk;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use alarm::{Alarm, AlarmKind};
+pub use allowlist::{Allowlist, Entry, Subject};
+pub use config::GuardConfig;
+pub use desk::{Desk, Lifted, RuleFacts, Steps};
+pub use guard::{Context, GoodClient, Guard, Judged, Judgement};
 pub use model::{
     Action, ActionId, Ask, Decision, DecisionId, DurationAsk, Effect, Evidence, Hit, HitId, Mode,
     Outcome, Remedy, Route, RuleName, Target, Verdict,
 };
+pub use never_block::{LastCheck, NeverBlock, Refusal};
+pub use offences::{OffenceShard, Offences};
+pub use proxies::Proxies;
+pub use release::TickContext;
+pub use standing::Standing;

@@ -189,7 +189,9 @@ impl Remedy {
 }
 
 /// How a client reached this machine; decides where a block has an effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Route {
     /// Straight: the kernel sees the client's own address.

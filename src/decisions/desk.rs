@@ -1,0 +1,350 @@
+//! The books of this stage in one hand: a hit's ask goes in, judged decisions, lifts and alarms come
+//! out, and what is in force is kept right meanwhile.
+//!
+//! In: hits with their asks, what people decide, facts, and the time. Out: [`Steps`], to be journaled
+//! and sent. No I/O: the caller journals each step before it sends it.
+
+use super::alarm::{Alarm, AlarmKind};
+use super::allowlist::{Entry, Full, Subject};
+use super::config::GuardConfig;
+use super::guard::{Context, Guard, Judged, Judgement};
+use super::model::{Ask, Decision, DecisionId, Hit, Mode, Remedy, Target, Verdict};
+use super::offences::Offences;
+use super::release::TickContext;
+use super::resolve::resolve;
+use super::standing::Standing;
+use super::widening::Widening;
+use crate::clock::Timestamp;
+use crate::event::net::display_net;
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What is known of a rule when it asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleFacts {
+    /// Its mode.
+    pub mode: Mode,
+    /// Only attackers trip it (its tag `certain`).
+    pub certain: bool,
+}
+
+/// A decision that is no longer in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lifted {
+    /// Which.
+    pub decision: Arc<Decision>,
+    /// Why.
+    pub why: String,
+}
+
+/// What follows, in the order in which it is to be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// Decisions to take back. Those that a longer one replaced are not among them: the new one
+    /// moves the end.
+    pub lifted: Vec<Lifted>,
+    /// Decisions with their verdicts; those with [`Verdict::Pass`] are to be put in force.
+    pub judged: Vec<Judged>,
+    /// What people should know.
+    pub alarms: Vec<Alarm>,
+}
+
+/// Guard, what is in force, the past, and hopping networks.
+#[derive(Debug, Clone, Default)]
+pub struct Desk {
+    config: GuardConfig,
+    /// The guard; its facts may be changed directly where nothing in force is touched.
+    pub guard: Guard,
+    /// What is in force.
+    pub standing: Standing,
+    /// Who offended before.
+    pub offences: Offences,
+    widening: Widening,
+}
+
+impl Desk {
+    /// An empty desk.
+    pub fn new(config: GuardConfig) -> Self {
+        Self {
+            guard: Guard::new(config.clone()),
+            standing: Standing::default(),
+            offences: Offences::new(config.offences_keep),
+            widening: Widening::default(),
+            config,
+        }
+    }
+
+    /// Everything but what is in force and the offences, for the checkpoint: those two are saved by
+    /// row and by shard.
+    pub fn save(&self) -> Vec<u8> {
+        // Plain maps, numbers and text always serialise.
+        postcard::to_stdvec(&(self.guard.save(), &self.widening)).unwrap_or_default()
+    }
+
+    /// Takes up what was saved.
+    pub fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let (guard, widening): (Vec<u8>, Widening) = postcard::from_bytes(bytes)
+            .map_err(|error| format!("failed to read the state of decisions: {error}"))?;
+        self.guard.load(&guard)?;
+        self.widening = widening;
+        Ok(())
+    }
+
+    /// Takes another config; what is known stays.
+    pub fn set_config(&mut self, config: GuardConfig) {
+        self.guard.set_config(config.clone());
+        self.config = config;
+    }
+
+    /// The proposed decisions that an ask comes to: its own, and wider ones that follow from it.
+    /// Depends on events alone.
+    pub fn propose(&mut self, hit: &Hit, ordinal: u32, ask: &Ask) -> Vec<Decision> {
+        let Some(decision) = resolve(hit, ordinal, ask, &mut self.offences) else {
+            return Vec::new();
+        };
+        let mut proposed = self.widening.propose(&decision, &self.config);
+        proposed.insert(0, decision);
+        proposed
+    }
+
+    /// Carries a hit's ask number `ordinal` (from 0) as far as this stage goes: decisions are
+    /// proposed, judged and booked, lifts are booked. Other asks are left to the caller.
+    pub fn ask(
+        &mut self,
+        hit: &Hit,
+        ordinal: u32,
+        ask: &Ask,
+        rule: RuleFacts,
+        now: Timestamp,
+    ) -> Steps {
+        let mut steps = Steps::default();
+        if let Ask::Lift { target } = ask {
+            if rule.mode == Mode::Enforce && !self.guard.panic() {
+                self.lift_into(target, &format!("rule `{}`", hit.rule), &mut steps);
+            }
+            return steps;
+        }
+        for decision in self.propose(hit, ordinal, ask) {
+            let context = Context {
+                now,
+                mode: rule.mode,
+                certain: rule.certain,
+                standing: &self.standing,
+            };
+            let judgement = self.guard.judge(decision, &context);
+            self.book(judgement, now, &mut steps);
+        }
+        steps
+    }
+
+    /// Judges and books a decision that no rule made (a person, an import, a feed).
+    pub fn decide(&mut self, decision: Decision, now: Timestamp) -> Steps {
+        let mut steps = Steps::default();
+        let context = Context {
+            now,
+            mode: Mode::Enforce,
+            certain: false,
+            standing: &self.standing,
+        };
+        let judgement = self.guard.judge(decision, &context);
+        self.book(judgement, now, &mut steps);
+        steps
+    }
+
+    /// Lets time pass: ends what is over, lets through what waited.
+    pub fn tick(&mut self, now: Timestamp, mode_of: &dyn Fn(&str) -> Mode) -> Steps {
+        let mut steps = Steps::default();
+        for decision in self.standing.expire(now) {
+            let why = "its time is up".to_owned();
+            steps.lifted.push(Lifted { decision, why });
+        }
+        let context = TickContext {
+            now,
+            standing: &self.standing,
+            mode_of,
+        };
+        let judgement = self.guard.tick(&context);
+        self.book(judgement, now, &mut steps);
+        steps
+    }
+
+    /// When [`Self::tick`] next has something to do; `None` where nothing is to come.
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        let ends = self.standing.next_expiry();
+        [ends, self.guard.next_tick()].into_iter().flatten().min()
+    }
+
+    /// Adds an allowlist entry, and lifts what is in force against it.
+    pub fn allow(&mut self, entry: Entry) -> Result<Steps, Full> {
+        self.guard.edit_allowlist(|list| list.add(entry))?;
+        Ok(self.lift_allowed())
+    }
+
+    /// Takes an allowlist entry away; `None` where there was none.
+    pub fn disallow(&mut self, subject: &Subject) -> Option<Entry> {
+        self.guard.edit_allowlist(|list| list.remove(subject))
+    }
+
+    /// The addresses that a name of the allowlist resolves to now.
+    pub fn resolved(&mut self, name: &str, addresses: &[IpAddr], now: Timestamp) -> Steps {
+        let answer = self
+            .guard
+            .edit_allowlist(|list| list.resolved(name, addresses));
+        let mut steps = if answer.changed {
+            self.lift_allowed()
+        } else {
+            Steps::default()
+        };
+        if answer.changed && answer.ignored > 0 {
+            let text = format!(
+                "`{name}` of the allowlist resolves to {} addresses too many: those do not count",
+                answer.ignored
+            );
+            steps
+                .alarms
+                .push(Alarm::new(AlarmKind::NameTooWide, now, text));
+        }
+        steps
+    }
+
+    /// An administrator logged in from `address`, or is still there: protects it, and lifts what is
+    /// in force against it.
+    pub fn admin_login(&mut self, address: IpAddr, now: Timestamp) -> Steps {
+        let net = self.guard.admin_login(address, now);
+        let mut steps = Steps::default();
+        self.lift_net(net, "an administrator logged in", &mut steps);
+        steps
+    }
+
+    /// The addresses of this machine: protects them, and lifts what is in force against them.
+    pub fn set_own(&mut self, addresses: &[IpAddr]) -> Steps {
+        self.guard.set_own(addresses);
+        let mut steps = Steps::default();
+        for address in addresses {
+            self.lift_net(IpNet::from(*address), "this machine's address", &mut steps);
+        }
+        steps
+    }
+
+    /// Switches panic on (lifts everything) or off.
+    pub fn set_panic(&mut self, on: bool, now: Timestamp) -> Steps {
+        let mut steps = Steps::default();
+        let judgement = self.guard.set_panic(on);
+        self.book(judgement, now, &mut steps);
+        if on {
+            for decision in self.standing.lift_all() {
+                let why = "panic".to_owned();
+                steps.lifted.push(Lifted { decision, why });
+            }
+        }
+        steps
+    }
+
+    /// Ends what is in force or waits for this target and, of a prefix, for what lies in it.
+    pub fn lift(&mut self, target: &Target, why: &str) -> Steps {
+        let mut steps = Steps::default();
+        self.lift_into(target, why, &mut steps);
+        steps
+    }
+
+    /// Ends one decision by its name.
+    pub fn lift_id(&mut self, id: DecisionId, why: &str) -> Steps {
+        let lifted = self.standing.remove(id).map(|decision| Lifted {
+            decision,
+            why: why.to_owned(),
+        });
+        Steps {
+            lifted: lifted.into_iter().collect(),
+            ..Steps::default()
+        }
+    }
+
+    /// Forgets a target (`riposte forget`): its past and what hopping was seen of it. What is in
+    /// force stays until it is lifted. Whether there was anything.
+    pub fn forget(&mut self, target: &Target) -> bool {
+        if let Some(net) = target.net() {
+            self.widening.forget(net);
+        }
+        self.offences.forget(&target.to_string())
+    }
+
+    /// Books what the guard said: what passes is in force from now on.
+    fn book(&mut self, judgement: Judgement, now: Timestamp, steps: &mut Steps) {
+        let mut judgement = judgement;
+        for judged in &judgement.judged {
+            if judged.verdict != Verdict::Pass {
+                continue;
+            }
+            if judged.decision.remedy == Remedy::Allow
+                && let Some(net) = judged.decision.target.net()
+            {
+                self.lift_net(net, "let through by a decision", steps);
+            }
+            let inserted = self.standing.insert(judged.decision.clone());
+            if let Some(decision) = inserted.shed {
+                let text = format!(
+                    "{} decisions are in force, the most that can: the one for `{}` ends early",
+                    self.standing.len(),
+                    decision.target
+                );
+                steps
+                    .alarms
+                    .push(Alarm::new(AlarmKind::StandingFull, now, text));
+                let why = "too many decisions in force".to_owned();
+                steps.lifted.push(Lifted { decision, why });
+            }
+        }
+        steps.judged.append(&mut judgement.judged);
+        steps.alarms.append(&mut judgement.alarms);
+    }
+
+    fn lift_into(&mut self, target: &Target, why: &str, steps: &mut Steps) {
+        let waited = self.guard.withdraw(target, &format!("lifted: {why}"));
+        steps.judged.extend(waited.judged);
+        let mut lifted = self.standing.lift(target);
+        if let Target::Net(net) = target {
+            let inside: Vec<DecisionId> = self
+                .standing
+                .overlapping(*net)
+                .iter()
+                .filter(|known| known.target.net().is_some_and(|inner| net.contains(&inner)))
+                .map(|known| known.id)
+                .collect();
+            lifted.extend(inside.into_iter().filter_map(|id| self.standing.remove(id)));
+            self.widening.forget(*net);
+        }
+        for decision in lifted {
+            let why = why.to_owned();
+            steps.lifted.push(Lifted { decision, why });
+        }
+    }
+
+    fn lift_net(&mut self, net: IpNet, why: &str, steps: &mut Steps) {
+        for decision in self.standing.lift_overlapping(net) {
+            let why = format!("{why} (`{}`)", display_net(&net));
+            steps.lifted.push(Lifted { decision, why });
+        }
+    }
+
+    fn lift_allowed(&mut self) -> Steps {
+        let mut steps = Steps::default();
+        let nets: Vec<(IpNet, String)> = self
+            .guard
+            .allowlist()
+            .nets()
+            .map(|(net, entry)| (net, format!("allowlist entry {}", entry.words())))
+            .collect();
+        for (net, why) in nets {
+            for decision in self.standing.lift_overlapping(net) {
+                let why = why.clone();
+                steps.lifted.push(Lifted { decision, why });
+            }
+        }
+        steps
+    }
+}
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;
