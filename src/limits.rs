@@ -223,3 +223,55 @@ pub const DECISION_REASON_BYTES_MAX: usize = 512;
 
 /// Targets that the report of the first days names for each rule; the rest is counted.
 pub const FIRST_DAYS_TARGETS_MAX: usize = 1_000;
+
+/// Records in one batch: lines of a few bytes must not make the list of records larger than the
+/// bytes they lie in.
+pub const BATCH_RECORDS_MAX: usize = 16 * 1024;
+
+/// The fingerprint that a file is found again by covers at most its first bytes: a few lines, with
+/// time stamps that no other file has.
+pub const STREAM_HEAD_BYTES_MAX: usize = 1_024;
+
+/// Bytes before a cursor that are compared before reading on: more than a line, so that a file
+/// that was truncated and has grown again is seen.
+pub const STREAM_MARK_BYTES_MAX: usize = 256;
+
+/// Streams whose cursors and marks a source keeps; the oldest go first. More than the files that
+/// can be followed, so that each has its last incarnation known.
+pub const STREAMS_KEPT_MAX: usize = 4_096;
+
+/// Files followed by one source, a server with many sites having some hundreds.
+pub const FILES_MAX: usize = 1_024;
+
+/// Rotated files of one log that are looked through; a year of daily ones fits.
+pub const ROTATED_FILES_MAX: usize = 512;
+
+/// Older incarnations of one log that are open, or remembered, at a time.
+pub const OLD_FILES_MAX: usize = 512;
+
+/// An older incarnation is looked at this often while it may still be written to.
+pub const LINGER_MILLIS: u64 = 200;
+
+/// A change without a notice from the kernel is given this long before the watch counts as lost.
+pub const NOTICE_MILLIS_MAX: u64 = 300;
+
+/// A source that is told to stop is waited for this long.
+pub const SOURCE_STOP_MILLIS_MAX: u64 = 500;
+
+/// The first pause before a failed source is started again; it doubles.
+pub const RESTART_PAUSE_MILLIS_MIN: u64 = 100;
+
+/// The longest pause before a failed source is started again.
+pub const RESTART_PAUSE_MILLIS_MAX: u64 = 30_000;
+
+/// A spool's segment ends when it is this long, so that what is done can be removed in parts.
+pub const SPOOL_SEGMENT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Bytes that a spool keeps by default before its source must wait.
+pub const SPOOL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// One read of a source that is spooled.
+pub const SPOOL_READ_BYTES_MAX: usize = 64 * 1024;
+
+/// One read of a file that is replayed.
+pub const REPLAY_READ_BYTES: usize = 128 * 1024;

@@ -31,6 +31,13 @@ metrics! {
     // Sources.
     counter RECORDS_READ = "riposte_records_read_total", "records read by all sources";
     counter RECORDS_TRUNCATED = "riposte_records_truncated_total", "records cut because they were longer than the limit";
+    counter SOURCE_ROTATIONS = "riposte_source_rotations_total", "followed files that were replaced by another under their name";
+    counter SOURCE_TRUNCATIONS = "riposte_source_truncations_total", "followed files that were truncated (copytruncate)";
+    counter SOURCE_NUL_BYTES = "riposte_source_nul_bytes_total", "NUL bytes skipped at the start of lines, as truncated sparse files have them";
+    counter SOURCE_STALLS = "riposte_source_stalls_total", "times that a source stood still: a file that can't be read, a lost watch, an engine that takes nothing";
+    counter SOURCE_WATCHES_LOST = "riposte_source_watches_lost_total", "times that the kernel's notices of file changes were lost or refused";
+    counter SOURCE_LOST_STREAMS = "riposte_source_lost_streams_total", "files that were gone or changed before they were read to their end";
+    counter SOURCE_RESTARTS = "riposte_source_restarts_total", "sources that failed and were started again";
 
     // Parsers.
     counter RECORDS_UNPARSED = "riposte_records_unparsed_total", "records that their parser could not read";

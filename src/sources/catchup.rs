@@ -1,0 +1,182 @@
+//! After a start: finds each known stream of a path again, and puts what is missing in order.
+//!
+//! In: the engine's cursors, and the files that are there now. Out: a follower whose old
+//! incarnations are queued, the oldest first, each at its cursor; files that came after the last
+//! known one are queued whole; the file that has the name now is last.
+
+use super::content::Content;
+use super::follow::{Follower, Old, still_written};
+use super::files::FilesConfig;
+use super::identity::StreamId;
+use super::locate::{self, Holds, Sought};
+use super::marks::Marks;
+use super::tail::{Desk, Tail};
+use crate::event::Origin;
+use crate::limits;
+use crate::telemetry::{counter, names};
+use std::sync::Arc;
+
+/// A stream that was read, and how far.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub id: StreamId,
+    pub origin: Arc<Origin>,
+    pub offset: u64,
+}
+
+/// A file that is there now.
+struct Candidate {
+    tail: Tail,
+    live: bool,
+    modified: i128,
+    /// The known stream that it holds, and how sure that is.
+    holds: Vec<(usize, u32)>,
+}
+
+/// Puts the follower where the known streams of its path ended.
+pub(super) fn resume(
+    follower: &mut Follower,
+    mut known: Vec<Known>,
+    marks: &Marks,
+    config: &FilesConfig,
+    desk: &mut Desk,
+) {
+    known.sort_by_key(|stream| stream.id.birth);
+    let excess = known.len().saturating_sub(limits::OLD_FILES_MAX);
+    known.drain(..excess);
+    for stream in &known {
+        desk.after(stream.id.birth);
+    }
+    let mut candidates = candidates(follower, config, desk);
+    for candidate in &mut candidates {
+        candidate.holds = matches(candidate, &known, marks);
+    }
+    let chosen = choose(&candidates, known.len());
+    let last = candidates
+        .iter()
+        .rposition(|candidate| !candidate.holds.is_empty());
+    let newest = known.last().cloned();
+    if chosen.last().is_some_and(Option::is_none) {
+        tell_lost(follower, newest.as_ref(), last.is_some(), desk);
+    }
+    // A file last written before the newest known stream began can't come after it.
+    let since = newest.map_or(0, |stream| i128::from(stream.id.birth) * 1_000);
+    for (index, mut candidate) in candidates.into_iter().enumerate() {
+        let stream = chosen
+            .iter()
+            .position(|place| *place == Some(index))
+            .and_then(|stream| known.get(stream));
+        let wanted = match stream {
+            Some(stream) => {
+                let origin = Arc::clone(&stream.origin);
+                candidate.tail.resume(origin, stream.id, stream.offset).is_ok()
+            }
+            None if candidate.live => true,
+            None => last.map_or(candidate.modified >= since, |last| index > last),
+        };
+        if candidate.live {
+            follower.live = Some(candidate.tail);
+        } else if wanted {
+            let until = still_written(&candidate.tail, config.rotated_wait);
+            let tail = candidate.tail;
+            follower.old.push_back(Old { tail, until });
+        }
+    }
+}
+
+fn tell_lost(follower: &Follower, newest: Option<&Known>, some: bool, desk: &Desk) {
+    counter(names::SOURCE_LOST_STREAMS).add(1);
+    let place = newest.map_or(0, |stream| stream.offset);
+    let then = if some { "newer files are read" } else { "what came after it is read" };
+    desk.outlet.alarm(format!(
+        "the file of `{}` that was read up to byte {place} is gone; {then}",
+        follower.path.display()
+    ));
+}
+
+fn candidates(follower: &Follower, config: &FilesConfig, desk: &Desk) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    for file in locate::rotated(&follower.path, &config.rotated) {
+        let opened = Content::open(&file.path)
+            .and_then(|content| Tail::fresh(content, file.path.clone(), follower.print));
+        match opened {
+            Ok(tail) => found.push(Candidate {
+                tail,
+                live: false,
+                modified: file.modified,
+                holds: Vec::new(),
+            }),
+            Err(error) => desk
+                .outlet
+                .alarm(format!("failed to open `{}`: {error}", file.path.display())),
+        }
+    }
+    let live = Content::open_plain(&follower.path)
+        .and_then(|content| Tail::fresh(content, follower.path.clone(), follower.print));
+    // A name that leads nowhere, or that can't be opened, is looked at again and told of there.
+    if let Ok(tail) = live {
+        found.retain(|candidate| candidate.tail.place != tail.place);
+        found.push(Candidate {
+            tail,
+            live: true,
+            modified: i128::MAX,
+            holds: Vec::new(),
+        });
+    }
+    found
+}
+
+/// The known streams that a file may hold, each with a score.
+fn matches(candidate: &mut Candidate, known: &[Known], marks: &Marks) -> Vec<(usize, u32)> {
+    let mut found = Vec::new();
+    for (index, stream) in known.iter().enumerate() {
+        let sought = Sought {
+            id: stream.id,
+            offset: stream.offset,
+            before: None,
+            mark: marks.get(&stream.id),
+        };
+        // A file that can't be read (a gzip that is cut short) holds nothing.
+        let holds = locate::holds(&mut candidate.tail.content, &sought).unwrap_or(Holds::No);
+        let content = match holds {
+            Holds::No => continue,
+            // The live file, shorter than what was read, was truncated: it is another stream.
+            Holds::Shorter if candidate.live => continue,
+            Holds::Shorter => 1,
+            Holds::Likely => 4,
+            Holds::Surely => 16,
+        };
+        let inode = if candidate.tail.place.inode == stream.id.inode { 4 } else { 0 };
+        let live = match (candidate.live, holds) {
+            (true, Holds::Surely) => 5,
+            (true, _) => 2,
+            (false, _) => 0,
+        };
+        found.push((index, content + inode + live));
+    }
+    found
+}
+
+/// For each known stream the candidate that holds it best; each candidate serves one stream.
+fn choose(candidates: &[Candidate], known: usize) -> Vec<Option<usize>> {
+    let mut offers: Vec<(u32, usize, usize)> = Vec::new();
+    for (index, candidate) in candidates.iter().enumerate() {
+        for (stream, score) in &candidate.holds {
+            offers.push((*score, index, *stream));
+        }
+    }
+    // The best offer first; among equals the newer file for the newer stream.
+    offers.sort_by(|a, b| b.cmp(a));
+    let mut chosen = vec![None; known];
+    let mut taken = vec![false; candidates.len()];
+    for (_, index, stream) in offers {
+        let (Some(place), Some(used)) = (chosen.get_mut(stream), taken.get_mut(index)) else {
+            continue;
+        };
+        if place.is_none() && !*used {
+            *place = Some(index);
+            *used = true;
+        }
+    }
+    chosen
+}

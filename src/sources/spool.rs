@@ -1,0 +1,215 @@
+//! A stream kept in a folder of segments, for sources that can't be read again.
+//!
+//! In: bytes, appended before they count. Out: the same bytes at their offsets, until they are
+//! released. A segment's name is the offset of its first byte; the folder and its files are
+//! private. Bytes survive a crash of the process, not a power cut.
+
+use super::content::{Content, read_plain};
+use super::marks::file_name;
+use crate::event::Origin;
+use crate::{clock, limits};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Where the spool of a source lies.
+pub(super) fn folder(state_dir: &Path, source: &str) -> PathBuf {
+    state_dir.join(format!("spool-{}", file_name(source)))
+}
+
+/// The stream that `origin` names, when it is the one in its source's spool.
+pub(super) fn open_stream(state_dir: Option<&Path>, origin: &Origin) -> io::Result<Option<Content>> {
+    let Some(state_dir) = state_dir else {
+        return Ok(None);
+    };
+    let folder = folder(state_dir, &origin.source);
+    match fs::read_to_string(folder.join("stream")) {
+        Ok(name) if name == *origin.stream => {
+            Ok(Some(Content::Spool(Box::new(Segments::new(folder)))))
+        }
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The segments in a folder: the offset at which each begins, in order.
+fn list(folder: &Path) -> io::Result<Vec<u64>> {
+    let mut starts = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let start = name.to_str().and_then(|name| name.strip_suffix(".part"));
+        starts.extend(start.and_then(|start| start.parse::<u64>().ok()));
+    }
+    starts.sort_unstable();
+    Ok(starts)
+}
+
+fn segment(folder: &Path, start: u64) -> PathBuf {
+    folder.join(format!("{start:020}.part"))
+}
+
+/// The reading side.
+#[derive(Debug)]
+pub(super) struct Segments {
+    folder: PathBuf,
+    /// The segment read last, and where it begins.
+    open: Option<(u64, File)>,
+}
+
+impl Segments {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder, open: None }
+    }
+
+    pub(super) fn metadata(&self) -> io::Result<fs::Metadata> {
+        fs::metadata(&self.folder)
+    }
+
+    /// The offset after the last byte.
+    pub(super) fn len(&self) -> io::Result<u64> {
+        match list(&self.folder)?.last() {
+            Some(start) => Ok(start + fs::metadata(segment(&self.folder, *start))?.len()),
+            None => Ok(0),
+        }
+    }
+
+    /// The first byte that is still kept.
+    pub(super) fn first(&self) -> io::Result<u64> {
+        Ok(list(&self.folder)?.first().copied().unwrap_or(0))
+    }
+
+    pub(super) fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let at = offset + filled as u64;
+            let rest = buffer.get_mut(filled..).unwrap_or_default();
+            if let Some((start, file)) = &self.open
+                && *start <= at
+            {
+                let count = read_plain(file, at - start, rest)?;
+                filled += count;
+                if count > 0 {
+                    continue;
+                }
+            }
+            if !self.turn_to(at)? {
+                break;
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Opens the segment that holds `offset`; false when no further one does.
+    fn turn_to(&mut self, offset: u64) -> io::Result<bool> {
+        let starts = list(&self.folder)?;
+        let Some(start) = starts.into_iter().rfind(|start| *start <= offset) else {
+            return Ok(false);
+        };
+        if self.open.as_ref().is_some_and(|(open, _)| *open == start) {
+            return Ok(false);
+        }
+        let file = File::open(segment(&self.folder, start))?;
+        let holds = file.metadata()?.len() > offset - start;
+        self.open = Some((start, file));
+        Ok(holds)
+    }
+}
+
+/// The writing side.
+#[derive(Debug)]
+pub(super) struct Writer {
+    folder: PathBuf,
+    /// The stream's name, made once for a folder.
+    pub stream: String,
+    file: File,
+    start: u64,
+    len: u64,
+    last: u8,
+}
+
+impl Writer {
+    /// Opens or makes the spool; a line that a crash cut is ended.
+    pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let name = folder.join("stream");
+        let stream = match fs::read_to_string(&name) {
+            Ok(stream) => stream,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let stream = format!("spool-{:x}", clock::now().as_micros());
+                private(&name)?.write_all(stream.as_bytes())?;
+                stream
+            }
+            Err(error) => return Err(error),
+        };
+        let start = list(&folder)?.last().copied().unwrap_or(0);
+        let file = append(&segment(&folder, start))?;
+        let len = file.metadata()?.len();
+        let mut last = [b'\n'];
+        if len > 0 {
+            File::open(segment(&folder, start))?.read_at(&mut last, len - 1)?;
+        }
+        let [last] = last;
+        let mut writer = Self {
+            folder,
+            stream,
+            file,
+            start,
+            len,
+            last,
+        };
+        writer.end_line()?;
+        Ok(writer)
+    }
+
+    /// Appends bytes; a segment ends after the write that fills it.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.len >= limits::SPOOL_SEGMENT_BYTES_MAX {
+            let start = self.start + self.len;
+            self.file = append(&segment(&self.folder, start))?;
+            (self.start, self.len) = (start, 0);
+        }
+        // What a failed write has left is cut off, so that trying again doubles nothing.
+        if let Err(error) = self.file.write_all(bytes) {
+            self.file.set_len(self.len)?;
+            return Err(error);
+        }
+        self.len += bytes.len() as u64;
+        self.last = bytes.last().copied().unwrap_or(self.last);
+        Ok(())
+    }
+
+    /// Ends a line that has no end.
+    pub(super) fn end_line(&mut self) -> io::Result<()> {
+        if self.last == b'\n' { Ok(()) } else { self.write(b"\n") }
+    }
+
+    /// How much is kept, in bytes.
+    pub(super) fn kept(&self) -> io::Result<u64> {
+        let first = list(&self.folder)?.first().copied().unwrap_or(0);
+        Ok((self.start + self.len).saturating_sub(first))
+    }
+}
+
+/// Removes the segments that end well before `offset`; the last one always stays.
+pub(super) fn release(folder: &Path, offset: u64) -> io::Result<()> {
+    // The reader compares some bytes before its place.
+    let keep = offset.saturating_sub(limits::STREAM_MARK_BYTES_MAX as u64);
+    let starts = list(folder)?;
+    for (start, next) in starts.iter().zip(starts.iter().skip(1)) {
+        if *next > keep {
+            break;
+        }
+        fs::remove_file(segment(folder, *start))?;
+    }
+    Ok(())
+}
+
+fn private(path: &Path) -> io::Result<File> {
+    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
