@@ -5,8 +5,8 @@
 //! known one are queued whole; the file that has the name now is last.
 
 use super::content::Content;
-use super::follow::{Follower, Old, still_written};
 use super::files::FilesConfig;
+use super::follow::{Follower, Old, still_written};
 use super::identity::StreamId;
 use super::locate::{self, Holds, Sought};
 use super::marks::Marks;
@@ -69,7 +69,10 @@ pub(super) fn resume(
         let wanted = match stream {
             Some(stream) => {
                 let origin = Arc::clone(&stream.origin);
-                candidate.tail.resume(origin, stream.id, stream.offset).is_ok()
+                candidate
+                    .tail
+                    .resume(origin, stream.id, stream.offset)
+                    .is_ok()
             }
             None if candidate.live => true,
             None => last.map_or(candidate.modified >= since, |last| index > last),
@@ -87,7 +90,11 @@ pub(super) fn resume(
 fn tell_lost(follower: &Follower, newest: Option<&Known>, some: bool, desk: &Desk) {
     counter(names::SOURCE_LOST_STREAMS).add(1);
     let place = newest.map_or(0, |stream| stream.offset);
-    let then = if some { "newer files are read" } else { "what came after it is read" };
+    let then = if some {
+        "newer files are read"
+    } else {
+        "what came after it is read"
+    };
     desk.outlet.alarm(format!(
         "the file of `{}` that was read up to byte {place} is gone; {then}",
         follower.path.display()
@@ -146,7 +153,11 @@ fn matches(candidate: &mut Candidate, known: &[Known], marks: &Marks) -> Vec<(us
             Holds::Likely => 4,
             Holds::Surely => 16,
         };
-        let inode = if candidate.tail.place.inode == stream.id.inode { 4 } else { 0 };
+        let inode = if candidate.tail.place.inode == stream.id.inode {
+            4
+        } else {
+            0
+        };
         let live = match (candidate.live, holds) {
             (true, Holds::Surely) => 5,
             (true, _) => 2,

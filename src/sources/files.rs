@@ -103,14 +103,19 @@ impl FilesConfig {
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.paths.is_empty() {
-            faults.push("`paths` names no file\nhint: `paths = [\"/var/log/nginx/access.log\"]`".to_owned());
+            faults.push(
+                "`paths` names no file\nhint: `paths = [\"/var/log/nginx/access.log\"]`".to_owned(),
+            );
         }
         for pattern in self.paths.iter().chain(&self.rotated) {
             if let Err(error) = glob::Pattern::new(pattern) {
                 faults.push(format!("`{pattern}` is not a pattern: {}", error.msg));
             }
         }
-        if self.poll.is_some_and(|poll| poll < Duration::from_millis(10)) {
+        if self
+            .poll
+            .is_some_and(|poll| poll < Duration::from_millis(10))
+        {
             faults.push("`poll` must be `10ms` or more".to_owned());
         }
         if self.stall < Duration::from_millis(100) {

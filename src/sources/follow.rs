@@ -68,12 +68,20 @@ impl Follower {
             return true;
         }
         // An inode may be used again: a finished one is known by its content too.
-        self.done.iter().filter(|(known, _)| *known == place).any(|(_, id)| {
-            let sought = Sought { id: *id, offset: 0, before: None, mark: None };
-            Content::open(path)
-                .and_then(|mut content| locate::holds(&mut content, &sought))
-                .is_ok_and(|holds| holds > Holds::No)
-        })
+        self.done
+            .iter()
+            .filter(|(known, _)| *known == place)
+            .any(|(_, id)| {
+                let sought = Sought {
+                    id: *id,
+                    offset: 0,
+                    before: None,
+                    mark: None,
+                };
+                Content::open(path)
+                    .and_then(|mut content| locate::holds(&mut content, &sought))
+                    .is_ok_and(|holds| holds > Holds::No)
+            })
     }
 
     /// Whether older incarnations are still watched, of which no event may tell.
@@ -144,7 +152,11 @@ impl Follower {
         };
         if live.place == fresh.place || take_over(&live, &mut fresh) {
             // An editor or a copy put the same content under the name.
-            self.live = Some(if live.place == fresh.place { live } else { fresh });
+            self.live = Some(if live.place == fresh.place {
+                live
+            } else {
+                fresh
+            });
             return;
         }
         counter(names::SOURCE_ROTATIONS).add(1);
@@ -156,7 +168,10 @@ impl Follower {
         while self.old.len() > limits::OLD_FILES_MAX {
             self.old.pop_front();
             counter(names::SOURCE_LOST_STREAMS).add(1);
-            desk.outlet.alarm(format!("too many rotated files of `{}` wait to be read", self.path.display()));
+            desk.outlet.alarm(format!(
+                "too many rotated files of `{}` wait to be read",
+                self.path.display()
+            ));
         }
     }
 
@@ -164,7 +179,11 @@ impl Follower {
     /// name now.
     fn add_between(&mut self, anchor: Place, next: Place, config: &FilesConfig, desk: &Desk) {
         let rotated = locate::rotated(&self.path, &config.rotated);
-        let place = |file: &Rotated| std::fs::metadata(&file.path).ok().map(|data| Place::of(&data));
+        let place = |file: &Rotated| {
+            std::fs::metadata(&file.path)
+                .ok()
+                .map(|data| Place::of(&data))
+        };
         let Some(at) = rotated.iter().position(|file| place(file) == Some(anchor)) else {
             return;
         };
@@ -175,14 +194,17 @@ impl Follower {
 
     /// Queues a rotated file to be read from its start, unless it is known.
     fn add_whole(&mut self, path: &Path, live: Place, config: &FilesConfig, desk: &Desk) {
-        let tail = Content::open(path).and_then(|content| Tail::fresh(content, path.to_owned(), self.print));
+        let tail = Content::open(path)
+            .and_then(|content| Tail::fresh(content, path.to_owned(), self.print));
         match tail {
             Ok(tail) if tail.place == live || self.owns(tail.place, path) => {}
             Ok(tail) => {
                 let until = still_written(&tail, config.rotated_wait);
                 self.old.push_back(Old { tail, until });
             }
-            Err(error) => desk.outlet.alarm(format!("failed to open `{}`: {error}", path.display())),
+            Err(error) => desk
+                .outlet
+                .alarm(format!("failed to open `{}`: {error}", path.display())),
         }
     }
 
@@ -212,7 +234,9 @@ impl Follower {
         }
         counter(names::SOURCE_STALLS).add(1);
         let hint = match error.kind() {
-            io::ErrorKind::PermissionDenied => "\nhint: let the user that riposte runs as read it, for example by the group `adm`",
+            io::ErrorKind::PermissionDenied => {
+                "\nhint: let the user that riposte runs as read it, for example by the group `adm`"
+            }
             _ => "",
         };
         desk.outlet.alarm(format!("{text}{hint}"));
@@ -261,11 +285,17 @@ impl Follower {
         match step {
             Step::Failed(error) => {
                 counter(names::SOURCE_LOST_STREAMS).add(1);
-                desk.outlet.alarm(format!("failed to read `{}` to its end: {error}", old.tail.path.display()));
+                desk.outlet.alarm(format!(
+                    "failed to read `{}` to its end: {error}",
+                    old.tail.path.display()
+                ));
             }
             Step::Replaced => {
                 counter(names::SOURCE_LOST_STREAMS).add(1);
-                desk.outlet.alarm(format!("`{}` was changed before it was read to its end", old.tail.path.display()));
+                desk.outlet.alarm(format!(
+                    "`{}` was changed before it was read to its end",
+                    old.tail.path.display()
+                ));
             }
             _ => {}
         }
@@ -290,7 +320,12 @@ impl Follower {
         let Some((origin, id)) = origin else {
             return;
         };
-        let sought = Sought { id, offset: cursor, before: Some(before), mark: None };
+        let sought = Sought {
+            id,
+            offset: cursor,
+            before: Some(before),
+            mark: None,
+        };
         for attempt in 0..3 {
             if attempt > 0 {
                 // The copy may just be renamed or compressed.
@@ -352,7 +387,12 @@ fn take_over(live: &Tail, fresh: &mut Tail) -> bool {
     let Some((origin, id)) = live.origin.clone() else {
         return false;
     };
-    let sought = Sought { id, offset: live.cursor, before: Some(live.before.clone()), mark: None };
+    let sought = Sought {
+        id,
+        offset: live.cursor,
+        before: Some(live.before.clone()),
+        mark: None,
+    };
     locate::holds(&mut fresh.content, &sought).is_ok_and(|holds| holds == Holds::Surely)
         && fresh.resume(origin, id, live.cursor).is_ok()
 }
@@ -362,7 +402,11 @@ pub(super) fn still_written(tail: &Tail, wait: Duration) -> Option<Instant> {
     if tail.content.is_compressed() {
         return None;
     }
-    let modified = tail.content.metadata().and_then(|data| data.modified()).ok()?;
+    let modified = tail
+        .content
+        .metadata()
+        .and_then(|data| data.modified())
+        .ok()?;
     let rest = wait.checked_sub(modified.elapsed().unwrap_or_default())?;
     Some(Instant::now() + rest)
 }

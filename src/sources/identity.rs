@@ -108,7 +108,14 @@ mod tests {
             head: fingerprint(b"first line\n"),
         };
         assert_eq!(StreamId::parse(&id.to_string()), Some(id));
-        for bad in ["", "f1", "f1-1-2-3-4", "f1-1-2-3-99999999-5", "f2-1-2-3-4-5", "f1-1-2-3-4-5-6"] {
+        for bad in [
+            "",
+            "f1",
+            "f1-1-2-3-4",
+            "f1-1-2-3-99999999-5",
+            "f2-1-2-3-4-5",
+            "f1-1-2-3-4-5-6",
+        ] {
             assert_eq!(StreamId::parse(bad), None, "{bad}");
         }
         // The value is part of the stored state: it may never change.

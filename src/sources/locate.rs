@@ -115,7 +115,10 @@ fn add(live: &Path, path: PathBuf, found: &mut Vec<Rotated>, places: &mut Vec<Pl
     let Some(form) = rotation::form(live, name) else {
         return;
     };
-    let Some(metadata) = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file) else {
+    let Some(metadata) = std::fs::metadata(&path)
+        .ok()
+        .filter(std::fs::Metadata::is_file)
+    else {
         return;
     };
     let place = Place::of(&metadata);

@@ -127,6 +127,9 @@ pub(super) fn file_name(source: &str) -> String {
         name
     } else {
         // Two names that become one text stay two files.
-        format!("{name}-{:016x}", super::identity::fingerprint(source.as_bytes()))
+        format!(
+            "{name}-{:016x}",
+            super::identity::fingerprint(source.as_bytes())
+        )
     }
 }

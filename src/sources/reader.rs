@@ -10,10 +10,10 @@ use super::follow::{Follower, Turn};
 use super::identity::StreamId;
 use super::locate::{folder_of, name_of};
 use super::marks::Marks;
+use super::rotation;
 use super::supervise::{Outlet, Signal};
 use super::tail::Desk;
 use super::watch::{self, Watch};
-use super::rotation;
 use crate::limits;
 use crate::telemetry::{counter, names};
 use std::collections::BTreeSet;
@@ -128,7 +128,9 @@ impl<'c> Reader<'c> {
         }
         if noticed & watch::OVERFLOW != 0 {
             counter(names::SOURCE_WATCHES_LOST).add(1);
-            self.desk.outlet.alarm("the kernel dropped notices of file changes; all files are looked at".to_owned());
+            self.desk.outlet.alarm(
+                "the kernel dropped notices of file changes; all files are looked at".to_owned(),
+            );
         }
         let now = Instant::now();
         if let Some(until) = self.suspect {
@@ -211,7 +213,10 @@ impl<'c> Reader<'c> {
         }
         for follower in &self.followers {
             let target = std::fs::canonicalize(&follower.path).ok();
-            for path in [Some(&follower.path), target.as_ref()].into_iter().flatten() {
+            for path in [Some(&follower.path), target.as_ref()]
+                .into_iter()
+                .flatten()
+            {
                 folders.extend(folder_of(path).map(Path::to_owned));
                 let name = name_of(path).unwrap_or_default();
                 let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
@@ -220,18 +225,24 @@ impl<'c> Reader<'c> {
             }
             all |= !follower.path.exists();
         }
-        self.watch.interest(if all { BTreeSet::new() } else { stems });
+        self.watch
+            .interest(if all { BTreeSet::new() } else { stems });
         if self.config.poll.is_some() {
             return;
         }
         for folder in self.watch.cover(&folders) {
             counter(names::SOURCE_WATCHES_LOST).add(1);
-            self.desk.outlet.alarm(format!("`{}` was replaced by another folder; it is watched anew", folder.display()));
+            self.desk.outlet.alarm(format!(
+                "`{}` was replaced by another folder; it is watched anew",
+                folder.display()
+            ));
         }
         let why = self.watch.unreliable.clone();
         if why != self.told_unreliable {
             if let Some(why) = &why {
-                self.desk.outlet.alarm(format!("files are looked at once a second: the kernel can't tell of changes: {why}"));
+                self.desk.outlet.alarm(format!(
+                    "files are looked at once a second: the kernel can't tell of changes: {why}"
+                ));
             }
             self.told_unreliable = why;
         }
@@ -275,14 +286,20 @@ impl<'c> Reader<'c> {
         }
         let metadata = std::fs::metadata(&path).ok();
         if let Some(place) = metadata.as_ref().map(Place::of)
-            && self.followers.iter().any(|follower| follower.owns(place, &path))
+            && self
+                .followers
+                .iter()
+                .any(|follower| follower.owns(place, &path))
         {
             return;
         }
         if self.followers.len() >= limits::FILES_MAX {
             if !self.too_many {
                 self.too_many = true;
-                self.desk.outlet.alarm(format!("more than {} files match; the others are not followed", limits::FILES_MAX));
+                self.desk.outlet.alarm(format!(
+                    "more than {} files match; the others are not followed",
+                    limits::FILES_MAX
+                ));
             }
             return;
         }
@@ -294,11 +311,19 @@ impl<'c> Reader<'c> {
             .cloned()
             .collect();
         if streams.is_empty() {
-            let at_end = at_start && self.config.from == Start::End && self.is_new(follower.print, metadata.as_ref());
+            let at_end = at_start
+                && self.config.from == Start::End
+                && self.is_new(follower.print, metadata.as_ref());
             // When the engine is gone, the next turn sees it too.
             let _closed = follower.begin(at_end, &mut self.desk);
         } else {
-            catchup::resume(&mut follower, streams, &self.marks, self.config, &mut self.desk);
+            catchup::resume(
+                &mut follower,
+                streams,
+                &self.marks,
+                self.config,
+                &mut self.desk,
+            );
             follower.look(self.config, &mut self.desk);
         }
         self.followers.push(follower);

@@ -120,7 +120,11 @@ impl Replay {
         counter(names::RECORDS_TRUNCATED).add(split.truncated);
         self.rest = block.get(split.consumed..).unwrap_or_default().to_vec();
         block.truncate(split.consumed);
-        Ok(Some(self.give(Bytes::from(block), records, split.consumed as u64)))
+        Ok(Some(self.give(
+            Bytes::from(block),
+            records,
+            split.consumed as u64,
+        )))
     }
 
     fn give(&mut self, block: Bytes, records: Vec<RecordSpan>, consumed: u64) -> Batch {
@@ -156,7 +160,11 @@ impl Replay {
         loop {
             let end = memchr::memchr(b'\n', &block);
             let line = block.get(..end.unwrap_or(block.len())).unwrap_or_default();
-            let nuls = if kept.is_empty() { lines::leading_nuls(line) } else { 0 };
+            let nuls = if kept.is_empty() {
+                lines::leading_nuls(line)
+            } else {
+                0
+            };
             if kept.is_empty() {
                 begins = self.offset + passed + nuls as u64;
             }
@@ -194,7 +202,10 @@ impl Iterator for Replay {
 
 fn open_file(path: &str) -> io::Result<Box<dyn Read + Send>> {
     if std::fs::metadata(path)?.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
+        return Err(io::Error::new(
+            io::ErrorKind::IsADirectory,
+            "is a directory",
+        ));
     }
     Ok(Box::new(File::open(path)?))
 }

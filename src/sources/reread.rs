@@ -46,12 +46,7 @@ pub enum RereadError {
 /// Reads one range again; for many, a [`Rereader`] keeps what it has found open.
 ///
 /// `paths` are the configured paths and patterns of the source.
-pub fn reread(
-    origin: &Origin,
-    from: u64,
-    to: u64,
-    paths: &[String],
-) -> Result<Batch, RereadError> {
+pub fn reread(origin: &Origin, from: u64, to: u64, paths: &[String]) -> Result<Batch, RereadError> {
     Rereader::new(paths.to_vec(), Vec::new(), None).reread(origin, from, to)
 }
 
@@ -125,7 +120,10 @@ impl Rereader {
                 continue;
             }
             let inode = Place::of(&content.metadata()?).inode == id.inode;
-            if best.as_ref().is_none_or(|(known, same, _)| (holds, inode) > (*known, *same)) {
+            if best
+                .as_ref()
+                .is_none_or(|(known, same, _)| (holds, inode) > (*known, *same))
+            {
                 best = Some((holds, inode, content));
             }
         }
@@ -169,7 +167,9 @@ fn read_range(
     let mut buffer = vec![0; limits::BATCH_BYTES_MAX];
     let mut at = from;
     while at < to {
-        let want = usize::try_from(to - at).unwrap_or(usize::MAX).min(buffer.len());
+        let want = usize::try_from(to - at)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let Some(part) = buffer.get_mut(..want) else {
             return Ok(None);
         };
@@ -185,12 +185,23 @@ fn read_range(
             append(&mut block, &mut records, &kept, &fresh);
             at = end;
         } else {
-            append(&mut block, &mut records, part.get(..split.consumed).unwrap_or_default(), &fresh);
+            append(
+                &mut block,
+                &mut records,
+                part.get(..split.consumed).unwrap_or_default(),
+                &fresh,
+            );
             at += split.consumed as u64;
         }
     }
     let origin = Arc::new(origin.clone());
-    Ok(Some(lines::batch(&origin, Bytes::from(block), records, from, to)))
+    Ok(Some(lines::batch(
+        &origin,
+        Bytes::from(block),
+        records,
+        from,
+        to,
+    )))
 }
 
 fn append(block: &mut Vec<u8>, records: &mut Vec<RecordSpan>, bytes: &[u8], fresh: &[RecordSpan]) {
@@ -209,7 +220,9 @@ fn long_line(content: &mut Content, from: u64, to: u64) -> io::Result<(Vec<u8>, 
     let (mut at, mut begins) = (from, from);
     let mut buffer = vec![0; limits::BATCH_BYTES_MAX];
     while at < to {
-        let want = usize::try_from(to - at).unwrap_or(usize::MAX).min(buffer.len());
+        let want = usize::try_from(to - at)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let count = match buffer.get_mut(..want) {
             Some(part) => content.read_at(at, part)?,
             None => 0,
@@ -218,7 +231,11 @@ fn long_line(content: &mut Content, from: u64, to: u64) -> io::Result<(Vec<u8>, 
         if chunk.is_empty() {
             break;
         }
-        let nuls = if kept.is_empty() { lines::leading_nuls(chunk) } else { 0 };
+        let nuls = if kept.is_empty() {
+            lines::leading_nuls(chunk)
+        } else {
+            0
+        };
         if kept.is_empty() {
             begins = at + nuls as u64;
         }

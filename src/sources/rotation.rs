@@ -20,7 +20,11 @@ impl Form {
     /// A rotation's number counts upwards with age; `None` for a date.
     fn number(&self) -> Option<u32> {
         let short = self.digits.len() <= 5;
-        if short { self.digits.parse().ok() } else { None }
+        if short {
+            self.digits.parse().ok()
+        } else {
+            None
+        }
     }
 }
 
@@ -116,7 +120,13 @@ mod tests {
         ] {
             assert!(form("access.log", name).is_some(), "{name}");
         }
-        for name in ["access.log", "access2.log", "access.log.bak", "access.log.gz", "access-x.log"] {
+        for name in [
+            "access.log",
+            "access2.log",
+            "access.log.bak",
+            "access.log.gz",
+            "access-x.log",
+        ] {
             assert!(form("access.log", name).is_none(), "{name}");
         }
         assert!(form("messages", "messages-20261124").is_some());
@@ -134,10 +144,18 @@ mod tests {
                 })
                 .collect();
             let sorted = oldest_first(files);
-            sorted.iter().map(|file| file.path.display().to_string()).collect()
+            sorted
+                .iter()
+                .map(|file| file.path.display().to_string())
+                .collect()
         };
         assert_eq!(
-            sorted(&[("a.log.1", 0), ("a.log.10.gz", 0), ("a.log.2.gz", 0), ("a.log.2", 0)]),
+            sorted(&[
+                ("a.log.1", 0),
+                ("a.log.10.gz", 0),
+                ("a.log.2.gz", 0),
+                ("a.log.2", 0)
+            ]),
             ["a.log.10.gz", "a.log.2", "a.log.1"]
         );
         assert_eq!(

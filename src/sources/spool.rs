@@ -19,7 +19,10 @@ pub(super) fn folder(state_dir: &Path, source: &str) -> PathBuf {
 }
 
 /// The stream that `origin` names, when it is the one in its source's spool.
-pub(super) fn open_stream(state_dir: Option<&Path>, origin: &Origin) -> io::Result<Option<Content>> {
+pub(super) fn open_stream(
+    state_dir: Option<&Path>,
+    origin: &Origin,
+) -> io::Result<Option<Content>> {
     let Some(state_dir) = state_dir else {
         return Ok(None);
     };
@@ -132,7 +135,10 @@ pub(super) struct Writer {
 impl Writer {
     /// Opens or makes the spool; a line that a crash cut is ended.
     pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)?;
         let name = folder.join("stream");
         let stream = match fs::read_to_string(&name) {
             Ok(stream) => stream,
@@ -182,7 +188,11 @@ impl Writer {
 
     /// Ends a line that has no end.
     pub(super) fn end_line(&mut self) -> io::Result<()> {
-        if self.last == b'\n' { Ok(()) } else { self.write(b"\n") }
+        if self.last == b'\n' {
+            Ok(())
+        } else {
+            self.write(b"\n")
+        }
     }
 
     /// How much is kept, in bytes.
@@ -207,9 +217,18 @@ pub(super) fn release(folder: &Path, offset: u64) -> io::Result<()> {
 }
 
 fn private(path: &Path) -> io::Result<File> {
-    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
 }

@@ -4,20 +4,20 @@
 //! In: bytes on stdin. Out: batches of its lines. The engine releases what it has done; when the
 //! spool is full, stdin waits.
 
+use super::Sink;
 use super::content::Content;
 use super::identity::StreamId;
 use super::spool::{self, Segments, Writer};
 use super::supervise::{Handle, Outlet, Signal, spawn, supervise};
 use super::tail::{Desk, Step, Tail};
-use super::Sink;
 use crate::event::Origin;
 use crate::limits;
 use crate::telemetry::{counter, names};
 use serde::Deserialize;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What to read from standard input.
@@ -143,7 +143,8 @@ impl Pump {
         if !self.reader.stopping()
             && let Err(error) = self.writer.end_line()
         {
-            self.outlet.alarm(format!("failed to write the spool: {error}"));
+            self.outlet
+                .alarm(format!("failed to write the spool: {error}"));
         }
         ended.store(true, Ordering::Release);
         self.reader.wake();
@@ -156,7 +157,8 @@ impl Pump {
             if !told {
                 told = true;
                 counter(names::SOURCE_STALLS).add(1);
-                self.outlet.alarm(format!("failed to write the spool, stdin waits: {error}"));
+                self.outlet
+                    .alarm(format!("failed to write the spool, stdin waits: {error}"));
             }
             if self.reader.stopping() {
                 return;
@@ -167,7 +169,8 @@ impl Pump {
     }
 
     fn wait_for_room(&self) {
-        while !self.reader.stopping() && self.writer.kept().is_ok_and(|kept| kept >= self.bytes_max) {
+        while !self.reader.stopping() && self.writer.kept().is_ok_and(|kept| kept >= self.bytes_max)
+        {
             self.room.wait(Duration::from_millis(limits::LINGER_MILLIS));
         }
     }
@@ -186,7 +189,11 @@ fn follow(
     let first = segments.first().map_err(failed)?;
     let content = Content::Spool(Box::new(segments));
     let mut tail = Tail::fresh(content, PathBuf::from(folder), 0).map_err(failed)?;
-    let known = outlet.cursors().iter().find(|(known, _)| known == origin).map(|(_, at)| *at);
+    let known = outlet
+        .cursors()
+        .iter()
+        .find(|(known, _)| known == origin)
+        .map(|(_, at)| *at);
     let unnamed = StreamId {
         path: 0,
         birth: 0,
@@ -194,7 +201,8 @@ fn follow(
         head_len: 0,
         head: 0,
     };
-    tail.resume(Arc::clone(origin), unnamed, known.unwrap_or(first)).map_err(failed)?;
+    tail.resume(Arc::clone(origin), unnamed, known.unwrap_or(first))
+        .map_err(failed)?;
     let mut desk = Desk::new(Arc::clone(outlet));
     while !signal.stopping() {
         // Asked before reading: what was written before the end is then seen.

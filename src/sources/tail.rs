@@ -7,8 +7,8 @@
 
 use super::content::{Content, Place};
 use super::identity::{Mark, StreamId, fingerprint};
-use super::supervise::Outlet;
 use super::lines;
+use super::supervise::Outlet;
 use crate::event::{Origin, RecordSpan};
 use crate::telemetry::{counter, names};
 use crate::{clock, limits};
@@ -182,9 +182,7 @@ impl Tail {
     }
 
     fn name(&mut self, head: &[u8], desk: &mut Desk) {
-        let head = head
-            .get(..limits::STREAM_HEAD_BYTES_MAX)
-            .unwrap_or(head);
+        let head = head.get(..limits::STREAM_HEAD_BYTES_MAX).unwrap_or(head);
         let id = StreamId {
             path: self.path_print,
             birth: desk.birth(),
@@ -252,11 +250,18 @@ impl Tail {
         count_split(&split);
         let block = data.get(..split.consumed).unwrap_or_default();
         let full = records.len() >= limits::BATCH_RECORDS_MAX;
-        if self.hand_over(block, records, self.cursor + split.consumed as u64, desk).is_err() {
+        if self
+            .hand_over(block, records, self.cursor + split.consumed as u64, desk)
+            .is_err()
+        {
             return Step::Closed;
         }
         self.remember(block);
-        if end_of_file && !full { Step::Idle } else { Step::More }
+        if end_of_file && !full {
+            Step::Idle
+        } else {
+            Step::More
+        }
     }
 
     fn hand_over(
@@ -289,7 +294,8 @@ impl Tail {
             self.before.clear();
         }
         let fresh = block.len().saturating_sub(keep);
-        self.before.extend_from_slice(block.get(fresh..).unwrap_or_default());
+        self.before
+            .extend_from_slice(block.get(fresh..).unwrap_or_default());
     }
 
     /// Looks on through a line that is longer than the buffer, or a run of NULs.
@@ -318,10 +324,13 @@ impl Tail {
             long.scanned = self.content.next_data(long.scanned).max(long.scanned);
         }
         let mut buffer = std::mem::take(&mut desk.buffer);
-        let outcome = self.content.read_at(long.scanned, &mut buffer).map(|count| {
-            let chunk = buffer.get(..count).unwrap_or_default();
-            self.scan_chunk(long, chunk, desk, finished)
-        });
+        let outcome = self
+            .content
+            .read_at(long.scanned, &mut buffer)
+            .map(|count| {
+                let chunk = buffer.get(..count).unwrap_or_default();
+                self.scan_chunk(long, chunk, desk, finished)
+            });
         desk.buffer = buffer;
         let done = outcome?;
         if matches!(done, Step::More) && self.cursor == long.scanned {
@@ -337,14 +346,20 @@ impl Tail {
         desk: &mut Desk,
         finished: bool,
     ) -> Step {
-        let nuls = if long.kept.is_empty() { lines::leading_nuls(chunk) } else { 0 };
+        let nuls = if long.kept.is_empty() {
+            lines::leading_nuls(chunk)
+        } else {
+            0
+        };
         if long.kept.is_empty() {
             counter(names::SOURCE_NUL_BYTES).add(nuls as u64);
             long.begins = long.scanned + nuls as u64;
         }
         let rest = chunk.get(nuls..).unwrap_or_default();
         let line_end = memchr::memchr(b'\n', rest);
-        let line = rest.get(..line_end.unwrap_or(rest.len())).unwrap_or_default();
+        let line = rest
+            .get(..line_end.unwrap_or(rest.len()))
+            .unwrap_or_default();
         // Two more than a record may have: enough to see that it is cut, with or without `\r`.
         let room = (limits::RECORD_BYTES_MAX + 2).saturating_sub(long.kept.len());
         let fits = line.get(..room).unwrap_or(line);
@@ -354,7 +369,11 @@ impl Tail {
         self.seen = self.seen.max(long.scanned);
         let last = finished && chunk.is_empty() && !long.kept.is_empty();
         if line_end.is_none() && !last {
-            return if chunk.is_empty() { Step::Idle } else { Step::More };
+            return if chunk.is_empty() {
+                Step::Idle
+            } else {
+                Step::More
+            };
         }
         self.emit_long(long, desk)
     }

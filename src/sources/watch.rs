@@ -46,7 +46,9 @@ impl Noticed {
             Err(_) => OVERFLOW,
             Ok(event) if event.need_rescan() => OVERFLOW,
             Ok(event) => match event.kind {
-                EventKind::Access(AccessKind::Open(_) | AccessKind::Close(_) | AccessKind::Read) => {
+                EventKind::Access(
+                    AccessKind::Open(_) | AccessKind::Close(_) | AccessKind::Read,
+                ) => {
                     return false;
                 }
                 EventKind::Modify(ModifyKind::Data(_)) => self.if_interesting(event, DATA),
@@ -175,7 +177,13 @@ impl Watch {
 fn existing(folder: &Path) -> Option<PathBuf> {
     folder
         .ancestors()
-        .map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above })
+        .map(|above| {
+            if above.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                above
+            }
+        })
         .find(|above| above.is_dir())
         .map(Path::to_owned)
 }
