@@ -7,7 +7,7 @@
 use super::alarm::{Alarm, AlarmKind};
 use super::allowlist::{Entry, Full, Subject};
 use super::config::GuardConfig;
-use super::guard::{Context, Guard, Judged, Judgement};
+use super::guard::{Context, GoodClient, Guard, Judged, Judgement};
 use super::model::{Ask, Decision, DecisionId, Hit, Mode, Remedy, Target, Verdict};
 use super::offences::Offences;
 use super::release::TickContext;
@@ -15,7 +15,7 @@ use super::resolve::resolve;
 use super::standing::Standing;
 use super::widening::Widening;
 use crate::clock::Timestamp;
-use crate::event::net::display_net;
+use crate::event::net::{client_net, display_net};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -214,6 +214,17 @@ impl Desk {
         let net = self.guard.admin_login(address, now);
         let mut steps = Steps::default();
         self.lift_net(net, "an administrator logged in", &mut steps);
+        steps
+    }
+
+    /// A client is known to be honest until `until`; a verified bot is protected, and what is in
+    /// force against it is lifted.
+    pub fn good_client(&mut self, address: IpAddr, why: GoodClient, until: Timestamp) -> Steps {
+        self.guard.good_client(address, why, until);
+        let mut steps = Steps::default();
+        if why == GoodClient::VerifiedBot {
+            self.lift_net(client_net(address), "a verified bot", &mut steps);
+        }
         steps
     }
 

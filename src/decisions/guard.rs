@@ -15,13 +15,10 @@ use super::prefix_set::canonical;
 use super::standing::{Standing, ends_by};
 use super::trip::{Tripped, Trips};
 use crate::clock::{Timestamp, format_duration};
-use crate::event::net::{client_net, display_net, prefix};
-use crate::limits::{ADMIN_ADDRESSES_MAX, GOOD_CLIENTS_MAX};
+use crate::event::net::{display_net, prefix};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::sync::Arc;
 
 /// What is known of the rule that proposes, and of the world, when a decision is judged.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +89,7 @@ pub struct Guard {
     pub(super) config: GuardConfig,
     pub(super) state: State,
     pub(super) facts: NeverBlock,
-    shared: LastCheck,
+    pub(super) shared: LastCheck,
 }
 
 impl Guard {
@@ -138,80 +135,6 @@ impl Guard {
     /// The facts as they are now.
     pub fn facts(&self) -> &NeverBlock {
         &self.facts
-    }
-
-    /// The allowlist.
-    pub fn allowlist(&self) -> &Allowlist {
-        &self.state.allowlist
-    }
-
-    /// Edits the allowlist; takes effect at once, here and at the executors.
-    pub fn edit_allowlist<T>(&mut self, edit: impl FnOnce(&mut Allowlist) -> T) -> T {
-        let before = self.state.allowlist.version();
-        let answer = edit(&mut self.state.allowlist);
-        if self.state.allowlist.version() != before {
-            self.facts.set_allowlist(&self.state.allowlist);
-            self.shared.set(self.facts.clone());
-        }
-        answer
-    }
-
-    /// The addresses of this machine's interfaces, all of them; those of the config are added.
-    pub fn set_own(&mut self, addresses: &[IpAddr]) {
-        let nets = addresses
-            .iter()
-            .map(|address| IpNet::from(address.to_canonical()));
-        self.state.own = nets.collect();
-        self.renew();
-    }
-
-    /// An administrator logged in from `address`, or is still there at `now`: it is protected for
-    /// `admin_grace`, an IPv6 one with its /64. Returns the network.
-    pub fn admin_login(&mut self, address: IpAddr, now: Timestamp) -> IpNet {
-        let net = client_net(address);
-        let until = now.plus(self.config.admin_grace);
-        let new = self.state.admins.insert(net, until).is_none();
-        if self.state.admins.len() > ADMIN_ADDRESSES_MAX {
-            let soonest = self
-                .state
-                .admins
-                .iter()
-                .min_by_key(|(net, until)| (**until, **net));
-            if let Some(net) = soonest.map(|(net, _)| *net) {
-                self.state.admins.remove(&net);
-            }
-        }
-        if new {
-            self.renew();
-        }
-        net
-    }
-
-    /// A client is known to be honest until `until`.
-    pub fn good_client(&mut self, address: IpAddr, why: GoodClient, until: Timestamp) {
-        let net = client_net(address);
-        let known = self.state.good.get(&net).copied();
-        // What a bot was verified as, a login doesn't take away.
-        let why = match known {
-            Some((GoodClient::VerifiedBot, end)) if end >= until => return,
-            _ => why,
-        };
-        if known.is_none() && self.state.good.len() >= GOOD_CLIENTS_MAX {
-            let mut ends: Vec<_> = self
-                .state
-                .good
-                .iter()
-                .map(|(net, (_, end))| (*end, *net))
-                .collect();
-            ends.sort_unstable();
-            for (_, net) in ends.iter().take(ends.len().div_ceil(8)) {
-                self.state.good.remove(net);
-            }
-        }
-        self.state.good.insert(net, (why, until));
-        if why == GoodClient::VerifiedBot && known.is_none_or(|(known, _)| known != why) {
-            self.renew();
-        }
     }
 
     /// Begins the first days of a new install.
@@ -371,22 +294,6 @@ impl Guard {
         alarms.push(alarm.of_rule(rule));
     }
 
-    /// A client with an authenticated success that `net` would hit.
-    pub(super) fn good_in(&self, net: IpNet, now: Timestamp) -> Option<IpNet> {
-        let around = client_net(net.network());
-        let last = IpNet::new(net.broadcast(), net.max_prefix_len()).ok()?;
-        let first = around.min(net);
-        self.state
-            .good
-            .range(first..=last)
-            .find(|(good, (why, until))| {
-                *why == GoodClient::Authenticated
-                    && *until > now
-                    && (net.contains(*good) || good.contains(&net))
-            })
-            .map(|(good, _)| *good)
-    }
-
     /// Why a decision may never be carried out.
     pub(super) fn refusal(&self, decision: &Decision, standing: &Standing) -> Option<Refusal> {
         self.facts
@@ -397,18 +304,6 @@ impl Guard {
                 let allow = blocks.then(|| standing.allows(net)).flatten()?;
                 allow.target.net().map(Refusal::Allowed)
             })
-    }
-
-    /// Lets the facts take effect, here and at the executors.
-    pub(super) fn renew(&mut self) {
-        self.facts.set_allowlist(&self.state.allowlist);
-        let own = self.state.own.iter().copied().chain(self.config.own_nets());
-        self.facts.own = Arc::new(own.collect());
-        self.facts.admins = Arc::new(self.state.admins.keys().copied().collect());
-        let bots = self.state.good.iter();
-        let bots = bots.filter(|(_, (why, _))| *why == GoodClient::VerifiedBot);
-        self.facts.bots = Arc::new(bots.map(|(net, _)| *net).collect());
-        self.shared.set(self.facts.clone());
     }
 
     pub(super) fn rule_asks(&self, rule: &RuleName, now: Timestamp) -> bool {

@@ -27,6 +27,7 @@ pub mod first_days;
 pub mod trip;
 pub mod ceiling;
 mod aggregate;
+mod facts;
 pub mod guard;
 pub mod release;
 

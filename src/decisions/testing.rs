@@ -1,10 +1,13 @@
 //! Short ways to make decisions and times, for the tests of this stage.
 
+use super::allowlist::{Entry, Subject};
 use super::ids;
-use super::model::{Decision, HitId, Remedy, Route, Target};
+use super::model::{Ask, Decision, DurationAsk, Hit, HitId, Remedy, Route, Target};
 use crate::clock::Timestamp;
 use crate::event::net::parse_net;
+use crate::event::{Event, Kind};
 use ipnet::IpNet;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub fn secs(secs: i64) -> Timestamp {
@@ -50,5 +53,49 @@ pub fn manual(target: &str, remedy: Remedy, from: i64, duration: Option<u64>) ->
         rule: "manual".into(),
         remedy,
         ..block
+    }
+}
+
+/// A firing of `test-rule` for an address at second `time`.
+pub fn hit(address: &str, time: i64) -> Hit {
+    let place = ids::Place {
+        stream: "test",
+        offset: u64::try_from(time).unwrap(),
+        ordinal: 0,
+    };
+    Hit {
+        id: ids::hit_id("test-rule", address, place),
+        rule: "test-rule".into(),
+        key: address.into(),
+        ip: address.parse().ok(),
+        count: 10,
+        first: secs(time - 30),
+        last: secs(time),
+        time: secs(time),
+        event: Arc::new(Event::new(Kind::Http, secs(time))),
+        events: Vec::new(),
+        route: Route::Unknown,
+    }
+}
+
+/// What `block(hit.ip, …)` asks for.
+pub fn ask(address: &str, duration: DurationAsk) -> Ask {
+    Ask::Decide {
+        target: Target::client(address.parse().unwrap()),
+        remedy: Remedy::Block,
+        duration,
+        reason: None,
+        via: None,
+    }
+}
+
+/// An allowlist entry without a comment.
+pub fn entry(subject: &str) -> Entry {
+    Entry {
+        subject: Subject::parse(subject).unwrap(),
+        comment: String::new(),
+        added: secs(0),
+        by: "test".to_owned(),
+        until: None,
     }
 }
