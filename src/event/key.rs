@@ -143,18 +143,15 @@ fn encode(part: &KeyPart<'_>, out: &mut SmallVec<[u8; 24]>) {
 }
 
 fn encode_text(text: &str, out: &mut SmallVec<[u8; 24]>) {
-    use std::fmt::Write as _;
     let mut kept = text;
     let mut mark = String::new();
     if text.len() > KEY_TEXT_BYTES_MAX {
         kept = text
             .get(..text.floor_char_boundary(KEY_TEXT_BYTES_MAX))
             .unwrap_or_default();
-        mark.push('…');
-        for byte in Sha256::digest(text.as_bytes()).iter().take(8) {
-            // Writing to a String can't fail.
-            let _ = write!(mark, "{byte:02x}");
-        }
+        let digest = Sha256::digest(text.as_bytes());
+        let short = digest.first_chunk::<8>().copied().unwrap_or_default();
+        mark = format!("…{:016x}", u64::from_be_bytes(short));
     }
     let length = u16::try_from(kept.len() + mark.len()).unwrap_or(u16::MAX);
     out.push(TAG_TEXT);

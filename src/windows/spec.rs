@@ -92,6 +92,10 @@ impl WindowSpec {
             Self::Count { n: 0, .. } | Self::Distinct { n: 0, .. } | Self::Consecutive { n: 0 } => {
                 Err("a window needs to count at least to 1".to_owned())
             }
+            Self::Count { n, .. } if n > u64::from(u32::MAX) => Err(format!(
+                "`{n}` is more than a window counts to\nhint: at most {}",
+                u32::MAX
+            )),
             Self::Distinct { n, .. } if n > WINDOW_DISTINCT_VALUES_MAX => Err(format!(
                 "`{n}` different values are more than a key may hold\nhint: at most {WINDOW_DISTINCT_VALUES_MAX}"
             )),

@@ -1,0 +1,331 @@
+//! One rule's keys and states, in 256 shards: counting, forgetting, evicting, saving.
+//!
+//! A shard holds whole networks (/24 or /48), grows by itself, and is saved as a whole when it
+//! changed. Nothing here depends on hash seeds, capacities or on whether a state was loaded or
+//! came about, so a restart changes nothing.
+
+use super::shard::{LoadedShard, Shard};
+use super::slots::{KeyHasher, shard_of};
+use super::spec::{Firing, Sample};
+use super::state::{Poured, State, gap};
+use crate::clock::Timestamp;
+use crate::event::Key;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How many shards a table has.
+pub(super) const SHARDS: u16 = 256;
+
+/// A key with what finding it takes.
+pub(super) struct Place<'k> {
+    pub(super) key: &'k Key,
+    pub(super) hash: u64,
+    pub(super) shard: u8,
+}
+
+/// What a key holds, for people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Level {
+    /// How many (or how much) its window holds.
+    pub count: u64,
+    /// Until when it rests after a firing.
+    pub resting_until: Option<Timestamp>,
+}
+
+/// A rule's table, whatever its kind.
+pub(super) trait AnyTable: Send {
+    /// Counts a sample; the second value says that it came too late.
+    fn update(&mut self, place: &Place<'_>, sample: &Sample) -> (Option<Firing>, bool);
+    /// What a key holds.
+    fn level(&self, place: &Place<'_>) -> Level;
+    /// Forgets what is over, shard by shard as time goes from one watermark to the next.
+    fn sweep(&mut self, from: Timestamp, to: Timestamp);
+    /// Takes out the keys that fire by silence, with the time at which each became due.
+    fn take_due(&mut self, watermark: Timestamp, seed: u64) -> Vec<(Timestamp, Key, Firing)>;
+    /// Drops the oldest eighth of the largest shard; how many keys that was.
+    fn evict(&mut self) -> u64;
+    /// Keys held.
+    fn keys(&self) -> u64;
+    /// Bytes held, as counted against the ceiling.
+    fn bytes(&self) -> u64;
+    /// The shards that exist.
+    fn shards(&self) -> Vec<u16>;
+    /// The shards that changed since the last call.
+    fn take_dirty(&mut self) -> Vec<(u16, Vec<u8>)>;
+    /// Puts a shard back; false when its bytes are none.
+    fn load(&mut self, shard: u16, bytes: &[u8]) -> bool;
+}
+
+/// A rule's table of one kind.
+pub(super) struct Table<S: State> {
+    plan: S::Plan,
+    cooldown: Duration,
+    /// How much time a full round of forgetting is divided into, microseconds a shard.
+    sweep_step: i64,
+    hasher: KeyHasher,
+    shards: Vec<Option<Box<Shard<S>>>>,
+    /// For `absent`: when to look at which key. An entry may lag behind its key, never run ahead.
+    queue: BTreeSet<(Timestamp, Key)>,
+    keys: u64,
+    bytes: u64,
+}
+
+impl<S: State> Table<S> {
+    /// `span` is how long the window remembers: a round of forgetting takes a quarter of it.
+    pub(super) fn new(
+        plan: S::Plan,
+        span: Duration,
+        cooldown: Duration,
+        hasher: KeyHasher,
+    ) -> Self {
+        let round = span.max(cooldown).as_micros() / 4;
+        let sweep_step = i64::try_from(round).unwrap_or(i64::MAX) / i64::from(SHARDS);
+        Self {
+            plan,
+            cooldown,
+            sweep_step: sweep_step.max(1_000),
+            hasher,
+            shards: Vec::new(),
+            queue: BTreeSet::new(),
+            keys: 0,
+            bytes: 0,
+        }
+    }
+
+    fn shard_mut(&mut self, shard: u8) -> Option<&mut Shard<S>> {
+        if self.shards.is_empty() {
+            self.shards.resize_with(usize::from(SHARDS), || None);
+        }
+        let slot = self.shards.get_mut(usize::from(shard))?;
+        Some(slot.get_or_insert_with(|| Box::new(Shard::new(&self.hasher))))
+    }
+
+    fn shard(&self, shard: u8) -> Option<&Shard<S>> {
+        self.shards.get(usize::from(shard))?.as_deref()
+    }
+
+    /// Works on one shard and keeps the table's sums in step with it.
+    fn with_shard<T>(
+        &mut self,
+        shard: u8,
+        work: impl FnOnce(&mut Shard<S>, &S::Plan, Duration) -> T,
+    ) -> Option<T> {
+        self.shard_mut(shard)?;
+        let slot = self.shards.get_mut(usize::from(shard))?.as_deref_mut()?;
+        let (keys, bytes) = (slot.keys(), slot.bytes);
+        let result = work(slot, &self.plan, self.cooldown);
+        self.keys = (self.keys + slot.keys()).saturating_sub(keys);
+        self.bytes = (self.bytes + slot.bytes).saturating_sub(bytes);
+        Some(result)
+    }
+
+    fn unqueue(&mut self, key: &[u8], mut state: S) {
+        if let (Some(time), Some(key)) = (state.queued(), Key::from_bytes(key)) {
+            self.queue.remove(&(*time, key));
+        }
+    }
+}
+
+impl<S: State> AnyTable for Table<S> {
+    fn update(&mut self, place: &Place<'_>, sample: &Sample) -> (Option<Firing>, bool) {
+        let keys = self.keys;
+        let poured = self.with_shard(place.shard, |shard, plan, cooldown| {
+            shard.pour(plan, cooldown, place, sample)
+        });
+        if S::QUEUE_BYTES > 0 && self.keys > keys {
+            self.enqueue(place);
+        }
+        match poured {
+            Some(Poured::Fired(firing)) => (Some(firing), false),
+            Some(Poured::Late) => (None, true),
+            _ => (None, false),
+        }
+    }
+
+    fn level(&self, place: &Place<'_>) -> Level {
+        let Some(shard) = self.shard(place.shard) else {
+            return Level::default();
+        };
+        let key = place.key.as_bytes();
+        let live = shard.live.find(place.hash, key);
+        let live = live.and_then(|slot| shard.live.get(slot));
+        let resting = shard.resting.find(place.hash, key);
+        let resting = resting.and_then(|slot| shard.resting.get(slot));
+        Level {
+            count: live.map_or(0, |slot| slot.state.level(&self.plan)),
+            resting_until: resting.map(|slot| slot.state.plus(self.cooldown)),
+        }
+    }
+
+    fn sweep(&mut self, from: Timestamp, to: Timestamp) {
+        if self.keys == 0 {
+            return;
+        }
+        let turn = |time: Timestamp| time.as_micros().div_euclid(self.sweep_step);
+        let (last, now) = (turn(from), turn(to));
+        let turns = gap(now, last).min(u64::from(SHARDS));
+        for back in 0..turns {
+            let turn = now.saturating_sub(i64::try_from(back).unwrap_or(0));
+            let shard = u8::try_from(turn.rem_euclid(i64::from(SHARDS))).unwrap_or(0);
+            if self.shard(shard).is_some() {
+                self.with_shard(shard, |shard, plan, cooldown| {
+                    shard.sweep(plan, cooldown, to);
+                });
+            }
+        }
+    }
+
+    fn take_due(&mut self, watermark: Timestamp, seed: u64) -> Vec<(Timestamp, Key, Firing)> {
+        let mut fired = Vec::new();
+        while let Some((time, _)) = self.queue.first() {
+            if *time > watermark {
+                break;
+            }
+            let Some((queued, key)) = self.queue.pop_first() else {
+                break;
+            };
+            self.look_at(queued, key, seed, &mut fired);
+        }
+        fired
+    }
+
+    fn evict(&mut self) -> u64 {
+        let sizes = self
+            .shards
+            .iter()
+            .map(|shard| shard.as_ref().map(|shard| shard.bytes));
+        let largest = sizes
+            .enumerate()
+            .fold(None, |best, (place, bytes)| match (best, bytes) {
+                (Some((_, most)), Some(bytes)) if bytes <= most => best,
+                (_, Some(bytes)) => Some((place, bytes)),
+                _ => best,
+            });
+        let Some(shard) = largest.and_then(|(place, _)| u8::try_from(place).ok()) else {
+            return 0;
+        };
+        let keys = self.keys;
+        let gone = self.with_shard(shard, |shard, plan, _| shard.evict(plan));
+        if S::QUEUE_BYTES > 0 {
+            for (key, state) in gone.into_iter().flatten() {
+                self.unqueue(&key, state);
+            }
+        }
+        keys.saturating_sub(self.keys)
+    }
+
+    fn keys(&self) -> u64 {
+        self.keys
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn shards(&self) -> Vec<u16> {
+        (0..SHARDS)
+            .zip(&self.shards)
+            .filter_map(|(number, shard)| shard.is_some().then_some(number))
+            .collect()
+    }
+
+    fn take_dirty(&mut self) -> Vec<(u16, Vec<u8>)> {
+        let mut images = Vec::new();
+        for (number, shard) in (0..SHARDS).zip(&mut self.shards) {
+            if let Some(shard) = shard
+                && std::mem::take(&mut shard.dirty)
+            {
+                images.push((number, shard.image()));
+            }
+        }
+        images
+    }
+
+    fn load(&mut self, shard: u16, bytes: &[u8]) -> bool {
+        let Ok(shard) = u8::try_from(shard) else {
+            return false;
+        };
+        if bytes.is_empty() {
+            return true;
+        }
+        let Ok(loaded) = postcard::from_bytes::<LoadedShard<S>>(bytes) else {
+            return false;
+        };
+        let hasher = self.hasher.clone();
+        self.with_shard(shard, |shard, _, _| shard.restore(loaded, &hasher));
+        if S::QUEUE_BYTES > 0 {
+            self.enqueue_shard(shard);
+        }
+        true
+    }
+}
+
+/// What only `absent` needs: the queue of due times.
+impl<S: State> Table<S> {
+    fn enqueue(&mut self, place: &Place<'_>) {
+        let key = place.key;
+        let time = self.with_shard(place.shard, |shard, _, _| {
+            let slot = shard.live.find(place.hash, key.as_bytes())?;
+            shard.live.get_mut(slot)?.state.queued().copied()
+        });
+        if let Some(time) = time.flatten() {
+            self.queue.insert((time, key.clone()));
+        }
+    }
+
+    /// Fires the key of a queue entry that has come due, or puts the entry where it belongs by
+    /// now.
+    fn look_at(
+        &mut self,
+        queued: Timestamp,
+        key: Key,
+        seed: u64,
+        fired: &mut Vec<(Timestamp, Key, Firing)>,
+    ) {
+        let hash = self.hasher.hash(key.as_bytes());
+        let number = shard_of(&key, seed);
+        let holder = self.shard(number);
+        let Some(slot) = holder.and_then(|shard| shard.live.find(hash, key.as_bytes())) else {
+            return;
+        };
+        let due = self.with_shard(number, |shard, plan, _| {
+            let state = &mut shard.live.get_mut(slot)?.state;
+            let (due, firing) = state.due(plan)?;
+            if due <= queued {
+                shard.dirty = true;
+                shard.remove(slot);
+                return Some((due, Some(firing)));
+            }
+            if let Some(entry) = state.queued() {
+                *entry = due;
+            }
+            Some((due, None))
+        });
+        match due.flatten() {
+            Some((due, Some(firing))) => fired.push((due, key, firing)),
+            Some((due, None)) => {
+                self.queue.insert((due, key));
+            }
+            None => {}
+        }
+    }
+
+    /// Queues the keys of a shard that was loaded.
+    fn enqueue_shard(&mut self, number: u8) {
+        let (plan, queue) = (&self.plan, &mut self.queue);
+        let shard = self.shards.get_mut(usize::from(number));
+        let Some(shard) = shard.and_then(Option::as_deref_mut) else {
+            return;
+        };
+        for place in 0..shard.live.len() {
+            let Some(slot) = shard.live.get_mut(place) else {
+                continue;
+            };
+            let due = slot.state.due(plan).map(|(due, _)| due);
+            if let (Some(due), Some(entry)) = (due, slot.state.queued()) {
+                *entry = due;
+                queue.extend(Key::from_bytes(slot.key()).map(|key| (due, key)));
+            }
+        }
+    }
+}
