@@ -26,7 +26,7 @@ pub const KEY_TEXT_BYTES_MAX: usize = 256;
 /// `count` keeps each time up to this threshold and is exact; above it, it counts in buckets.
 pub const WINDOW_COUNT_EXACT_MAX: u64 = 64;
 
-/// Values that one key of a `distinct` window may hold: 16 bytes each, found by binary search.
+/// Values that one key of a `distinct` window may hold: 12 bytes each, found by binary search.
 pub const WINDOW_DISTINCT_VALUES_MAX: u64 = 10_000;
 
 /// Steps of a `sequence`: 8 bytes a step and key, and one bit of `Sample::flags` each.
