@@ -275,3 +275,22 @@ pub const SPOOL_READ_BYTES_MAX: usize = 64 * 1024;
 
 /// One read of a file that is replayed.
 pub const REPLAY_READ_BYTES: usize = 128 * 1024;
+
+/// Streams (incarnations of files) whose places are remembered, a source.
+pub const STREAMS_PER_SOURCE_MAX: usize = 1_024;
+
+/// The store is tried again this long after it failed.
+pub const STORE_RETRY_SECS: u64 = 1;
+
+/// Actions of an earlier run that are handed over at start.
+pub const OUTBOX_AT_START_MAX: usize = 100_000;
+
+/// Own addresses and logins are looked up this often: an administrator who logs in is protected
+/// within this time.
+pub const FACTS_SECS: u64 = 10;
+
+/// Host names of the allowlist are resolved this often.
+pub const NAMES_RESOLVED_SECS: u64 = 300;
+
+/// Executors have this long to end what is under way when riposte stops.
+pub const STOP_SECS_MAX: u64 = 5;

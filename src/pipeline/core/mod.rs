@@ -12,13 +12,14 @@ pub use image::CoreImage;
 use super::evidence::EvidenceRing;
 use crate::clock::Timestamp;
 use crate::decisions::{
-    Ask, Decision, Effect, Hit, Mode, Offences, Remedy, Route, Target, ids, resolve,
+    Ask, Decision, Effect, GuardConfig, Hit, Mode, Remedy, Route, Target, Widening, ids,
+    resolve::resolve,
 };
 use crate::event::{Event, Field, Key, Kind, Origin, Value};
 use crate::limits;
 use crate::rules::{BodyRun, Fault, Rule, RuleSet};
 use crate::telemetry::{self, names};
-use crate::windows::{Firing as WindowFiring, RuleWindow, Windows};
+use crate::windows::{Firing as WindowFiring, WindowSpec, Windows};
 use host::CoreHost;
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -46,12 +47,37 @@ pub struct Firing {
 /// How a client reached this machine: (peer, client) to route.
 pub type RouteOf = Arc<dyn Fn(&Event) -> Route + Send + Sync>;
 
+/// Whether rules' modes count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Modes {
+    /// As they are set (live).
+    AsSet,
+    /// Every rule that isn't off counts as enforced (replay and tests: what would it do?).
+    AllEnforce,
+}
+
+/// What shapes a core beside its rules.
+#[derive(Clone)]
+pub struct CoreConfig {
+    /// Bytes that all windows together may take.
+    pub window_bytes_max: u64,
+    /// Widening and offences.
+    pub guard: GuardConfig,
+    /// How a client came here.
+    pub route_of: RouteOf,
+    /// Whether modes count.
+    pub modes: Modes,
+}
+
 /// The state of all rules.
 pub struct Core {
     rules: Arc<RuleSet>,
     windows: Windows,
     host: Arc<CoreHost>,
     evidence: EvidenceRing,
+    widening: Widening,
+    guard_config: GuardConfig,
+    modes: Modes,
     /// Event time up to which timers and `absent` have run.
     low: Timestamp,
     timers_due: Vec<Option<Timestamp>>,
@@ -64,7 +90,7 @@ struct Pending {
     depth: u8,
     /// 0 for a record's own event, then 1, 2, … for those that rules emitted on its behalf: with
     /// the record's place it names the event.
-    ordinal: u64,
+    ordinal: u32,
     /// Made by a rule that listens to decisions: its decisions are not announced again.
     from_decision: bool,
 }
@@ -77,18 +103,21 @@ impl Pending {
 
 impl Core {
     /// A core without history for these rules.
-    pub fn new(rules: Arc<RuleSet>, window_bytes_max: usize, route_of: RouteOf) -> Self {
-        let mut windows = Windows::new(window_bytes_max);
-        windows.set_rules(&rule_windows(&rules));
+    pub fn new(rules: Arc<RuleSet>, config: CoreConfig) -> Self {
+        let mut windows = Windows::new(config.window_bytes_max);
+        windows.set_rules(&rules.windows());
         let timers_due = vec![None; rules.timers().len()];
         Self {
             rules,
             windows,
-            host: Arc::new(CoreHost::default()),
+            host: Arc::new(CoreHost::new(config.guard.offences_keep)),
             evidence: EvidenceRing::default(),
+            widening: Widening::default(),
+            guard_config: config.guard,
+            modes: config.modes,
             low: Timestamp::EPOCH,
             timers_due,
-            route_of,
+            route_of: config.route_of,
         }
     }
 
@@ -102,11 +131,23 @@ impl Core {
         &self.windows
     }
 
+    /// Takes another config of widening.
+    pub fn set_guard_config(&mut self, config: GuardConfig) {
+        self.guard_config = config;
+    }
+
+    /// A person lifted what was in force for a target, or wants it forgotten: hopping starts anew.
+    pub fn forget_widening(&mut self, target: &Target) {
+        if let Some(net) = target.net() {
+            self.widening.forget(net);
+        }
+    }
+
     /// Puts another rule set in force. Windows of rules whose key and window are the same go on;
     /// timers start anew.
     pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
         let kept = self.evidence_by_name();
-        self.windows.set_rules(&rule_windows(&rules));
+        self.windows.set_rules(&rules.windows());
         self.timers_due = vec![None; rules.timers().len()];
         self.rules = rules;
         self.restore_evidence(kept);
@@ -142,9 +183,11 @@ impl Core {
             let last = self.evidence.of(rule, &key).pop();
             let event = last.unwrap_or_else(|| absent_event(&key, firing.last));
             let cause = Pending::root(event);
-            let mut at = firing;
-            at.last = at.last.max(at.first);
-            self.fire(rule, &key, &at, watermark, &cause, (&mut waiting, &mut emitted), out);
+            let due = match self.rules.rules().get(rule as usize).map(|rule| rule.window) {
+                Some(WindowSpec::Absent { after }) => firing.last.plus(after),
+                _ => watermark,
+            };
+            self.fire(rule, &key, &firing, due, &cause, (&mut waiting, &mut emitted), out);
         }
         self.low = watermark;
         self.drain(waiting, emitted, out);
@@ -196,7 +239,7 @@ impl Core {
         let event = Arc::new(event);
         let key = Key::text(&name);
         let hit = Hit {
-            id: ids::hit_id(&name, &key, &event.origin, event.offset, 0),
+            id: ids::hit_id(&name, &key.to_string(), place(&event, 0)),
             rule: name,
             key: key.to_string().into(),
             ip: None,
@@ -265,10 +308,11 @@ impl Core {
         let Some(found) = rules.rules().get(rule as usize) else { return };
         let event = Arc::clone(&cause.event);
         let ip = key_ip(key, &event);
+        let key_text: Arc<str> = key.to_string().into();
         let hit = Arc::new(Hit {
-            id: ids::hit_id(&found.name, key, &event.origin, event.offset, cause.ordinal),
+            id: ids::hit_id(&found.name, &key_text, place(&event, cause.ordinal)),
             rule: Arc::clone(&found.name),
-            key: key.to_string().into(),
+            key: key_text,
             ip,
             count: firing.count,
             first: firing.first,
@@ -280,7 +324,11 @@ impl Core {
         });
         let host: Arc<dyn crate::rules::Host> = self.host.clone();
         let run = rules.run_body(rule, &hit, &host);
-        self.follow(rule, found.mode, hit, run, cause, next, out);
+        let mode = match self.modes {
+            Modes::AsSet => found.mode,
+            Modes::AllEnforce => Mode::Enforce,
+        };
+        self.follow(rule, mode, hit, run, cause, next, out);
     }
 
     /// What a body asked for becomes decisions, effects and further events.
@@ -312,9 +360,11 @@ impl Core {
         for (ordinal, ask) in (0_u32..).zip(run.asks) {
             match ask {
                 Ask::Decide { .. } => {
-                    let offences = self.host.offences();
-                    if let Some(decision) = resolve(&hit, ordinal, &ask, &offences) {
+                    let decision = resolve(&hit, ordinal, &ask, &mut self.host.offences());
+                    if let Some(decision) = decision {
+                        let wider = self.widening.propose(&decision, &self.guard_config);
                         firing.decisions.push(decision);
+                        firing.decisions.extend(wider);
                     }
                 }
                 Ask::Lift { target } => firing.lifts.push(target),
@@ -327,11 +377,8 @@ impl Core {
                 Ask::Score { key, points } => self.host.score(&key, points),
             }
         }
-        if firing.fault.is_none() {
-            self.host.record_hit(&hit);
-        }
+        self.host.offences().note_hit(&hit.key, hit.time);
         for decision in &firing.decisions {
-            self.host.record_offence(decision);
             let announced = decision.remedy == Remedy::Block && mode == Mode::Enforce;
             if announced && !cause.from_decision && !listens_to_decisions {
                 push(waiting, emitted, decision_event(decision, &hit), cause.depth, true);
@@ -339,6 +386,11 @@ impl Core {
         }
         out.push(firing);
     }
+}
+
+/// What names an event for ever.
+fn place(event: &Event, ordinal: u32) -> ids::Place<'_> {
+    ids::Place { stream: &event.origin.stream, offset: event.offset, ordinal }
 }
 
 /// Queues an event that a rule led to, within the bounds for one record.
@@ -354,19 +406,9 @@ fn push(
         return;
     }
     *emitted += 1;
-    let ordinal = *emitted as u64;
+    let ordinal = u32::try_from(*emitted).unwrap_or(u32::MAX);
     let event = Arc::new(event);
     waiting.push_back(Pending { event, depth: depth + 1, ordinal, from_decision });
-}
-
-fn rule_windows(rules: &RuleSet) -> Vec<RuleWindow> {
-    let window = |rule: &Rule| RuleWindow {
-        rule: Arc::clone(&rule.name),
-        fingerprint: rule.fingerprint,
-        spec: rule.window.clone(),
-        cooldown: rule.cooldown,
-    };
-    rules.rules().iter().map(window).collect()
 }
 
 /// The address that a key stands for: of an IPv6 client the one last seen.

@@ -15,12 +15,12 @@ pub use recovery::Recovery;
 use super::control::{Alarm, Reply, Request};
 use super::core::Core;
 use super::feed::{Delivery, SourceBook};
-use super::standing::SharedStanding;
+use super::desk::SharedDesk;
 use super::watermark::Watermarks;
-use crate::actions::Executors;
+use crate::actions::{Executors, Item};
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
-use crate::decisions::{Guard, Widening};
+use crate::decisions::Desk;
 use crate::event::Origin;
 use crate::limits;
 use crate::rules::RuleSet;
@@ -29,7 +29,7 @@ use crate::telemetry::{self, names};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// What reaches the engine's thread.
@@ -80,10 +80,8 @@ pub struct Parts {
     pub store: Arc<Store>,
     /// The core, restored.
     pub core: Core,
-    /// The guard, restored.
-    pub guard: Guard,
-    /// What is in force.
-    pub standing: SharedStanding,
+    /// Guard and what is in force, restored.
+    pub desk: SharedDesk,
     /// The sources' parsers, to read ranges again.
     pub book: Arc<SourceBook>,
     /// Where commands read the names to resolve.
@@ -103,25 +101,38 @@ struct Progress {
     arrival: Option<Timestamp>,
 }
 
+/// How far a stream was read, and by which input.
+#[derive(Debug, Clone)]
+struct Cursor {
+    origin: Arc<Origin>,
+    offset: u64,
+    seq: u64,
+}
+
+/// Is told how far streams are done.
+pub type Release = Box<dyn Fn(&[(Origin, u64)]) + Send>;
+
 /// The engine.
 pub struct Engine {
     config: Config,
     store: Arc<Store>,
     core: Core,
-    guard: Guard,
-    standing: SharedStanding,
-    widening: Widening,
+    desk: SharedDesk,
     book: Arc<SourceBook>,
     names: Arc<arc_swap::ArcSwap<Vec<String>>>,
     executors: Option<Executors>,
     watermarks: Watermarks,
-    cursors: BTreeMap<Arc<str>, BTreeMap<Arc<str>, (Arc<Origin>, u64)>>,
+    cursors: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Cursor>>,
+    /// Told how far each stream is done, so that spools can let go.
+    released: Option<Release>,
     seq: u64,
     /// Inputs that are in no transaction yet.
     pending: Vec<Input>,
     /// Transactions that the store could not take, oldest first: done again until it can.
     held: VecDeque<Commit>,
     retry_at: Option<Instant>,
+    /// Actions that did not fit into an executor's queue; the outbox holds them too.
+    overflow: Vec<Item>,
     /// Something changed since the last checkpoint.
     dirty: bool,
     checkpoint_at: Instant,
@@ -130,7 +141,6 @@ pub struct Engine {
     alarms: VecDeque<Alarm>,
     dry_run: bool,
     started: Timestamp,
-    /// A decision was last made for a line that arrived then; for measuring.
     last_tick: Instant,
 }
 
@@ -139,21 +149,21 @@ impl Engine {
     pub fn new(parts: Parts) -> Self {
         let now = Instant::now();
         Self {
-            widening: Widening::default(),
             config: parts.config,
             store: parts.store,
             core: parts.core,
-            guard: parts.guard,
-            standing: parts.standing,
+            desk: parts.desk,
             book: parts.book,
             names: parts.names,
             executors: None,
             watermarks: Watermarks::default(),
             cursors: BTreeMap::new(),
+            released: None,
             seq: 0,
             pending: Vec::new(),
             held: VecDeque::new(),
             retry_at: None,
+            overflow: Vec::new(),
             dirty: false,
             checkpoint_at: now,
             retention_at: now,
@@ -171,10 +181,21 @@ impl Engine {
         self.submit_outbox();
     }
 
+    /// Sets who is told how far streams are done.
+    pub fn on_release(&mut self, release: Release) {
+        self.released = Some(release);
+    }
+
+    fn release_sources(&self, cursors: &[(Origin, u64)]) {
+        if let Some(release) = &self.released {
+            release(cursors);
+        }
+    }
+
     /// Where each source stands, for the sources to go on from.
     pub fn cursors_of(&self, source: &str) -> Vec<(Origin, u64)> {
         let streams = self.cursors.get(source);
-        let cursor = |(origin, offset): &(Arc<Origin>, u64)| ((**origin).clone(), *offset);
+        let cursor = |cursor: &Cursor| ((*cursor.origin).clone(), cursor.offset);
         streams.map(|streams| streams.values().map(cursor).collect()).unwrap_or_default()
     }
 
@@ -232,16 +253,12 @@ impl Engine {
         self.note_progress(&matched);
         for sign in &matched.good_signs {
             let until = sign.time.plus(Duration::from_secs(limits::GOOD_CLIENT_SECS));
-            self.guard.good_client(sign.ip, crate::decisions::GoodClient::Authenticated, until);
+            self.desk().guard.good_client(sign.ip, crate::decisions::GoodClient::Authenticated, until);
         }
         self.tell_faults(&matched.faults);
         let mut firings = Vec::new();
         evaluate(&mut self.core, &mut self.watermarks, &matched, &mut firings);
-        let stream = Arc::clone(&origin.stream);
-        self.cursors
-            .entry(Arc::clone(&origin.source))
-            .or_default()
-            .insert(stream, (origin, to));
+        self.note_cursor(origin, to);
         self.dirty = true;
         self.act(firings);
     }
@@ -268,9 +285,9 @@ impl Engine {
             self.dirty = true;
         }
         self.act(firings);
-        self.release(now);
-        self.expire(now);
+        self.let_time_pass(now);
         self.retry_held();
+        self.submit_overflow();
         if self.dirty && self.checkpoint_at.elapsed() >= Duration::from_secs(limits::CHECKPOINT_SECS) {
             self.checkpoint();
         }
@@ -317,27 +334,35 @@ impl Engine {
 
     fn facts(&mut self, facts: &Facts) {
         let now = clock::now();
-        self.guard.set_own(&facts.own);
+        let mut commit = self.begin(now);
+        let steps = self.desk().set_own(&facts.own);
+        self.steps(steps, "facts", now, &mut commit);
         for admin in &facts.admins {
-            self.guard.admin_login(*admin, now);
+            let steps = self.desk().admin_login(*admin, now);
+            self.steps(steps, "facts", now, &mut commit);
         }
         for (name, addresses) in &facts.names {
-            let resolved = self.guard.edit_allowlist(|list| list.resolved(name, addresses));
-            if resolved.ignored > 0 {
-                let text = format!(
-                    "`{name}` has {} more addresses than count for the allowlist",
-                    resolved.ignored
-                );
-                self.alarm("allowlist", text);
-            }
+            let steps = self.desk().resolved(name, addresses, now);
+            self.steps(steps, "facts", now, &mut commit);
         }
-        self.lift_what_is_protected();
+        if commit.lifts.is_empty() && commit.decisions.is_empty() {
+            // Nothing follows: the inputs wait for a transaction that has a reason.
+            self.pending = commit.inputs;
+        } else {
+            self.finish(commit);
+        }
+    }
+
+    /// The desk, for a moment.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock()
     }
 
     fn reloaded(&mut self, reloaded: Reloaded) {
         self.number(InputKind::Rules { fingerprint: reloaded.rules.fingerprint() });
         self.core.set_rules(reloaded.rules);
-        self.guard.set_config(reloaded.config.guard.clone());
+        self.core.set_guard_config(reloaded.config.guard.clone());
+        self.desk().set_config(reloaded.config.guard.clone());
         self.config = reloaded.config;
         self.dirty = true;
         // Windows were rebuilt: what is saved must fit the rules in force.

@@ -1,0 +1,176 @@
+//! A source as the user writes it: where its records come from and how they are read, in one
+//! table; taken apart for the stages that build from it.
+
+use crate::clock::{duration_text, parse_duration};
+use crate::parsers::{Parser, ParserConfig};
+use crate::sources::{FilesConfig, Start, StdinConfig};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// What a source reads from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceType {
+    /// Log files.
+    #[default]
+    File,
+    /// Standard input, spooled so that a restart can read it again.
+    Stdin,
+}
+
+/// A source of records.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// Its name, unique; hits and the journal show it.
+    pub name: String,
+    /// `file` or `stdin`.
+    #[serde(default, rename = "type")]
+    pub kind_of: SourceType,
+    /// For files: paths or patterns (`*`, `?`, `[a-z]`, `**`) of the logs. A path need not exist
+    /// yet.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// For files: patterns of rotated files that do not lie beside their log (logrotate's
+    /// `olddir`).
+    #[serde(default)]
+    pub rotated: Vec<String>,
+    /// For files: where reading begins in a file that is there when riposte first sees the path,
+    /// `end` or `beginning`. A file that appears later is read from its beginning.
+    #[serde(default)]
+    pub from: Start,
+    /// For files: look for changes this often instead of being told by the kernel. Set by itself
+    /// where the kernel can't tell (NFS, SMB, FUSE, too few inotify watches).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<String>,
+    /// For files: a rotated file is read until nothing was written to it for this long.
+    #[serde(default = "rotated_wait", with = "duration_text")]
+    pub rotated_wait: Duration,
+    /// A source that has something to read and doesn't for this long raises an alarm.
+    #[serde(default = "stall", with = "duration_text")]
+    pub stall: Duration,
+    /// For stdin: MiB of spool on disk; when it is full, reading waits.
+    #[serde(default = "spool_mib")]
+    pub spool_mib: u64,
+    /// The format of the records: `auto`, `nginx`, `apache`, `combined`, `common`, `nginx-error`,
+    /// `caddy`, `traefik`, `haproxy`, `sshd`, `syslog`, `json` or `pattern`.
+    #[serde(default = "auto")]
+    pub format: String,
+    /// For `nginx`: the `log_format` as written in nginx.conf, quotes and `escape=` included.
+    #[serde(default)]
+    pub log_format: Option<String>,
+    /// For `pattern`: a regular expression whose named groups are the fields.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// For `json`: our field names and the keys that hold them (`ip = "client.address"`). For
+    /// `pattern`: our field names and groups that are named otherwise.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+    /// The kind of the events, where the format leaves it open (`json`, `pattern`).
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// How the time is written, for `json` and `pattern`; common ways are tried when absent.
+    #[serde(default)]
+    pub time_format: Option<String>,
+    /// The IANA zone of stamps without an offset (`Europe/Berlin`); the machine's when absent.
+    #[serde(default)]
+    pub timezone: Option<String>,
+}
+
+fn rotated_wait() -> Duration {
+    Duration::from_secs(30)
+}
+
+fn stall() -> Duration {
+    Duration::from_secs(10)
+}
+
+fn spool_mib() -> u64 {
+    64
+}
+
+fn auto() -> String {
+    "auto".to_owned()
+}
+
+impl SourceConfig {
+    /// A source of log files with all settings at their defaults.
+    pub fn files(name: &str, paths: Vec<String>, format: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind_of: SourceType::File,
+            paths,
+            rotated: Vec::new(),
+            from: Start::End,
+            poll: None,
+            rotated_wait: rotated_wait(),
+            stall: stall(),
+            spool_mib: spool_mib(),
+            format: format.to_owned(),
+            log_format: None,
+            pattern: None,
+            fields: BTreeMap::new(),
+            kind: None,
+            time_format: None,
+            timezone: None,
+        }
+    }
+
+    /// The part that the file source is built from.
+    pub fn files_config(&self, state_dir: &Path) -> FilesConfig {
+        FilesConfig {
+            paths: self.paths.clone(),
+            rotated: self.rotated.clone(),
+            from: self.from,
+            poll: self.poll.as_deref().and_then(|text| parse_duration(text).ok()),
+            rotated_wait: self.rotated_wait,
+            stall: self.stall,
+            state_dir: Some(state_dir.to_owned()),
+        }
+    }
+
+    /// The part that the stdin source is built from.
+    pub fn stdin_config(&self) -> StdinConfig {
+        let spool_bytes_max = self.spool_mib.saturating_mul(1024 * 1024);
+        StdinConfig { spool_bytes_max, stall: self.stall, ..StdinConfig::default() }
+    }
+
+    /// The part that the parser is built from.
+    pub fn parser_config(&self) -> ParserConfig {
+        ParserConfig {
+            format: self.format.clone(),
+            log_format: self.log_format.clone(),
+            pattern: self.pattern.clone(),
+            fields: self.fields.clone(),
+            kind: self.kind.clone(),
+            time_format: self.time_format.clone(),
+            timezone: self.timezone.clone(),
+        }
+    }
+
+    /// What is wrong with the values, each in words with its hint.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.name.is_empty() || self.name.contains(['/', '\0', '\n']) {
+            faults.push(format!(
+                "`{}` can't be the name of a source\nhint: a short word, as in `nginx`",
+                crate::event::text::escape(&self.name)
+            ));
+        }
+        if let Some(poll) = &self.poll
+            && let Err(error) = parse_duration(poll)
+        {
+            faults.push(error.to_string());
+        }
+        if self.kind_of == SourceType::File {
+            faults.extend(self.files_config(Path::new("")).faults());
+        }
+        if let Err(error) = Parser::build(&self.parser_config()) {
+            faults.push(error.to_string());
+        }
+        let named = |fault: String| format!("source `{}`: {fault}", self.name);
+        faults.into_iter().map(named).collect()
+    }
+}

@@ -1,0 +1,276 @@
+//! From firings to a transaction and, once that is committed, to the executors.
+//!
+//! No action leaves here that the guard has not passed and the store does not hold.
+
+use super::Engine;
+use crate::actions::Item;
+use crate::clock::{self, Timestamp};
+use crate::decisions::{
+    Action, Effect, Evidence, Hit, Lifted, Mode, RuleFacts, Steps, Verdict, ids,
+};
+use crate::event::Event;
+use crate::limits;
+use crate::pipeline::core::Firing;
+use crate::store::{Commit, DecisionRow, HitRow, LiftRow, NoteRow, OutboxRow, StoreError};
+use crate::telemetry::{self, names};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+impl Engine {
+    /// Judges what rules ask for, commits, hands over.
+    pub(super) fn act(&mut self, firings: Vec<Firing>) {
+        if firings.is_empty() {
+            return;
+        }
+        let now = clock::now();
+        let mut commit = self.begin(now);
+        for firing in firings {
+            self.firing(firing, now, &mut commit);
+        }
+        self.finish(commit);
+    }
+
+    /// A transaction for the inputs so far.
+    pub(super) fn begin(&mut self, now: Timestamp) -> Commit {
+        Commit {
+            at: now,
+            seq: self.seq,
+            inputs: std::mem::take(&mut self.pending),
+            ..Commit::default()
+        }
+    }
+
+    fn firing(&mut self, firing: Firing, now: Timestamp, commit: &mut Commit) {
+        telemetry::counter(names::HITS).add(1);
+        let hit = firing.hit;
+        commit.hits.push(HitRow::new(&hit, evidence(&hit)));
+        if let Some(fault) = &firing.fault {
+            let text = format!("rule `{}` failed on `{}`: {fault}", hit.rule, hit.key);
+            commit.notes.push(note("fault", &text, Some(&hit), now));
+            self.alarm(&hit.rule, format!("the rule's body failed: {fault}"));
+        }
+        let rules = Arc::clone(self.core.rules());
+        let certain = rules.rules().get(firing.rule as usize).is_some_and(|rule| rule.certain);
+        let facts = RuleFacts { mode: firing.mode, certain };
+        for decision in firing.decisions {
+            telemetry::counter(names::DECISIONS_PROPOSED).add(1);
+            let steps = self.desk().judge(decision, facts, now);
+            self.steps(steps, "rule", now, commit);
+        }
+        for target in &firing.lifts {
+            if firing.mode == Mode::Enforce && !self.desk().guard.panic() {
+                let steps = self.desk().lift(target, &format!("rule `{}`", hit.rule));
+                self.steps(steps, "rule", now, commit);
+            }
+        }
+        for (ordinal, effect) in (0_u32..).zip(firing.effects) {
+            let row = self.effect(&hit, ordinal, effect, firing.mode);
+            commit.outbox.push(row);
+        }
+    }
+
+    fn effect(&mut self, hit: &Hit, ordinal: u32, effect: Effect, mode: Mode) -> OutboxRow {
+        let verdict = match mode {
+            _ if self.desk().guard.panic() => Verdict::Shadow("panic".to_owned()),
+            Mode::Enforce => Verdict::Pass,
+            Mode::Shadow => Verdict::Shadow("mode `shadow`".to_owned()),
+            Mode::Off => Verdict::Shadow("mode `off`".to_owned()),
+        };
+        OutboxRow {
+            id: ids::action_id(hit.id, ordinal),
+            hit: Some(hit.id),
+            decision: None,
+            action: Action::Perform {
+                rule: Arc::clone(&hit.rule),
+                key: hit.key.to_string(),
+                time: hit.time,
+                effect,
+            },
+            verdict,
+        }
+    }
+
+    /// Books what the guard's desk said into a transaction.
+    pub(super) fn steps(&mut self, steps: Steps, by: &str, now: Timestamp, commit: &mut Commit) {
+        for lifted in steps.lifted {
+            let (lift, action) = lift_rows(&lifted, by, now);
+            commit.lifts.push(lift);
+            commit.outbox.push(action);
+        }
+        for judged in steps.judged {
+            let decision = judged.decision;
+            if judged.verdict == Verdict::Pass {
+                telemetry::counter(names::DECISIONS_PASSED).add(1);
+                commit.outbox.push(OutboxRow {
+                    id: ids::enforce_action_id(decision.id, decision.until),
+                    hit: decision.hit,
+                    decision: Some(decision.id),
+                    action: Action::Enforce { decision: decision.clone() },
+                    verdict: Verdict::Pass,
+                });
+            }
+            commit.decisions.push(DecisionRow { decision, verdict: judged.verdict });
+        }
+        for alarm in steps.alarms {
+            let from = alarm.rule.as_deref().unwrap_or("guard").to_owned();
+            self.alarm(&from, alarm.text);
+        }
+    }
+
+    /// Commits and hands over; what the store can't take now waits its turn.
+    pub(super) fn finish(&mut self, commit: Commit) {
+        self.dirty = true;
+        if !self.held.is_empty() {
+            self.held.push_back(commit);
+            self.retry_held();
+            return;
+        }
+        if let Err(error) = self.commit(&commit) {
+            self.store_failed(&error);
+            self.held.push_back(commit);
+        }
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Result<(), StoreError> {
+        let committed = self.store.commit(commit)?;
+        let fresh = commit.outbox.iter().zip(&committed.outbox);
+        let items: Vec<Item> = fresh
+            .filter(|(row, new)| **new && row.verdict == Verdict::Pass)
+            .map(|(row, _)| item(row))
+            .collect();
+        self.submit(items);
+        Ok(())
+    }
+
+    fn submit(&mut self, items: Vec<Item>) {
+        if items.is_empty() {
+            return;
+        }
+        match &self.executors {
+            Some(executors) => self.overflow.extend(executors.submit(items)),
+            None => self.overflow.extend(items),
+        }
+    }
+
+    /// Hands what did not fit in a queue before over again.
+    pub(super) fn submit_overflow(&mut self) {
+        let waiting = std::mem::take(&mut self.overflow);
+        self.submit(waiting);
+    }
+
+    /// Hands over what the outbox holds from an earlier run.
+    pub(super) fn submit_outbox(&mut self) {
+        match self.store.read().pending(limits::OUTBOX_AT_START_MAX) {
+            Ok(pending) => {
+                let items = pending.into_iter().map(|row| Item {
+                    id: row.id,
+                    attempt: row.outcomes.iter().map(|(_, _, attempt)| *attempt).max().unwrap_or(0),
+                    urgent: matches!(row.action, Action::Enforce { .. } | Action::Lift { .. }),
+                    action: row.action,
+                });
+                let items = items.collect();
+                self.submit(items);
+            }
+            Err(error) => self.store_failed(&error),
+        }
+    }
+
+    fn store_failed(&mut self, error: &StoreError) {
+        telemetry::counter(names::STORE_FAULTS).add(1);
+        self.retry_at = Some(Instant::now() + Duration::from_secs(limits::STORE_RETRY_SECS));
+        self.alarm("store", format!("failed to keep what happened: {error}"));
+    }
+
+    /// Tries transactions that wait, in their order.
+    pub(super) fn retry_held(&mut self) {
+        if self.held.is_empty() || self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        while let Some(commit) = self.held.pop_front() {
+            if let Err(error) = self.commit(&commit) {
+                self.held.push_front(commit);
+                self.store_failed(&error);
+                return;
+            }
+        }
+        self.retry_at = None;
+        self.alarm("store", "what had waited is kept now".to_owned());
+    }
+
+    /// Lets time pass at the desk: what is over ends, what waited goes on.
+    pub(super) fn let_time_pass(&mut self, now: Timestamp) {
+        let due = self.desk().next_tick().is_some_and(|at| at <= now);
+        if !due {
+            return;
+        }
+        let rules = Arc::clone(self.core.rules());
+        let mode_of = |name: &str| {
+            let rule = rules.rules().iter().find(|rule| &*rule.name == name);
+            rule.map_or(Mode::Enforce, |rule| rule.mode)
+        };
+        let steps = self.desk().tick(now, &mode_of);
+        if steps == Steps::default() {
+            return;
+        }
+        let mut commit = self.begin(now);
+        self.steps(steps, "time", now, &mut commit);
+        self.finish(commit);
+    }
+}
+
+/// The rows for the end of a decision.
+fn lift_rows(lifted: &Lifted, by: &str, now: Timestamp) -> (LiftRow, OutboxRow) {
+    let decision = &lifted.decision;
+    let lift = LiftRow {
+        target: decision.target.clone(),
+        decision: Some(decision.id),
+        reason: lifted.why.clone(),
+        by: by.to_owned(),
+        time: now,
+    };
+    let action = OutboxRow {
+        id: ids::lift_action_id(decision.id),
+        hit: None,
+        decision: Some(decision.id),
+        action: Action::Lift { target: decision.target.clone(), reason: lifted.why.clone() },
+        verdict: Verdict::Pass,
+    };
+    (lift, action)
+}
+
+fn item(row: &OutboxRow) -> Item {
+    let urgent = matches!(row.action, Action::Enforce { .. } | Action::Lift { .. });
+    Item { id: row.id, action: row.action.clone(), attempt: 0, urgent }
+}
+
+/// A note for the journal about a hit's rule.
+pub(super) fn note(topic: &str, text: &str, hit: Option<&Hit>, now: Timestamp) -> NoteRow {
+    NoteRow {
+        topic: topic.to_owned(),
+        rule: hit.map(|hit| Arc::clone(&hit.rule)),
+        target: None,
+        text: text.to_owned(),
+        time: now,
+    }
+}
+
+/// The events of a hit as the journal keeps them.
+pub(crate) fn evidence(hit: &Hit) -> Vec<Evidence> {
+    let events: &[Arc<Event>] =
+        if hit.events.is_empty() { std::slice::from_ref(&hit.event) } else { &hit.events };
+    events
+        .iter()
+        .map(|event| {
+            let record = event.record();
+            let kept = record.get(..limits::EVIDENCE_RECORD_BYTES_MAX).unwrap_or(record);
+            Evidence {
+                time: event.time,
+                source: Arc::clone(&event.origin.source),
+                offset: event.offset,
+                line: event.line,
+                record: String::from_utf8_lossy(kept).into_owned(),
+            }
+        })
+        .collect()
+}
+

@@ -1,0 +1,219 @@
+//! What the command line asks of a running daemon, answered on the engine's thread.
+
+use super::Engine;
+use crate::clock::{self, Timestamp};
+use crate::decisions::{
+    Decision, Entry, Mode, Remedy, Route, Steps, Subject, Target, Verdict, ids,
+};
+use crate::pipeline::control::{Reply, Request};
+use crate::pipeline::meta;
+use crate::store::AllowEntry;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A sentence for a person, or why not.
+type Answer = Result<Reply, String>;
+
+impl Engine {
+    pub(super) fn request(&mut self, request: Request) -> Reply {
+        let changes = !matches!(request, Request::Status);
+        let answer = match request {
+            Request::Status => Ok(Reply::Status(Box::new(self.status()))),
+            Request::Allow { target, comment, until } => self.allow(&target, &comment, until),
+            Request::Disallow { target } => self.disallow(&target),
+            Request::Decide { target, remedy, seconds, reason } => {
+                self.decide(target, remedy, seconds, &reason)
+            }
+            Request::Lift { target, reason } => self.lift(&target, &reason),
+            Request::SetMode { rule, mode } => self.set_mode(&rule, mode),
+            Request::Panic => self.set_panic(true),
+            Request::Resume => self.set_panic(false),
+            Request::Arm => self.arm(),
+            Request::Forget { target } => self.forget(&target),
+            // The assembly answers this one; it never comes here.
+            Request::Reload => Ok(done("reloading", Vec::new())),
+        };
+        if changes {
+            // What a person changed is no input that could be evaluated again: save it now.
+            self.checkpoint();
+        }
+        answer.unwrap_or_else(|message| Reply::Refused { message })
+    }
+
+    fn allow(&mut self, target: &str, comment: &str, until: Option<Timestamp>) -> Answer {
+        let subject = subject(target)?;
+        let now = clock::now();
+        let row = AllowEntry {
+            entry: subject.to_string(),
+            note: comment.to_owned(),
+            added: now,
+            until,
+        };
+        self.store.allow(&row).map_err(|error| error.to_string())?;
+        let entry = Entry {
+            subject,
+            comment: comment.to_owned(),
+            added: now,
+            by: "command line".to_owned(),
+            until,
+        };
+        let allowed = self.desk().allow(entry);
+        let steps = allowed.map_err(|full| full.to_string())?;
+        let ended = self.book(steps, now);
+        self.renew_names();
+        let what = match ended.len() {
+            0 => format!("`{}` is on the allowlist", row.entry),
+            count => format!("`{}` is on the allowlist; {count} decisions ended", row.entry),
+        };
+        Ok(done(&what, ended))
+    }
+
+    fn disallow(&mut self, target: &str) -> Answer {
+        let subject = subject(target)?;
+        let text = subject.to_string();
+        self.store.disallow(&text).map_err(|error| error.to_string())?;
+        let taken = self.desk().disallow(&subject);
+        self.renew_names();
+        if taken.is_none() {
+            return Err(format!("`{text}` is not on the allowlist"));
+        }
+        let in_config = self.config.guard.allow.contains(&text);
+        if in_config {
+            return Ok(done(
+                &format!("`{text}` is off the allowlist until the next start; it stands in `guard.allow` of the config too"),
+                Vec::new(),
+            ));
+        }
+        Ok(done(&format!("`{text}` is off the allowlist"), Vec::new()))
+    }
+
+    fn decide(
+        &mut self,
+        target: Target,
+        remedy: Remedy,
+        seconds: Option<u64>,
+        reason: &str,
+    ) -> Answer {
+        let now = clock::now();
+        let decision = Decision {
+            id: ids::outside_decision_id("manual", &target, remedy, now),
+            hit: None,
+            rule: Arc::from("manual"),
+            target,
+            remedy,
+            from: now,
+            until: seconds.map(|seconds| now.plus(Duration::from_secs(seconds))),
+            reason: reason.to_owned(),
+            via: None,
+            route: Route::Unknown,
+        };
+        let steps = self.desk().decide(decision.clone(), now);
+        let verdict = steps.judged.first().map(|judged| judged.verdict.clone());
+        let target = decision.target.clone();
+        self.book(steps, now);
+        match verdict {
+            Some(Verdict::Pass) => {
+                Ok(done(&format!("{} of `{target}` is in force", remedy.name()), vec![decision]))
+            }
+            Some(verdict) => Err(format!("`{target}`: {}", verdict.words())),
+            None => Err(format!("`{target}`: nothing was decided")),
+        }
+    }
+
+    fn lift(&mut self, target: &Target, reason: &str) -> Answer {
+        let steps = self.desk().lift(target, reason);
+        self.core.forget_widening(target);
+        let ended = self.book(steps, clock::now());
+        if ended.is_empty() {
+            return Err(format!("nothing is in force for `{target}`"));
+        }
+        let count = ended.len();
+        Ok(done(&format!("{count} decisions for `{target}` ended"), ended))
+    }
+
+    fn set_mode(&mut self, rule: &str, mode: Mode) -> Answer {
+        if !self.core.rules().rules().iter().any(|known| &*known.name == rule) {
+            let rules = self.core.rules();
+            let names = rules.rules().iter().map(|rule| &*rule.name);
+            let hint = crate::event::text::nearest(rule, names)
+                .map(|name| format!("\nhint: did you mean `{name}`?"))
+                .unwrap_or_default();
+            return Err(format!("there is no rule `{rule}`{hint}"));
+        }
+        let now = clock::now();
+        self.store.set_rule_mode(rule, Some(mode), now).map_err(|error| error.to_string())?;
+        self.wants_reload = true;
+        Ok(done(&format!("rule `{rule}` is set to `{}`", mode_name(mode)), Vec::new()))
+    }
+
+    fn set_panic(&mut self, on: bool) -> Answer {
+        meta::set_panic(&self.store, on).map_err(|error| error.to_string())?;
+        let now = clock::now();
+        let steps = self.desk().set_panic(on, now);
+        let ended = self.book(steps, now);
+        if let Some(executors) = &self.executors {
+            executors.reconcile_now();
+        }
+        let what = if on {
+            format!("panic: {} decisions ended; rules keep to shadow until `riposte resume`", ended.len())
+        } else {
+            "panic is over: rules act again".to_owned()
+        };
+        Ok(done(&what, ended))
+    }
+
+    fn arm(&mut self) -> Answer {
+        meta::set_armed(&self.store).map_err(|error| error.to_string())?;
+        let report = self.desk().guard.arm();
+        match report {
+            Some(report) => Ok(done(&format!("armed: {}", report.words()), Vec::new())),
+            None => Ok(done("the first days were over already", Vec::new())),
+        }
+    }
+
+    fn forget(&mut self, target: &Target) -> Answer {
+        self.core.forget(target);
+        self.desk().forget(target);
+        let forgotten = self.store.forget(target).map_err(|error| error.to_string())?;
+        Ok(done(&format!("`{target}` is forgotten: {}", forgotten.words()), Vec::new()))
+    }
+
+    /// Books steps in a transaction of their own; gives the decisions that ended.
+    fn book(&mut self, steps: Steps, now: Timestamp) -> Vec<Decision> {
+        let ended: Vec<Decision> =
+            steps.lifted.iter().map(|lifted| (*lifted.decision).clone()).collect();
+        if steps != Steps::default() {
+            let mut commit = self.begin(now);
+            self.steps(steps, "command line", now, &mut commit);
+            self.finish(commit);
+        }
+        ended
+    }
+
+    /// Tells the look-up of names which are on the allowlist.
+    pub(super) fn renew_names(&self) {
+        let names = self.desk().guard.allowlist().names().map(str::to_owned).collect();
+        self.names.store(Arc::new(names));
+    }
+}
+
+fn done(message: &str, decisions: Vec<Decision>) -> Reply {
+    Reply::Done { message: message.to_owned(), decisions }
+}
+
+fn subject(text: &str) -> Result<Subject, String> {
+    Subject::parse(text).ok_or_else(|| {
+        format!(
+            "`{}` is no address, prefix or host name\nhint: write `198.51.100.7`, `198.51.100.0/24` or `office.example.com`",
+            crate::event::text::escape(text)
+        )
+    })
+}
+
+const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Enforce => "enforce",
+        Mode::Shadow => "shadow",
+        Mode::Off => "off",
+    }
+}

@@ -1,0 +1,58 @@
+//! How the daemon is, for `riposte status`.
+
+use super::Engine;
+use crate::actions::HealthState;
+use crate::decisions::Mode;
+use crate::pipeline::control::{DestinationStatus, SourceStatus, Status};
+use crate::pipeline::machine;
+use crate::telemetry;
+
+impl Engine {
+    pub(super) fn status(&self) -> Status {
+        let rules = self.core.rules();
+        let of_mode = |mode| rules.rules().iter().filter(|rule| rule.mode == mode).count();
+        let desk = self.desk();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started: self.started,
+            dry_run: self.dry_run,
+            panic: desk.guard.panic(),
+            first_days_until: desk.guard.first_days_until(),
+            rules_enforce: of_mode(Mode::Enforce),
+            rules_shadow: of_mode(Mode::Shadow),
+            decisions_in_force: desk.standing.len(),
+            decisions_queued: desk.guard.waiting(),
+            alarms: self.alarms.iter().cloned().collect(),
+            sources: self.sources(),
+            destinations: self.destinations(),
+            metrics: telemetry::snapshot()
+                .into_iter()
+                .map(|(name, _, value)| (name.to_owned(), value))
+                .collect(),
+            memory_bytes: machine::resident_bytes(),
+        }
+    }
+
+    fn sources(&self) -> Vec<SourceStatus> {
+        let status = |(name, progress): (&std::sync::Arc<str>, &super::Progress)| SourceStatus {
+            name: name.to_string(),
+            records: progress.records,
+            parsed: progress.parsed,
+            newest: progress.newest,
+            last_arrival: progress.arrival,
+        };
+        self.progress.iter().map(status).collect()
+    }
+
+    fn destinations(&self) -> Vec<DestinationStatus> {
+        let Some(executors) = &self.executors else { return Vec::new() };
+        let status = |health: crate::actions::Health| DestinationStatus {
+            name: health.destination,
+            healthy: matches!(health.state, HealthState::Well | HealthState::Starting),
+            detail: health.error.unwrap_or_default(),
+            queued: health.queued,
+        };
+        executors.health().into_iter().map(status).collect()
+    }
+}

@@ -1,0 +1,96 @@
+//! From a source to the engine: each source's thread parses and matches its own batches, then
+//! hands them over; the engine may ask for the same once more.
+
+use super::engine::Message;
+use super::stage::{Clamp, Matched, Stage};
+use crate::enrich::RealClient;
+use crate::event::Batch;
+use crate::parsers::Parser;
+use crate::rules::RuleSet;
+use crate::sources::{Closed, Sink};
+use arc_swap::ArcSwap;
+use crossbeam_channel::Sender;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A batch, matched by a rule set.
+pub struct Delivery {
+    /// As it came.
+    pub batch: Batch,
+    /// What the rules care about.
+    pub matched: Matched,
+    /// The rules that matched it.
+    pub rules: Arc<RuleSet>,
+}
+
+/// The parsers of all sources, by name.
+#[derive(Default)]
+pub struct SourceBook {
+    parsers: BTreeMap<Arc<str>, Parser>,
+    real_client: RealClient,
+}
+
+impl SourceBook {
+    /// A book with the proxies that are trusted.
+    pub fn new(real_client: RealClient) -> Self {
+        Self { parsers: BTreeMap::new(), real_client }
+    }
+
+    /// Adds a source.
+    pub fn add(&mut self, source: &str, parser: Parser) {
+        self.parsers.insert(Arc::from(source), parser);
+    }
+
+    /// A stage for a source; `None` where no source has that name any more.
+    pub fn stage(&self, source: &str, rules: Arc<RuleSet>) -> Option<Stage> {
+        let parser = self.parsers.get(source)?.clone();
+        Some(Stage::new(parser, self.real_client.clone(), rules, Clamp::ToArrival))
+    }
+}
+
+/// The sink of one source.
+pub struct Feed {
+    source: Arc<str>,
+    book: Arc<SourceBook>,
+    rules: Arc<ArcSwap<RuleSet>>,
+    stage: Mutex<Option<(Arc<RuleSet>, Stage)>>,
+    engine: Sender<Message>,
+}
+
+impl Feed {
+    /// A sink for the source of that name.
+    pub fn new(
+        source: &str,
+        book: Arc<SourceBook>,
+        rules: Arc<ArcSwap<RuleSet>>,
+        engine: Sender<Message>,
+    ) -> Self {
+        Self { source: Arc::from(source), book, rules, stage: Mutex::new(None), engine }
+    }
+}
+
+impl Sink for Feed {
+    fn send(&self, batch: Batch) -> Result<(), Closed> {
+        let rules = self.rules.load_full();
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        if stage.as_ref().is_none_or(|(used, _)| !Arc::ptr_eq(used, &rules)) {
+            let fresh = self.book.stage(&self.source, Arc::clone(&rules)).ok_or(Closed)?;
+            *stage = Some((Arc::clone(&rules), fresh));
+        }
+        let Some((_, stage)) = stage.as_mut() else { return Err(Closed) };
+        let matched = stage.run(&batch);
+        let delivery = Box::new(Delivery { batch, matched, rules });
+        // Held while the engine is behind, so that batches of one source stay in order.
+        self.engine.send(Message::Batch(delivery)).map_err(|_| Closed)
+    }
+
+    fn alarm(&self, source: &str, text: String) {
+        let alarm = Message::Alarm { source: source.to_owned(), text };
+        // Full means that the engine is behind; the log has the alarm all the same.
+        if let Err(error) = self.engine.try_send(alarm)
+            && let Message::Alarm { source, text } = error.into_inner()
+        {
+            tracing::warn!(source, text, "alarm");
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! The daemon put together: store, rules, engine, executors, sources, control socket; and taken
+//! apart again in the order in which nothing is lost.
+
+use super::control::{ControlSocket, Handler, Reply, Request};
+use super::core::{Core, CoreConfig, Modes, RouteOf};
+use super::desk::SharedDesk;
+use super::engine::{Engine, Facts, Message, Parts, Reloaded};
+use super::feed::{Feed, SourceBook};
+use super::{machine, meta, rule_set};
+use crate::actions::{Executors, Outbox};
+use crate::clock::{self, Timestamp};
+use crate::config::{Config, SourceConfig, SourceType};
+use crate::decisions::{ActionId, Desk, Entry, Mode, Outcome, Proxies, Subject};
+use crate::enrich::RealClient;
+use crate::event::{Event, Field, Kind};
+use crate::limits;
+use crate::parsers::Parser;
+use crate::rules::{Finding, RuleSet};
+use crate::sources::supervise::Handle;
+use crate::sources::{Files, Rereader, Sink, Stdin};
+use crate::store::{Store, StoreError};
+use arc_swap::ArcSwap;
+use crossbeam_channel::Sender;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Why a daemon can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store can't be used.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// A source can't be built or started.
+    #[error("source `{name}`: {error}")]
+    Source {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: String,
+    },
+    /// A thread or socket could not be made.
+    #[error("failed to start {what}: {error}")]
+    Io {
+        /// What.
+        what: &'static str,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+/// A running daemon.
+pub struct Live {
+    engine: JoinHandle<Option<Executors>>,
+    inputs: Sender<Message>,
+    sources: Arc<Mutex<Vec<Handle>>>,
+    rules: Arc<ArcSwap<RuleSet>>,
+    store: Arc<Store>,
+    socket: Option<ControlSocket>,
+    seed: u64,
+}
+
+/// What a start or a reload found in the rules.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Findings of the rule files.
+    pub findings: Vec<Finding>,
+    /// Files that could not be read, in words.
+    pub unreadable: Vec<String>,
+}
+
+/// Outcomes go to the store.
+struct StoreOutbox(Arc<Store>);
+
+impl Outbox for StoreOutbox {
+    fn record(
+        &self,
+        id: ActionId,
+        destination: &str,
+        outcome: &Outcome,
+        attempt: u32,
+        at: Timestamp,
+    ) {
+        if let Err(error) = self.0.mark(id, destination, outcome, attempt, at) {
+            tracing::warn!(%error, destination, "failed to keep an outcome; it is tried again at the next start");
+        }
+    }
+}
+
+/// How a client came here: by the log's own word about the peer, and by what kind of server it is.
+pub fn route_of(config: &Config) -> RouteOf {
+    let proxies = Proxies::new(&config.guard);
+    Arc::new(move |event: &Event| match event.ip(Field::Ip) {
+        Some(ip) if event.kind == Kind::SshAuth => proxies.route(Some(ip), ip),
+        Some(ip) => proxies.route(event.ip(Field::Peer), ip),
+        None => crate::decisions::Route::Unknown,
+    })
+}
+
+/// The proxies that are trusted, for finding the real client.
+pub fn real_client(config: &Config) -> RealClient {
+    let shipped = config.guard.cloudflare.then_some(crate::decisions::proxies::CLOUDFLARE_RANGES);
+    let shipped = shipped.into_iter().flatten().filter_map(|net| net.parse().ok());
+    RealClient::new(config.guard.proxy_nets().into_iter().chain(shipped))
+}
+
+impl Live {
+    /// Starts everything: rules, what the store remembers, enforcers, then sources.
+    pub fn start(config: Config, dry_run: bool) -> Result<(Self, Found), StartError> {
+        let store = Arc::new(Store::open(&config.state_dir)?);
+        let seed = meta::seed(&store)?;
+        let (set, found) = load_rules(&config, &store, seed)?;
+        let rules = Arc::new(ArcSwap::new(Arc::clone(&set)));
+        let book = Arc::new(source_book(&config)?);
+        let desk = SharedDesk::new(desk(&config, &store)?);
+        let core = Core::new(
+            set,
+            CoreConfig {
+                window_bytes_max: config.memory.windows_bytes(machine::memory_bytes()),
+                guard: config.guard.clone(),
+                route_of: route_of(&config),
+                modes: Modes::AsSet,
+            },
+        );
+        let names = Arc::new(ArcSwap::from_pointee(Vec::new()));
+        let mut engine = Engine::new(Parts {
+            config: config.clone(),
+            store: Arc::clone(&store),
+            core,
+            desk: desk.clone(),
+            book: Arc::clone(&book),
+            names: Arc::clone(&names),
+            dry_run,
+            started: clock::now(),
+        });
+        let recovery = engine.recover(rereaders(&config))?;
+        tracing::info!(inputs = recovery.inputs, hits = recovery.hits, "state restored");
+        for complaint in recovery.complaints {
+            tracing::warn!(complaint, "a part of the state could not be restored");
+        }
+        engine.settle(&config, &store)?;
+        let outbox = Arc::new(StoreOutbox(Arc::clone(&store)));
+        let executors = Executors::start(&config.actions, outbox, Arc::new(desk), dry_run);
+        engine.connect(executors);
+        let cursors = |name: &str| engine.cursors_of(name);
+        let resume: BTreeMap<String, _> = config
+            .sources
+            .iter()
+            .map(|source| (source.name.clone(), cursors(&source.name)))
+            .collect();
+        let (inputs, taken) = crossbeam_channel::bounded(limits::BATCHES_QUEUED_MAX);
+        let sources = Arc::new(Mutex::new(Vec::<Handle>::new()));
+        let done = Arc::clone(&sources);
+        engine.on_release(Box::new(move |cursors| {
+            let handles = done.lock().unwrap_or_else(PoisonError::into_inner);
+            for (origin, offset) in cursors {
+                let of_source = handles.iter().filter(|handle| handle.source() == &*origin.source);
+                of_source.for_each(|handle| handle.release(origin, *offset));
+            }
+        }));
+        let engine = std::thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || engine.run(&taken))
+            .map_err(|error| StartError::Io { what: "the engine", error })?;
+        let live = Self { engine, inputs, sources, rules, store, socket: None, seed };
+        live.start_facts(names)?;
+        live.start_sources(&config, &book, resume)?;
+        Ok((live, found))
+    }
+
+    fn start_sources(
+        &self,
+        config: &Config,
+        book: &Arc<SourceBook>,
+        mut resume: BTreeMap<String, Vec<(crate::event::Origin, u64)>>,
+    ) -> Result<(), StartError> {
+        for source in &config.sources {
+            let feed: Arc<dyn Sink> = Arc::new(Feed::new(
+                &source.name,
+                Arc::clone(book),
+                Arc::clone(&self.rules),
+                self.inputs.clone(),
+            ));
+            let cursors = resume.remove(&source.name).unwrap_or_default();
+            let started = match source.kind_of {
+                SourceType::File => {
+                    Files::start(&source.name, source.files_config(&config.state_dir), cursors, feed)
+                }
+                SourceType::Stdin => Stdin::start(
+                    &source.name,
+                    &source.stdin_config(),
+                    &config.state_dir,
+                    cursors,
+                    feed,
+                ),
+            };
+            let handle = started.map_err(|error| StartError::Source {
+                name: source.name.clone(),
+                error: error.to_string(),
+            })?;
+            self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+        }
+        Ok(())
+    }
+
+    /// Facts about this machine are looked up now and then, off the engine's thread: names may
+    /// take long to resolve.
+    fn start_facts(&self, names: Arc<ArcSwap<Vec<String>>>) -> Result<(), StartError> {
+        let inputs = self.inputs.clone();
+        let work = move || {
+            let mut known: Vec<String> = Vec::new();
+            let mut age = u64::MAX;
+            loop {
+                let wanted = names.load_full();
+                let mut facts = Facts {
+                    own: machine::own_addresses(),
+                    admins: machine::login_addresses(),
+                    names: Vec::new(),
+                };
+                if *wanted != known || age >= limits::NAMES_RESOLVED_SECS {
+                    age = 0;
+                    known.clone_from(&wanted);
+                    let resolve = |name: &String| (name.clone(), machine::resolve(name));
+                    facts.names = wanted.iter().map(resolve).collect();
+                    // A resolver that answers nothing must not take a name off the list.
+                    facts.names.retain(|(_, addresses)| !addresses.is_empty());
+                }
+                if inputs.send(Message::Facts(facts)).is_err() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_secs(limits::FACTS_SECS));
+                age = age.saturating_add(limits::FACTS_SECS);
+            }
+        };
+        std::thread::Builder::new()
+            .name("facts".into())
+            .stack_size(limits::HELPER_THREAD_STACK_BYTES)
+            .spawn(work)
+            .map(|_| ())
+            .map_err(|error| StartError::Io { what: "the look-up of facts", error })
+    }
+
+    /// Opens the control socket; `reload` is called for `Request::Reload`.
+    pub fn listen(
+        &mut self,
+        config: &Config,
+        reload: Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<(), StartError> {
+        let inputs = self.inputs.clone();
+        let handler: Handler = Arc::new(move |request| {
+            if matches!(request, Request::Reload) {
+                reload();
+                return Reply::Done { message: "reloading".into(), decisions: Vec::new() };
+            }
+            let changes_modes = matches!(request, Request::SetMode { .. });
+            let (answer, answered) = crossbeam_channel::bounded(1);
+            let wait = Duration::from_secs(limits::CONTROL_REPLY_SECS_MAX);
+            let asked = inputs.send_timeout(Message::Request(request, answer), wait);
+            let reply = asked.ok().and_then(|()| answered.recv_timeout(wait).ok());
+            if changes_modes {
+                reload();
+            }
+            reply.unwrap_or_else(|| Reply::Refused {
+                message: "the engine is busy or stopping; try again".into(),
+            })
+        });
+        let socket = ControlSocket::start(&config.state_dir, handler)
+            .map_err(|error| StartError::Io { what: "the control socket", error })?;
+        self.socket = Some(socket);
+        Ok(())
+    }
+
+    /// Puts the rules of a config that was read again in force; what is bad keeps its last good
+    /// version, and is told of in the answer.
+    pub fn reload(&self, config: Config) -> Result<Found, StoreError> {
+        let (set, found) = load_rules(&config, &self.store, self.seed)?;
+        let kept = if has_errors(&found) { None } else { Some(set) };
+        if let Some(set) = kept {
+            let reloaded = Box::new(Reloaded { config, rules: Arc::clone(&set) });
+            // The engine first: what sources match by the new rules must find them in force.
+            if self.inputs.send(Message::Reloaded(reloaded)).is_ok() {
+                self.rules.store(set);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The place where inputs go, for tests and the demo.
+    pub fn inputs(&self) -> Sender<Message> {
+        self.inputs.clone()
+    }
+
+    /// Stops in order: sources, engine (which saves everything), executors.
+    pub fn stop(mut self) -> bool {
+        drop(self.socket.take());
+        let mut in_time = true;
+        for handle in self.sources.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+            in_time &= handle.stop();
+        }
+        // A full queue is being emptied; a dead engine has nothing left to stop.
+        let _stopping = self.inputs.send(Message::Stop);
+        let executors = self.engine.join().ok().flatten();
+        if let Some(executors) = executors {
+            in_time &= executors.stop(Duration::from_secs(limits::STOP_SECS_MAX));
+        }
+        in_time
+    }
+}
+
+fn has_errors(found: &Found) -> bool {
+    !found.unreadable.is_empty()
+        || found.findings.iter().any(|finding| finding.severity == crate::rules::Severity::Error)
+}
+
+fn load_rules(
+    config: &Config,
+    store: &Store,
+    seed: u64,
+) -> Result<(Arc<RuleSet>, Found), StoreError> {
+    let modes: BTreeMap<String, Mode> = store
+        .read()
+        .rule_modes()?
+        .into_iter()
+        .map(|row| (row.rule.to_string(), row.mode))
+        .collect();
+    let rules = rule_set::load(config, &modes, seed);
+    let found = Found {
+        findings: rules.loaded.findings,
+        unreadable: rules.faults.into_iter().map(|fault| fault.message).collect(),
+    };
+    Ok((Arc::new(rules.loaded.set), found))
+}
+
+fn source_book(config: &Config) -> Result<SourceBook, StartError> {
+    let mut book = SourceBook::new(real_client(config));
+    for source in &config.sources {
+        let parser = Parser::build(&source.parser_config()).map_err(|error| {
+            StartError::Source { name: source.name.clone(), error: error.to_string() }
+        })?;
+        book.add(&source.name, parser);
+    }
+    Ok(book)
+}
+
+fn rereaders(config: &Config) -> BTreeMap<Arc<str>, Rereader> {
+    let rereader = |source: &SourceConfig| {
+        let state_dir = Some(config.state_dir.clone());
+        let rereader = Rereader::new(source.paths.clone(), source.rotated.clone(), state_dir);
+        (Arc::from(source.name.as_str()), rereader)
+    };
+    config.sources.iter().map(rereader).collect()
+}
+
+/// The desk as config and store make it; its saved state comes with the recovery.
+fn desk(config: &Config, store: &Store) -> Result<Desk, StoreError> {
+    let mut desk = Desk::new(config.guard.clone());
+    let installed = meta::installed(store)?;
+    if !meta::armed(store.read())? {
+        desk.guard.begin_first_days(installed);
+    }
+    Ok(desk)
+}
+
+impl Engine {
+    /// After the recovery: the allowlist of config and store, this machine's addresses and a
+    /// panic count before the first action leaves.
+    fn settle(&mut self, config: &Config, store: &Store) -> Result<(), StoreError> {
+        let now = clock::now();
+        let from_config = config.guard.allow.iter().filter_map(|text| {
+            Some(Entry {
+                subject: Subject::parse(text)?,
+                comment: "`guard.allow` of the config".to_owned(),
+                added: now,
+                by: "config".to_owned(),
+                until: None,
+            })
+        });
+        let (_, rows) = store.read().allowlist()?;
+        let from_store = rows.into_iter().filter_map(|row| {
+            Some(Entry {
+                subject: Subject::parse(&row.entry)?,
+                comment: row.note,
+                added: row.added,
+                by: "command line".to_owned(),
+                until: row.until,
+            })
+        });
+        let entries: Vec<Entry> = from_config.chain(from_store).collect();
+        self.settle_with(entries, meta::panic(store.read())?);
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! The few facts about an installation that outlive everything: when it was installed, whether a
+//! panic is on, whether the first days were ended by hand.
+
+use crate::clock::{self, Timestamp};
+use crate::store::{Reader, Store, StoreError};
+
+const INSTALLED: &str = "installed";
+const PANIC: &str = "panic";
+const ARMED: &str = "armed";
+const SEED: &str = "seed";
+
+/// When riposte was installed here: the first start on this store.
+pub fn installed(store: &Store) -> Result<Timestamp, StoreError> {
+    let now = clock::now();
+    let text = store.meta_or_set(INSTALLED, &now.to_string())?;
+    Ok(Timestamp::parse_rfc3339(&text).unwrap_or(now))
+}
+
+/// Whether a panic is on.
+pub fn panic(reader: &Reader) -> Result<bool, StoreError> {
+    Ok(reader.meta(PANIC)?.is_some())
+}
+
+/// Switches a panic on or off.
+pub fn set_panic(store: &Store, on: bool) -> Result<(), StoreError> {
+    if on {
+        store.set_meta(PANIC, &clock::now().to_string())
+    } else {
+        store.remove_meta(PANIC)
+    }
+}
+
+/// Whether the first days were ended by hand.
+pub fn armed(reader: &Reader) -> Result<bool, StoreError> {
+    Ok(reader.meta(ARMED)?.is_some())
+}
+
+/// Ends the first days for good.
+pub fn set_armed(store: &Store) -> Result<(), StoreError> {
+    store.set_meta(ARMED, &clock::now().to_string())
+}
+
+/// The seed of this installation's hashes: random, and the same for its whole life, since saved
+/// windows hold such hashes.
+pub fn seed(store: &Store) -> Result<u64, StoreError> {
+    let fresh = fastrand::u64(..).to_string();
+    Ok(store.meta_or_set(SEED, &fresh)?.parse().unwrap_or(0))
+}

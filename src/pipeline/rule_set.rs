@@ -1,0 +1,73 @@
+//! From the config to the rules in force: files, parameters, modes, and what the config knows.
+
+use crate::config::{Config, RuleFiles, load::Fault, read_rules};
+use crate::decisions::Mode;
+use crate::rules::{Known, Loaded, RuleSet, Settings};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Rules with everything that was found on the way.
+pub struct LoadedRules {
+    /// What the rule files hold.
+    pub loaded: Loaded,
+    /// Files that could not be read at all.
+    pub faults: Vec<Fault>,
+}
+
+/// Loads the rules of a config; `modes` (set by the command line) win over the config's.
+pub fn load(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> LoadedRules {
+    load_files(config, read_rules(&config.rules), modes, seed)
+}
+
+/// Loads these rule files with the settings of a config.
+pub fn load_files(
+    config: &Config,
+    files: RuleFiles,
+    modes: &BTreeMap<String, Mode>,
+    seed: u64,
+) -> LoadedRules {
+    let mut settings = settings(config);
+    settings.modes.extend(modes.iter().map(|(rule, mode)| (rule.clone(), *mode)));
+    settings.seed = seed;
+    let loaded = RuleSet::load(&files.files, &[], &settings);
+    LoadedRules { loaded, faults: files.faults }
+}
+
+/// What the config says to rules.
+fn settings(config: &Config) -> Settings {
+    let names = |list: Vec<&str>| Some(list.into_iter().map(str::to_owned).collect::<BTreeSet<_>>());
+    let actions = &config.actions;
+    let known = Known {
+        channels: names(actions.channels.iter().map(|channel| channel.name.as_str()).collect()),
+        webhooks: names(actions.webhooks.iter().map(|webhook| webhook.name.as_str()).collect()),
+        programs: names(actions.programs.iter().map(|program| program.name.as_str()).collect()),
+        enforcers: names(actions.enforcer_names()),
+        feeds: None,
+        kinds: config.sources.iter().filter_map(|source| source.kind.clone()).collect(),
+        fields: config.sources.iter().flat_map(|source| source.fields.keys().cloned()).collect(),
+    };
+    let params = config.rules.params.iter().map(|(name, values)| {
+        let values = values.iter().map(|(key, value)| (key.clone(), json(value))).collect();
+        (name.clone(), values)
+    });
+    Settings {
+        params: params.collect(),
+        modes: config.rules.modes.clone(),
+        known,
+        ..Settings::default()
+    }
+}
+
+/// A TOML value as JSON; a date becomes its text.
+fn json(value: &toml::Value) -> serde_json::Value {
+    match value {
+        toml::Value::String(text) => text.as_str().into(),
+        toml::Value::Integer(number) => (*number).into(),
+        toml::Value::Float(number) => (*number).into(),
+        toml::Value::Boolean(flag) => (*flag).into(),
+        toml::Value::Datetime(moment) => moment.to_string().into(),
+        toml::Value::Array(list) => list.iter().map(json).collect(),
+        toml::Value::Table(table) => {
+            serde_json::Value::Object(table.iter().map(|(k, v)| (k.clone(), json(v))).collect())
+        }
+    }
+}
