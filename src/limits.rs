@@ -43,6 +43,97 @@ pub const FUTURE_SKEW_SECS_MAX: u64 = 120;
 /// field never breaks a rule's limits.
 pub const SCRIPT_STRING_BYTES_MAX: usize = 4_096;
 
+/// Operations (about a node of the syntax tree each) that one predicate, key or body may take. A
+/// sound body takes a few hundred; this many cost about 5 ms.
+pub const SCRIPT_OPERATIONS_MAX: u64 = 50_000;
+
+/// Operations that a rule file may take at load, where it may build tables of constants.
+pub const SCRIPT_LOAD_OPERATIONS_MAX: u64 = 1_000_000;
+
+/// Operations that a `test(…)` block may take: it may write thousands of lines.
+pub const SCRIPT_TEST_OPERATIONS_MAX: u64 = 5_000_000;
+
+/// Work in native calls (a pattern on a text, decoding) that one predicate, key or body may take, in
+/// units of 32 bytes looked at: the longest fields may be gone through some hundred times.
+pub const SCRIPT_NATIVE_WORK_MAX: u64 = 100_000;
+
+/// Script functions that may call each other in depth.
+pub const SCRIPT_CALL_LEVELS_MAX: usize = 16;
+
+/// Depth of an expression at the top level of a file, in nodes.
+pub const SCRIPT_EXPRESSION_DEPTH_MAX: usize = 64;
+
+/// Depth of an expression within a function or closure, in nodes.
+pub const SCRIPT_FUNCTION_EXPRESSION_DEPTH_MAX: usize = 48;
+
+/// A string that a script builds may be this long: several times what a field is cut to, so that
+/// joining fields never breaks a rule.
+pub const SCRIPT_BUILT_STRING_BYTES_MAX: usize = 4 * SCRIPT_STRING_BYTES_MAX;
+
+/// Items of an array in a script.
+pub const SCRIPT_ARRAY_ITEMS_MAX: usize = 1_000;
+
+/// Entries of a map in a script.
+pub const SCRIPT_MAP_ENTRIES_MAX: usize = 100;
+
+/// Variables that a script may hold at once.
+pub const SCRIPT_VARIABLES_MAX: usize = 64;
+
+/// Functions and closures in one rule file.
+pub const SCRIPT_FUNCTIONS_MAX: usize = 4_000;
+
+/// A longer rule file is refused before it is parsed.
+pub const RULE_FILE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Rules in a rule set.
+pub const RULES_MAX: usize = 10_000;
+
+/// What one body may ask for (blocks, messages, events …).
+pub const BODY_ASKS_MAX: usize = 100;
+
+/// Fields of an emitted event or a webhook.
+pub const EMIT_FIELDS_MAX: usize = 64;
+
+/// Bytes of all names and values of an emitted event or a webhook together.
+pub const EMIT_BYTES_MAX: usize = 16 * 1024;
+
+/// A message, a reason or a log line from a body is cut to this length.
+pub const MESSAGE_BYTES_MAX: usize = 2_048;
+
+/// A name that a body chooses (a tag, a kind, a state key) may be this long.
+pub const SCRIPT_NAME_BYTES_MAX: usize = 256;
+
+/// A pattern for `matches` may be this long.
+pub const PATTERN_BYTES_MAX: usize = 1_024;
+
+/// A compiled pattern may be this large. A class of all letters repeated 50 times takes more.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 256 * 1024;
+
+/// Compiled patterns that are kept; past it, all are forgotten and compiled again when needed.
+pub const PATTERNS_KEPT_MAX: usize = 512;
+
+/// The shortest period of a timer.
+pub const TIMER_PERIOD_SECS_MIN: u64 = 1;
+
+/// Entries of `state::`, all rules together; past it the entry that ends first goes.
+pub const STATE_ENTRIES_MAX: usize = 50_000;
+
+/// A text in `state::` may be this long.
+pub const STATE_TEXT_BYTES_MAX: usize = 1_024;
+
+/// An entry in `state::` stays at most this long.
+pub const STATE_TTL_SECS_MAX: u64 = 90 * 86_400;
+
+/// Parts that `state::` is saved in; only those that changed are written at a checkpoint.
+pub const STATE_SHARDS: u16 = 64;
+
+/// Lines that `t.repeat` may make and `t.lines` may take in one test.
+pub const TEST_LINES_MAX: usize = 20_000;
+
+/// A field, key or window that `consecutive`, `sequence` and `ratio` look at may name this many
+/// predicates (they are bits of one word).
+pub const WINDOW_PREDICATES_MAX: usize = 32;
+
 /// Events held as evidence for hits to come, all rules together.
 pub const EVIDENCE_RING_EVENTS_MAX: usize = 4_096;
 

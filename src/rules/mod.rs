@@ -1,1 +1,60 @@
-//! placeholder
+//! Rules: what the user wrote in Rhai, made ready to run. The only place that knows Rhai.
+//!
+//! In: the texts of rule files and Rhai plugins, parameters and modes; then events and hits. Out:
+//! which rules care for an event, its key and sample, what a body asks for; findings of `check`,
+//! results of tests, the reference. A script reaches nothing but what it is handed: it can only ask.
+//! Reading files, counting (`windows`), judging (`decisions`) and acting are elsewhere.
+
+// Ground.
+mod book;
+mod context;
+mod fault;
+mod finding;
+mod host;
+mod names;
+mod patterns;
+mod settings;
+mod state;
+mod values;
+
+// What scripts see.
+mod event;
+mod hit;
+mod helpers;
+mod lookups;
+mod missing;
+mod body_api;
+mod trial_api;
+mod engine;
+
+// From text to a rule set.
+mod draft;
+mod builder;
+mod timers;
+mod keys;
+mod rule;
+mod syntax;
+mod make;
+mod load;
+
+// The rule set at work.
+mod evaluate;
+mod set;
+mod trial;
+
+pub use book::{Entry, Place};
+pub use draft::Param;
+pub use evaluate::BodyRun;
+pub use fault::{Fault, FaultKind};
+pub use finding::{Finding, Severity, render, sort, to_json};
+pub use host::{Geo, Host, Lookups, NoLookups, StateValue};
+pub use load::Loaded;
+pub use rule::Rule;
+pub use set::{RuleSet, Test};
+pub use settings::{Known, ModuleFile, RuleFile, Settings};
+pub use state::{ScriptState, StateImage};
+pub use timers::{Cron, Schedule, Timer};
+pub use trial::{TestBench, TestResult};
+
+#[cfg(test)]
+mod tests;

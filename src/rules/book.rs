@@ -1,0 +1,57 @@
+//! The book of the script API: each function is registered and described in one place, so the
+//! reference, the completions and `check` can't fall behind the code.
+
+use rhai::Engine;
+
+/// Where a function may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// At the top level of a rule file.
+    File,
+    /// On what `rule(…)` gives.
+    Rule,
+    /// Anywhere in a closure: predicates, keys, bodies, tests.
+    Pure,
+    /// In bodies (`then`, `every`, `cron`).
+    Body,
+    /// In bodies, within the module `state`.
+    State,
+    /// On the `t` of a test.
+    Test,
+}
+
+/// A function as the reference shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it may be called.
+    pub place: Place,
+    /// Its name.
+    pub name: &'static str,
+    /// How it is called.
+    pub signature: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+    /// An example.
+    pub example: &'static str,
+}
+
+/// An engine under construction, and the book it fills.
+pub(super) struct Api<'a> {
+    pub engine: &'a mut Engine,
+    pub book: &'a mut Vec<Entry>,
+}
+
+impl Api<'_> {
+    /// Describes a function, and gives the engine to register it in.
+    pub(super) fn doc(
+        &mut self,
+        place: Place,
+        name: &'static str,
+        signature: &'static str,
+        doc: &'static str,
+        example: &'static str,
+    ) -> &mut Engine {
+        self.book.push(Entry { place, name, signature, doc, example });
+        self.engine
+    }
+}

@@ -1,0 +1,52 @@
+//! Compiled regular expressions, kept by their text: bounded in length, compiled size and number.
+
+use crate::limits;
+use regex::{Regex, RegexBuilder};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+
+/// What compiling a pattern costs in operations: about 100 µs for an ordinary one.
+pub(super) const COMPILE_OPERATIONS: usize = 2_000;
+
+static KEPT: LazyLock<RwLock<HashMap<String, Arc<Regex>>>> = LazyLock::new(RwLock::default);
+
+/// The compiled pattern, and whether it had to be compiled now. The error says why it can't be.
+pub(super) fn get(pattern: &str) -> Result<(Arc<Regex>, bool), String> {
+    if let Some(regex) = KEPT.read().unwrap_or_else(PoisonError::into_inner).get(pattern) {
+        return Ok((Arc::clone(regex), false));
+    }
+    let regex = Arc::new(compile(pattern)?);
+    let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() >= limits::PATTERNS_KEPT_MAX {
+        kept.clear();
+    }
+    kept.insert(pattern.to_owned(), Arc::clone(&regex));
+    Ok((regex, true))
+}
+
+/// Compiles a pattern within the limits.
+pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
+    if pattern.len() > limits::PATTERN_BYTES_MAX {
+        return Err(format!(
+            "the pattern has `{}` bytes, more than the limit of `{}`",
+            pattern.len(),
+            limits::PATTERN_BYTES_MAX
+        ));
+    }
+    RegexBuilder::new(pattern)
+        .size_limit(limits::PATTERN_COMPILED_BYTES_MAX)
+        .dfa_size_limit(limits::PATTERN_COMPILED_BYTES_MAX)
+        .nest_limit(32)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => {
+                "the pattern is too large once compiled\nhint: repeat less, or use narrower classes".to_owned()
+            }
+            other => {
+                let text = other.to_string();
+                let last = text.lines().last().unwrap_or("it does not parse").trim();
+                let last = last.trim_start_matches("error: ");
+                format!("`{pattern}` is no regular expression: {last}")
+            }
+        })
+}

@@ -1,0 +1,129 @@
+//! The rule set in force: what the pipeline asks for each event and each hit.
+
+use super::context::ScriptFn;
+use super::evaluate::{BodyRun, Evaluator, Looking};
+use super::fault::Fault;
+use super::hit::ScriptHit;
+use super::host::Host;
+use super::keys;
+use super::rule::Rule;
+use super::timers::Timer;
+use super::trial::{TestBench, TestResult};
+use crate::clock::Timestamp;
+use crate::decisions::{Hit, RuleName};
+use crate::event::{Event, key::Key};
+use crate::matching::Matcher;
+use crate::windows::{RuleWindow, Sample};
+use rhai::Dynamic;
+use std::sync::Arc;
+
+/// A `test(…)` of a rule file.
+#[derive(Clone)]
+pub struct Test {
+    /// Its name.
+    pub name: String,
+    /// The file.
+    pub file: Arc<str>,
+    /// The line of its declaration.
+    pub line: usize,
+    pub(super) body: ScriptFn,
+}
+
+/// All rules, timers and tests that could be loaded, ready to run.
+///
+/// Shared by threads; never changes after load: a reload makes a new one.
+pub struct RuleSet {
+    pub(super) rules: Vec<Rule>,
+    pub(super) timers: Vec<Timer>,
+    pub(super) tests: Vec<Test>,
+    pub(super) matcher: Matcher,
+    pub(super) evaluator: Arc<Evaluator>,
+    pub(super) fingerprint: u64,
+}
+
+impl RuleSet {
+    /// The rules, in the order of their files; a rule's place is its index everywhere else.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rules' windows, as [`crate::windows::Windows::set_rules`] takes them.
+    pub fn windows(&self) -> Vec<RuleWindow> {
+        self.rules.iter().map(Rule::rule_window).collect()
+    }
+
+    /// Of the texts, parameters and modes together: it changes when anything of them does.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// The rules that care for an event, ascending. A predicate that failed counts as false and is
+    /// told of in `faults`. Rules that are off never care.
+    pub fn candidates(&self, event: &Event, out: &mut Vec<u32>, faults: &mut Vec<(u32, String)>) {
+        let _looking = Looking::at(None);
+        self.matcher.candidates(event, out, faults);
+    }
+
+    /// The same, without a copy of the event for scripts.
+    pub fn candidates_shared(
+        &self,
+        event: &Arc<Event>,
+        out: &mut Vec<u32>,
+        faults: &mut Vec<(u32, String)>,
+    ) {
+        let _looking = Looking::at(Some(Arc::clone(event)));
+        self.matcher.candidates(event, out, faults);
+    }
+
+    /// The key an event counts for and what the rule's window gets; `None` when the event lacks a
+    /// part of the key, or what the window looks at.
+    pub fn sample(&self, rule: u32, event: &Arc<Event>) -> Result<Option<(Key, Sample)>, Fault> {
+        let Some(rule) = self.rules.get(rule as usize) else {
+            return Ok(None);
+        };
+        keys::sample(rule, event, &self.evaluator)
+    }
+
+    /// Runs a rule's body for a hit; a rule without one asks for nothing.
+    pub fn run_body(&self, rule: u32, hit: &Arc<Hit>, host: &Arc<dyn Host>) -> BodyRun {
+        let Some((rule, body)) = self
+            .rules
+            .get(rule as usize)
+            .and_then(|rule| rule.body.as_ref().map(|body| (rule, body)))
+        else {
+            return BodyRun::default();
+        };
+        let argument = Dynamic::from(ScriptHit(Arc::clone(hit)));
+        self.evaluator.body(body, Some(argument), &rule.name, hit.id.to_string(), host)
+    }
+
+    /// The timers, in the order of their files.
+    pub fn timers(&self) -> &[Timer] {
+        &self.timers
+    }
+
+    /// Runs a timer's body for the time it was due.
+    pub fn run_timer(&self, timer: usize, time: Timestamp, host: &Arc<dyn Host>) -> BodyRun {
+        let Some(timer) = self.timers.get(timer) else {
+            return BodyRun::default();
+        };
+        let name: RuleName = Arc::clone(&timer.name);
+        let id = format!("{name}@{time}");
+        self.evaluator.body(&timer.body, None, &name, id, host)
+    }
+
+    /// The tests of all files.
+    pub fn tests(&self) -> &[Test] {
+        &self.tests
+    }
+
+    /// Runs one test on a bench of its own.
+    pub fn run_test(&self, test: &Test, bench: Box<dyn TestBench>) -> TestResult {
+        super::trial::run(&self.evaluator, test, bench)
+    }
+
+    /// Runs all tests, each on a bench of its own.
+    pub fn run_tests(&self, make: &dyn Fn() -> Box<dyn TestBench>) -> Vec<TestResult> {
+        self.tests.iter().map(|test| self.run_test(test, make())).collect()
+    }
+}

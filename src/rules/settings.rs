@@ -1,0 +1,63 @@
+//! What load is given: the files' texts (whoever reads them from disk is elsewhere), the values of
+//! parameters, the modes, and what the config knows, so that `check` can tell what isn't there.
+
+use super::host::Lookups;
+use crate::decisions::Mode;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A rule file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleFile {
+    /// Its path, as findings show it; its stem (`wordpress` of `rules/wordpress.rhai`) names its
+    /// parameters in the config.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// A plugin that is Rhai: its functions are called as `NAME::f()`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleFile {
+    /// The name that rules use.
+    pub name: String,
+    /// Its path, as findings show it.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Names that the config declares; `None` where it is not known, and then nothing is said.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Channels of `notify`.
+    pub channels: Option<BTreeSet<String>>,
+    /// Webhooks.
+    pub webhooks: Option<BTreeSet<String>>,
+    /// Programs of `exec`.
+    pub programs: Option<BTreeSet<String>>,
+    /// Enforcers, as `via` names them.
+    pub enforcers: Option<BTreeSet<String>>,
+    /// Feeds of `in_feed`.
+    pub feeds: Option<BTreeSet<String>>,
+    /// Kinds that sources make beyond the built-in ones.
+    pub kinds: BTreeSet<String>,
+    /// Fields that sources add to events beyond the well-known ones.
+    pub fields: BTreeSet<String>,
+}
+
+/// Everything that shapes a rule set beside its files.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// Values of `param(…)`, by rule name or file stem, then by parameter.
+    pub params: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+    /// Modes by rule name; they win over the file's own.
+    pub modes: BTreeMap<String, Mode>,
+    /// What the config declares.
+    pub known: Known,
+    /// Seeds the hashes that `distinct` compares, so that nobody can make two values look alike;
+    /// keep it for the life of an installation, since windows are saved with such hashes.
+    pub seed: u64,
+    /// What predicates may look up (`in_feed`, `geo`); without it they find nothing.
+    pub lookups: Option<Arc<dyn Lookups>>,
+}

@@ -1,0 +1,124 @@
+//! Looks at rule files as syntax trees: finds names and places, and makes fingerprints that don't
+//! change when lines move. The one place that knows the shape of Rhai's tree (pinned to 1.27.0).
+
+use super::draft::{Closure, Draft, KeyPartDraft, Quantity};
+use crate::windows::WindowSpec;
+use rhai::{AST, ASTNode, Expr, Position, Stmt};
+use sha2::{Digest, Sha256};
+use regex::Regex;
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+/// Walks statements and functions; `visit` gets each node with the nodes above it.
+pub(super) fn walk(ast: &AST, visit: &mut dyn FnMut(&[ASTNode<'_>])) {
+    ast.walk(&mut |path: &[ASTNode<'_>]| {
+        visit(path);
+        true
+    });
+}
+
+/// One function of a file as a tree of its own.
+///
+/// (`clone_functions_only_filtered` would be the way, but in 1.27.0 it ignores its filter.)
+pub(super) fn function(ast: &AST, name: &str) -> AST {
+    let mut only = ast.clone_functions_only();
+    only.retain_functions(|_, _, function, _| function == name);
+    only
+}
+
+/// The names in calls of `rule("…")`, before the file has run.
+pub(super) fn rule_names(ast: &AST) -> Vec<String> {
+    let mut names = Vec::new();
+    walk(ast, &mut |path| {
+        let call = match path.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, _))) | Some(ASTNode::Stmt(Stmt::FnCall(call, _))) => call,
+            _ => return,
+        };
+        if call.name == "rule"
+            && let [Expr::StringConstant(name, _)] = call.args.as_slice()
+        {
+            names.push(name.to_string());
+        }
+    });
+    names
+}
+
+/// Where a function's body begins.
+pub(super) fn function_position(ast: &AST, name: &str) -> Position {
+    ast.iter_fn_def()
+        .find(|function| function.name == name)
+        .map_or(Position::NONE, |function| function.body.start_position())
+}
+
+/// A function's tree as text without places and without the names that depend on them.
+fn shape(ast: &AST, closure: &Closure, depth: usize) -> String {
+    let mut text = String::new();
+    let mut called: Vec<String> = Vec::new();
+    walk(&function(ast, &closure.name), &mut |path| {
+        let [node] = path else { return };
+        // Writing to a String can't fail.
+        let _ = match node {
+            ASTNode::Stmt(stmt) => write!(text, "{stmt:?};"),
+            ASTNode::Expr(expr) => write!(text, "{expr:?};"),
+            _ => Ok(()),
+        };
+    });
+    if depth > 0 {
+        for function_name in ast.iter_functions().map(|function| function.name) {
+            if function_name != closure.name.as_str() && text.contains(function_name) && !called.iter().any(|known| known == function_name) {
+                called.push(function_name.to_owned());
+            }
+        }
+    }
+    called.sort();
+    let mut out = without_places(&text);
+    for name in called {
+        let inner = Closure { name: name.as_str().into(), captured: Vec::new(), position: Position::NONE };
+        out.push_str(&shape(ast, &inner, depth - 1));
+    }
+    for value in &closure.captured {
+        let _ = write!(out, "{value:?},");
+    }
+    out
+}
+
+/// Drops what depends on places in the file (` @ 12:3`, closures' names) or on the build (hashes).
+fn without_places(text: &str) -> String {
+    static PLACES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r" @ [0-9:()\-.]+|, [0-9]+:[0-9]+|anon\$[0-9a-f]+|hash: [0-9]+( \([a-z ]*\))?").ok()
+    });
+    match &*PLACES {
+        Some(places) => places.replace_all(text, "").into_owned(),
+        None => text.to_owned(),
+    }
+}
+
+/// Functions that call functions are followed this deep for a fingerprint.
+const FOLLOWED_CALLS: usize = 4;
+
+/// Of a rule's key, window and what they look at.
+pub(super) fn window_fingerprint(draft: &Draft, spec: &WindowSpec, ast: &AST) -> u64 {
+    let mut text = format!("{spec:?}|");
+    let add = |text: &mut String, closure: &Closure| text.push_str(&shape(ast, closure, FOLLOWED_CALLS));
+    for part in draft.key.iter().flat_map(|(parts, _)| parts) {
+        match part {
+            KeyPartDraft::Field(field) => text.push_str(&format!("field {field}|")),
+            KeyPartDraft::Prefix { field, v4, v6 } => text.push_str(&format!("prefix {field} {v4:?} {v6:?}|")),
+            KeyPartDraft::Closure(closure) => add(&mut text, closure),
+        }
+    }
+    if let Some((window, _)) = &draft.window {
+        window.tests.iter().for_each(|test| add(&mut text, test));
+        match &window.quantity {
+            None => {}
+            Some(Quantity::Field(field)) => text.push_str(&format!("of {field}|")),
+            Some(Quantity::Closure(closure)) => add(&mut text, closure),
+        }
+    }
+    first_word(&Sha256::digest(text.as_bytes()))
+}
+
+/// The first eight bytes of a digest as a number.
+pub(super) fn first_word(digest: &[u8]) -> u64 {
+    digest.iter().take(8).fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
