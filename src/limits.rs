@@ -227,11 +227,13 @@ pub const STORE_BUSY_MILLIS_MAX: u64 = 5_000;
 pub const STORE_SYNC_MILLIS: u64 = 100;
 
 /// The store's log is folded into the database beyond this size. Larger means fewer commits that
-/// wait for the disk; 4 MiB is 20,000 decisions.
-pub const STORE_WAL_FOLD_BYTES: u64 = 4 * 1024 * 1024;
+/// wait for the disk: the first after a folding does. A commit of a hit, a decision and an action
+/// takes about 50 KiB of it.
+pub const STORE_WAL_FOLD_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Beyond this the writer waits until the log has been folded.
-pub const STORE_WAL_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Beyond this the writer folds the log itself; it can grow further only while another program
+/// keeps an old view open.
+pub const STORE_WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Rows that one transaction of background work touches, so that a decision waits a few
 /// milliseconds at most.

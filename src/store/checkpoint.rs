@@ -71,7 +71,7 @@ fn slice_len(shards: &[Shard]) -> usize {
     fits.max(1)
 }
 
-fn write_shards(change: &Transaction<'_>, seq: u64, shards: &[Shard]) -> Result<()> {
+pub(super) fn write_shards(change: &Transaction<'_>, seq: u64, shards: &[Shard]) -> Result<()> {
     let mut insert = change.prepare_cached(
         "INSERT OR REPLACE INTO shards(name, shard, seq, fingerprint, bytes)
          VALUES(?1, ?2, ?3, ?4, ?5)",

@@ -12,7 +12,7 @@ use super::rows::{Commit, Committed, HitRow};
 use super::subject::{hit_subject, id_bytes};
 use super::{State, Store, StoreError};
 use crate::clock::Timestamp;
-use crate::decisions::{Evidence, HitId, Verdict};
+use crate::decisions::{ActionId, DecisionId, Evidence, HitId, Verdict};
 use crate::limits;
 use crate::telemetry;
 use rusqlite::{Connection, Result, Transaction, params};
@@ -61,7 +61,7 @@ fn write(change: &Transaction<'_>, state: &mut State, commit: &Commit) -> Result
     }
     let mut collapsed: HashSet<HitId> = HashSet::new();
     for hit in &commit.hits {
-        if is_seen(change, state, hit.id.0)? {
+        if is_seen(change, state, Seen::Hit(hit.id))? {
             done.hits.push(false);
         } else if collapse(change, state, commit, hit)? {
             collapsed.insert(hit.id);
@@ -71,7 +71,7 @@ fn write(change: &Transaction<'_>, state: &mut State, commit: &Commit) -> Result
         }
     }
     for row in &commit.decisions {
-        let id = row.decision.id.0;
+        let id = Seen::Decision(row.decision.id);
         let new = if row.decision.hit.is_some_and(|hit| collapsed.contains(&hit)) {
             remember(change, state, id, commit.seq)?
         } else {
@@ -80,7 +80,8 @@ fn write(change: &Transaction<'_>, state: &mut State, commit: &Commit) -> Result
         done.decisions.push(new);
     }
     for row in &commit.outbox {
-        let new = !is_seen(change, state, row.id.0)? && add_action(change, state, commit, row)?;
+        let new = !is_seen(change, state, Seen::Action(row.id))?
+            && add_action(change, state, commit, row)?;
         done.outbox.push(new);
     }
     for lift in &commit.lifts {
@@ -95,29 +96,51 @@ fn write(change: &Transaction<'_>, state: &mut State, commit: &Commit) -> Result
     Ok(done)
 }
 
+/// An id without a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Seen {
+    Hit(HitId),
+    Decision(DecisionId),
+    Action(ActionId),
+}
+
+impl Seen {
+    /// A letter for the kind, then the id.
+    fn bytes(self) -> Vec<u8> {
+        let (kind, id) = match self {
+            Self::Hit(HitId(id)) => (b'h', id),
+            Self::Decision(DecisionId(id)) => (b'd', id),
+            Self::Action(ActionId(id)) => (b'a', id),
+        };
+        let mut bytes = vec![kind];
+        bytes.extend_from_slice(&id_bytes(id));
+        bytes
+    }
+}
+
 /// Whether any id is remembered without a row.
 pub(super) fn any_seen(conn: &Connection) -> Result<bool> {
     conn.query_row("SELECT EXISTS(SELECT 1 FROM seen)", [], |row| row.get(0))
 }
 
-fn is_seen(change: &Transaction<'_>, state: &State, id: u128) -> Result<bool> {
+fn is_seen(change: &Transaction<'_>, state: &State, id: Seen) -> Result<bool> {
     if !state.any_seen {
         return Ok(false);
     }
     let mut find = change.prepare_cached("SELECT 1 FROM seen WHERE id = ?1")?;
-    find.exists([id_bytes(id)])
+    find.exists([id.bytes()])
 }
 
 /// Remembers an id that has no row; says whether it is new.
 pub(super) fn remember(
     change: &Transaction<'_>,
     state: &mut State,
-    id: u128,
+    id: Seen,
     seq: u64,
 ) -> Result<bool> {
     state.any_seen = true;
     let mut insert = change.prepare_cached("INSERT OR IGNORE INTO seen VALUES(?1, ?2)")?;
-    Ok(insert.execute(params![id_bytes(id), signed(seq)])? > 0)
+    Ok(insert.execute(params![id.bytes(), signed(seq)])? > 0)
 }
 
 /// What makes two hits the same for people; `None` when the hit led to something and has its own
@@ -165,7 +188,7 @@ fn collapse(
     if count.execute(params![n, micros(hit.time)])? == 0 {
         return Ok(false);
     }
-    remember(change, state, hit.id.0, commit.seq)?;
+    remember(change, state, Seen::Hit(hit.id), commit.seq)?;
     telemetry::counter(telemetry::names::STORE_HITS_COLLAPSED).add(1);
     Ok(true)
 }

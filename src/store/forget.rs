@@ -7,17 +7,18 @@
 
 use super::answers::{EntryKind, Forgotten};
 use super::codec::{id, unsigned};
+use super::commit::{Seen, remember};
 use super::lists::{allow_entries, decisions, keep_last_n};
 use super::mentions::Mentions;
 use super::subject::{About, rows_about, subject_range};
-use super::{State, Store, StoreError, commit, dir, lock};
-use crate::decisions::Target;
+use super::{State, Store, StoreError, dir, lock};
+use crate::decisions::{ActionId, DecisionId, HitId, Target};
 use crate::event::net;
 use crate::limits;
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 use std::collections::BTreeSet;
 
-/// Columns with free text: table, column, the key that names a row.
+/// Columns with free text: table and column.
 const TEXTS: &[(&str, &str)] = &[
     ("evidence", "events"),
     ("decisions", "reason"),
@@ -138,9 +139,10 @@ impl Store {
                 break;
             }
         }
-        // No question of ours holds an old view meanwhile.
+        // Nobody of ours folds it or holds an old view meanwhile.
         let _quiet = lock(&self.reader.conn);
         let guard = lock(&self.writer);
+        let _folding = self.wal.pause();
         let busy: i64 = guard
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
@@ -169,10 +171,13 @@ fn remove(
     gone: &mut Forgotten,
     rules: &mut BTreeSet<String>,
 ) -> Result<()> {
-    if matches!(
-        kind,
-        EntryKind::Hit | EntryKind::Decision | EntryKind::Action
-    ) {
+    let seen: Option<fn(u128) -> Seen> = match kind {
+        EntryKind::Hit => Some(|id| Seen::Hit(HitId(id))),
+        EntryKind::Decision => Some(|id| Seen::Decision(DecisionId(id))),
+        EntryKind::Action => Some(|id| Seen::Action(ActionId(id))),
+        _ => None,
+    };
+    if let Some(seen) = seen {
         let sql = format!("SELECT id, seq FROM {} WHERE n = ?1", kind.table());
         let known = change
             .prepare_cached(&sql)?
@@ -181,7 +186,7 @@ fn remove(
             })
             .optional()?;
         if let Some((id, seq)) = known {
-            commit::remember(change, state, id, seq)?;
+            remember(change, state, seen(id), seq)?;
         }
     }
     match kind {
@@ -193,8 +198,8 @@ fn remove(
                 .execute([n])?;
         }
         EntryKind::Decision => {
-            gone.were_in_force
-                .extend(decisions(change, "n = ?1 AND in_force = 1", [n])?)
+            let standing = decisions(change, "n = ?1 AND in_force = 1", [n])?;
+            gone.were_in_force.extend(standing);
         }
         _ => {}
     }

@@ -99,7 +99,12 @@ pub(super) fn add_action(
     commit: &Commit,
     row: &OutboxRow,
 ) -> Result<bool> {
-    let (kind, rule, target, time) = describe(&row.action, commit.at);
+    let Described {
+        kind,
+        rule,
+        target,
+        time,
+    } = describe(&row.action, commit.at);
     let (verdict, verdict_reason) = verdict_parts(&row.verdict);
     let state_name = if row.verdict == Verdict::Pass {
         "pending"
@@ -135,43 +140,45 @@ pub(super) fn add_action(
     Ok(added > 0)
 }
 
-/// An action's kind, rule, target (text and index form) and time.
-fn describe(
-    action: &Action,
-    at: Timestamp,
-) -> (
-    &'static str,
-    Option<&str>,
-    Option<(String, Vec<u8>)>,
-    Timestamp,
-) {
+/// What an action's row says beside the action itself.
+struct Described<'a> {
+    kind: &'static str,
+    rule: Option<&'a str>,
+    /// As text and in its index form.
+    target: Option<(String, Vec<u8>)>,
+    time: Timestamp,
+}
+
+fn describe(action: &Action, at: Timestamp) -> Described<'_> {
     match action {
-        Action::Enforce { decision } => (
-            "enforce",
-            Some(&decision.rule),
-            Some((decision.target.to_string(), subject(&decision.target))),
-            decision.from,
-        ),
-        Action::Lift { target, .. } => (
-            "lift",
-            None,
-            Some((target.to_string(), subject(target))),
-            at,
-        ),
+        Action::Enforce { decision } => Described {
+            kind: "enforce",
+            rule: Some(&decision.rule),
+            target: Some((decision.target.to_string(), subject(&decision.target))),
+            time: decision.from,
+        },
+        Action::Lift { target, .. } => Described {
+            kind: "lift",
+            rule: None,
+            target: Some((target.to_string(), subject(target))),
+            time: at,
+        },
         Action::Perform {
             rule,
             key,
             time,
             effect,
-        } => {
-            let kind = match effect {
+        } => Described {
+            kind: match effect {
                 Effect::Notify { .. } => "notify",
                 Effect::Webhook { .. } => "webhook",
                 Effect::Exec { .. } => "exec",
                 Effect::Log { .. } => "log",
-            };
-            (kind, Some(rule), Some(hit_subject(key, None)), *time)
-        }
+            },
+            rule: Some(rule),
+            target: Some(hit_subject(key, None)),
+            time: *time,
+        },
     }
 }
 

@@ -42,7 +42,8 @@ impl Mentions {
         {
             // A name with spaces or quotes: as it is, and as JSON writes it.
             let quoted = serde_json::Value::from(word.as_str()).to_string();
-            let quoted = quoted.trim_matches('"');
+            let quoted = quoted.strip_prefix('"').unwrap_or(&quoted);
+            let quoted = quoted.strip_suffix('"').unwrap_or(quoted);
             let cleaned = text
                 .replace(word.as_str(), FORGOTTEN)
                 .replace(quoted, FORGOTTEN);

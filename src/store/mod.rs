@@ -27,7 +27,7 @@ mod wal;
 pub use answers::{Entry, EntryKind, Forgotten, JournalQuery, JournalRow, Why};
 pub use dir::DATABASE;
 pub use error::StoreError;
-pub use outbox::Settled;
+pub use outbox::{Mark, Settled};
 pub use retention::{Removed, RetentionConfig};
 pub use rows::{
     AllowEntry, Checkpoint, Commit, Committed, DecisionRow, HitRow, Input, InputKind, LiftRow,
@@ -39,7 +39,7 @@ use crate::telemetry;
 use commit::Repeats;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The store, open for writing; there is one in a state folder at a time. Usable from several
@@ -48,7 +48,7 @@ pub struct Store {
     // In the order of their ends: the thread, the connections, the lock.
     wal: wal::Keeper,
     reader: Reader,
-    writer: Arc<Mutex<Writer>>,
+    writer: Mutex<Writer>,
     path: PathBuf,
     backup: Option<PathBuf>,
     _lock: dir::DirLock,
@@ -74,6 +74,8 @@ struct State {
     repeats: Repeats,
     /// `seen` has rows.
     any_seen: bool,
+    /// The log's size when the writer itself folded it last; 0 once it is small again.
+    folded_bytes: u64,
 }
 
 impl State {
@@ -105,10 +107,11 @@ impl Store {
             next_n: last_n(&conn).map_err(fail)?.saturating_add(1),
             repeats: Repeats::default(),
             any_seen: commit::any_seen(&conn).map_err(fail)?,
+            folded_bytes: 0,
         };
-        let writer = Arc::new(Mutex::new(Writer { conn, state }));
+        let writer = Mutex::new(Writer { conn, state });
         let reader = Reader::open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let wal = wal::Keeper::start(&path, Arc::clone(&writer))?;
+        let wal = wal::Keeper::start(&path)?;
         Ok(Self {
             wal,
             reader,
@@ -154,18 +157,20 @@ impl Store {
         let done = {
             let mut guard = lock(&self.writer);
             let Writer { conn, state } = &mut *guard;
-            conn.transaction_with_behavior(TransactionBehavior::Immediate)
+            let done = conn
+                .transaction_with_behavior(TransactionBehavior::Immediate)
                 .and_then(|change| {
                     let answer = work(&change, state)?;
                     change.commit()?;
                     Ok(answer)
-                })
+                });
+            if done.is_ok() {
+                self.wal.written(conn, state);
+            }
+            done
         };
         match done {
-            Ok(answer) => {
-                self.wal.written();
-                Ok(answer)
-            }
+            Ok(answer) => Ok(answer),
             Err(error) => {
                 telemetry::counter(telemetry::names::STORE_ERRORS).add(1);
                 Err(StoreError::sql(&self.path, &error))
@@ -178,8 +183,11 @@ impl Reader {
     /// Opens the store in `dir` for questions only, also while a daemon writes to it.
     pub fn open_read_only(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(DATABASE);
-        let meta =
-            std::fs::metadata(&path).map_err(|error| StoreError::io("open", &path, error))?;
+        let meta = std::fs::metadata(&path).map_err(|source| StoreError::Io {
+            doing: "open the store",
+            path: path.clone(),
+            source,
+        })?;
         if meta.len() == 0 {
             return Err(StoreError::other(&path, "it is empty"));
         }
@@ -215,7 +223,7 @@ impl Reader {
             match byte {
                 b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
                 _ if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
-                _ => uri.push_str(&format!("%{byte:02x}")),
+                _ => uri.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 15)]),
             }
         }
         uri.push_str("?immutable=1");
@@ -319,9 +327,13 @@ fn configure_writer(conn: &Connection, path: &Path, known: i64) -> Result<(), St
          PRAGMA journal_size_limit = {};
          PRAGMA secure_delete = FAST;
          PRAGMA temp_store = MEMORY;",
-        limits::STORE_WAL_BYTES_MAX
+        limits::STORE_WAL_FOLD_BYTES
     ))
     .map_err(fail)
+}
+
+fn hex_digit(value: u8) -> char {
+    char::from_digit(u32::from(value), 16).unwrap_or('0')
 }
 
 /// The greatest journal number that was ever given out.

@@ -1,6 +1,6 @@
 //! Actions that were accepted, until they have ended at every destination that tried them.
 //!
-//! An action ends at a destination with `Applied`, `Unchanged` or `Failed` (executors say `Failed`
+//! An action ends at a destination with `Applied`, `Unchanged`, `DryRun` or `Failed` (executors say `Failed`
 //! when they have given up); `Pending` and `Unconfirmed` keep it open.
 
 use super::codec::{id, micros, outcome, outcome_parts};
@@ -9,25 +9,25 @@ use super::subject::id_bytes;
 use super::{Reader, State, Store, StoreError};
 use crate::clock::{Timestamp, now};
 use crate::decisions::{Action, ActionId, Outcome};
-use rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
+use rusqlite::{Connection, Result, Transaction, params};
 
 impl Store {
-    /// Writes how an action ended at `destination`. The same outcome again only moves its attempt
-    /// and time on. An id that isn't in the outbox (anymore) is journaled all the same.
-    pub fn mark(
-        &self,
-        action: ActionId,
-        destination: &str,
-        outcome: &Outcome,
-        attempt: u32,
-        at: Timestamp,
-    ) -> std::result::Result<(), StoreError> {
+    /// Writes how an action ended at a destination. The same outcome again only moves its attempt
+    /// and time on. An id that isn't in the outbox (any more) is journaled all the same.
+    pub fn mark(&self, mark: &Mark<'_>) -> std::result::Result<(), StoreError> {
+        self.mark_all(std::slice::from_ref(mark))
+    }
+
+    /// Writes many outcomes in one transaction (a list write carries out a thousand actions).
+    pub fn mark_all(&self, marks: &[Mark<'_>]) -> std::result::Result<(), StoreError> {
         self.transact(|change, state| {
-            let repeated = repeat(change, action, destination, outcome, attempt, at)?;
-            if !repeated {
-                add(change, state, action, destination, outcome, attempt, at)?;
+            for mark in marks {
+                if !repeat(change, mark)? {
+                    add(change, state, mark)?;
+                }
+                settle(change, mark.action)?;
             }
-            settle(change, action)
+            Ok(())
         })
     }
 
@@ -41,6 +41,21 @@ impl Store {
                 .map(|_| ())
         })
     }
+}
+
+/// How an action ended at one destination.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark<'a> {
+    /// The action.
+    pub action: ActionId,
+    /// Where (`nftables`, `webhook:ops`).
+    pub destination: &'a str,
+    /// How.
+    pub outcome: &'a Outcome,
+    /// Which try, counted from 1.
+    pub attempt: u32,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How an action leaves the outbox.
@@ -65,65 +80,44 @@ impl Settled {
 }
 
 /// Moves on the last outcome at this destination when it is the same again.
-fn repeat(
-    change: &Transaction<'_>,
-    action: ActionId,
-    destination: &str,
-    outcome: &Outcome,
-    attempt: u32,
-    at: Timestamp,
-) -> Result<bool> {
-    let (name, detail) = outcome_parts(outcome);
+fn repeat(change: &Transaction<'_>, mark: &Mark<'_>) -> Result<bool> {
+    let (name, detail) = outcome_parts(mark.outcome);
     let mut same = change.prepare_cached(
         "UPDATE outcomes SET attempt = ?5, time = ?6
          WHERE n = (SELECT max(n) FROM outcomes WHERE action = ?1 AND destination = ?2)
             AND outcome = ?3 AND detail IS ?4",
     )?;
     let moved = same.execute(params![
-        id_bytes(action.0),
-        destination,
+        id_bytes(mark.action.0),
+        mark.destination,
         name,
         detail,
-        attempt,
-        micros(at)
+        mark.attempt,
+        micros(mark.at)
     ])?;
     Ok(moved > 0)
 }
 
-fn add(
-    change: &Transaction<'_>,
-    state: &mut State,
-    action: ActionId,
-    destination: &str,
-    outcome: &Outcome,
-    attempt: u32,
-    at: Timestamp,
-) -> Result<()> {
-    let (name, detail) = outcome_parts(outcome);
-    let about: Option<(Option<String>, Option<String>, Option<Vec<u8>>)> = change
-        .prepare_cached("SELECT rule, target, subject FROM outbox WHERE id = ?1")?
-        .query_row([id_bytes(action.0)], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()?;
-    let (rule, target, subject) = about.unwrap_or_default();
-    change
-        .prepare_cached(
-            "INSERT INTO outcomes VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        )?
-        .execute(params![
-            state.take_n(),
-            id_bytes(action.0),
-            destination,
-            name,
-            detail,
-            attempt,
-            rule,
-            target,
-            subject,
-            micros(at),
-            micros(now())
-        ])?;
+fn add(change: &Transaction<'_>, state: &mut State, mark: &Mark<'_>) -> Result<()> {
+    let (name, detail) = outcome_parts(mark.outcome);
+    let mut insert = change.prepare_cached(
+        "INSERT INTO outcomes(n, action, destination, outcome, detail, attempt, time, recorded,
+            rule, target, subject)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+            (SELECT rule FROM outbox WHERE id = ?2),
+            (SELECT target FROM outbox WHERE id = ?2),
+            (SELECT subject FROM outbox WHERE id = ?2))",
+    )?;
+    insert.execute(params![
+        state.take_n(),
+        id_bytes(mark.action.0),
+        mark.destination,
+        name,
+        detail,
+        mark.attempt,
+        micros(mark.at),
+        micros(now())
+    ])?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use super::answers::EntryKind;
 use super::codec::{micros, unsigned};
 use super::forget::free_pages;
 use super::lists::keep_last_n;
-use super::{Store, StoreError, lock};
+use super::{Store, StoreError, Writer, lock};
 use crate::clock::{Timestamp, duration_text};
 use crate::limits;
 use crate::telemetry;
@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// How long things are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,8 +116,8 @@ impl Store {
 
     /// Gives free pages back to the file system when a quarter of the file is free.
     fn give_back(&self) -> std::result::Result<(), StoreError> {
-        let guard = lock(&self.writer);
-        let conn = &guard.conn;
+        let mut guard = lock(&self.writer);
+        let Writer { conn, state } = &mut *guard;
         let work = || -> Result<()> {
             let pages: i64 = conn.query_row("PRAGMA page_count", [], |row| row.get(0))?;
             let free = free_pages(conn)?;
@@ -127,8 +127,7 @@ impl Store {
             Ok(())
         };
         let done = work().map_err(|error| StoreError::sql(&self.path, &error));
-        drop(guard);
-        self.wal.written();
+        self.wal.written(conn, state);
         done
     }
 }

@@ -5,14 +5,14 @@
 //! nothing is committed the thread sleeps without a timer.
 
 use super::error::StoreError;
-use super::{Writer, connect, dir, lock};
+use super::{State, connect, dir, lock};
 use crate::limits;
 use crate::telemetry;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,22 +20,29 @@ use std::time::Duration;
 pub(super) struct Keeper {
     signal: Arc<Signal>,
     thread: Option<JoinHandle<()>>,
+    log: PathBuf,
 }
 
 #[derive(Default)]
 struct Signal {
+    /// Held while the log is folded: SQLite lets one connection do that at a time, and the writer
+    /// must be able to wait for the thread to have done its part.
+    folding: Mutex<()>,
     flags: Mutex<Flags>,
     changed: Condvar,
 }
 
 #[derive(Default, Clone, Copy)]
 struct Flags {
+    /// Something was committed since the last round.
     dirty: bool,
+    /// The log is long: no pause.
+    long: bool,
     stop: bool,
 }
 
 impl Keeper {
-    pub(super) fn start(path: &Path, writer: Arc<Mutex<Writer>>) -> Result<Self, StoreError> {
+    pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
         let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // It reads the log and writes pages through; it needs no cache of its own.
         let set = conn.execute_batch("PRAGMA cache_size = -64; PRAGMA synchronous = NORMAL;");
@@ -45,20 +52,48 @@ impl Keeper {
         let owned = path.to_path_buf();
         let thread = std::thread::Builder::new()
             .name("store-log".to_owned())
-            .spawn(move || run(&shared, &conn, &writer, &owned))
+            .spawn(move || run(&shared, &conn, &owned))
             .map_err(|error| StoreError::io("start a thread for", path, error))?;
         Ok(Self {
             signal,
             thread: Some(thread),
+            log: dir::beside(path, "-wal"),
         })
     }
 
-    /// Something was committed.
-    pub(super) fn written(&self) {
-        let mut flags = lock(&self.signal.flags);
-        if !flags.dirty {
-            flags.dirty = true;
-            self.signal.changed.notify_one();
+    /// Keeps the thread from folding while the guard lives.
+    pub(super) fn pause(&self) -> MutexGuard<'_, ()> {
+        lock(&self.signal.folding)
+    }
+
+    /// Something was committed on `conn`, whose turn it still is. When the thread can't keep up
+    /// the writer folds the log itself, which doesn't wait for anybody: nobody else writes now, so
+    /// the log begins again at its start with the next commit.
+    pub(super) fn written(&self, conn: &Connection, state: &mut State) {
+        let size = std::fs::metadata(&self.log).map_or(0, |meta| meta.len());
+        let long = size > limits::STORE_WAL_FOLD_BYTES;
+        {
+            let mut flags = lock(&self.signal.flags);
+            if !flags.dirty || (long && !flags.long) {
+                flags.dirty = true;
+                flags.long = long;
+                self.signal.changed.notify_one();
+            }
+        }
+        if size <= limits::STORE_WAL_BYTES_MAX {
+            state.folded_bytes = 0;
+        } else if size
+            > state
+                .folded_bytes
+                .saturating_add(limits::STORE_WAL_FOLD_BYTES)
+        {
+            // A reader with an old view can keep the log from being folded: then it is tried
+            // again only after as much again has been written.
+            state.folded_bytes = size;
+            let _folding = self.pause();
+            if let Err(error) = fold(conn, &self.log) {
+                tracing::warn!(%error, "could not fold the store's log");
+            }
         }
     }
 }
@@ -75,11 +110,11 @@ impl Drop for Keeper {
     }
 }
 
-fn run(signal: &Signal, conn: &Connection, writer: &Mutex<Writer>, path: &PathBuf) {
+fn run(signal: &Signal, conn: &Connection, path: &Path) {
     loop {
         let flags = wait(signal);
         if flags.dirty
-            && let Err(error) = keep(conn, writer, path)
+            && let Err(error) = keep(signal, conn, path)
         {
             telemetry::counter(telemetry::names::STORE_ERRORS).add(1);
             tracing::warn!(%error, "could not keep the store's log");
@@ -102,36 +137,33 @@ fn wait(signal: &Signal) -> Flags {
             .unwrap_or_else(PoisonError::into_inner);
     }
     if !flags.stop {
-        // While `dirty` is set commits don't notify, so this is a plain pause that a stop ends.
+        // While `dirty` is set commits don't notify: a plain pause that a stop or a long log ends.
         let (later, _) = signal
             .changed
-            .wait_timeout_while(flags, pause, |flags| !flags.stop)
+            .wait_timeout_while(flags, pause, |flags| !flags.stop && !flags.long)
             .unwrap_or_else(PoisonError::into_inner);
         flags = later;
     }
     let seen = *flags;
     flags.dirty = false;
+    flags.long = false;
     seen
 }
 
-fn keep(conn: &Connection, writer: &Mutex<Writer>, path: &PathBuf) -> Result<(), StoreError> {
+fn keep(signal: &Signal, conn: &Connection, path: &Path) -> Result<(), StoreError> {
     sync(path)?;
     let size = log_bytes(path);
     telemetry::gauge(telemetry::names::STORE_LOG_BYTES).set(size);
     if size > limits::STORE_WAL_FOLD_BYTES {
-        fold(conn, path, "PASSIVE")?;
-    }
-    if size > limits::STORE_WAL_BYTES_MAX {
-        // What was committed meanwhile is little: the writer waits for that much, and the log
-        // begins again at its start.
-        let _pause = lock(writer);
-        fold(conn, path, "TRUNCATE")?;
+        let _folding = lock(&signal.folding);
+        fold(conn, path)?;
     }
     Ok(())
 }
 
-fn fold(conn: &Connection, path: &PathBuf, how: &str) -> Result<(), StoreError> {
-    conn.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()))
+/// Folds what can be folded without waiting for a reader or the writer.
+fn fold(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
         .map_err(|error| StoreError::sql(path, &error))
 }
 
