@@ -2,7 +2,7 @@
 //!
 //! Shards are written first, in transactions of at most `limits::STORE_SLICE_BYTES_MAX`, so that a
 //! decision never waits for a whole checkpoint; they count only when the last, small transaction
-//! has moved the checkpoint's number on, with cursors and named state, and has pruned the inputs
+//! has moved the checkpoint's generation on, with cursors and named state, and has pruned the inputs
 //! that are covered. A checkpoint that fails half-way leaves the former one in force.
 
 use super::codec::{bad, micros, signed, unsigned};
@@ -19,31 +19,32 @@ impl Store {
     /// one.
     pub fn checkpoint(&self, checkpoint: &Checkpoint) -> std::result::Result<(), StoreError> {
         self.drop_unfinished()?;
+        // A number of its own: two checkpoints may be of the same input.
+        let generation = self.reader.ask(|view| generation(view))?.saturating_add(1);
         let mut rest = checkpoint.shards.as_slice();
         while !rest.is_empty() {
             let (slice, later) = rest.split_at(slice_len(rest));
-            self.transact(|change, _| write_shards(change, checkpoint.seq, slice))?;
+            self.transact(|change, _| write_shards(change, generation, slice))?;
             rest = later;
         }
-        self.transact(|change, state| finish(change, state, checkpoint))?;
-        self.drop_superseded(checkpoint.seq)
+        self.transact(|change, state| finish(change, state, checkpoint, generation))?;
+        self.drop_superseded()
     }
 
     /// Removes shards of a checkpoint that was never finished, a few at a time.
     fn drop_unfinished(&self) -> std::result::Result<(), StoreError> {
         self.drop_rows(
             "DELETE FROM shards WHERE rowid IN (SELECT rowid FROM shards
-                WHERE seq > coalesce((SELECT seq FROM checkpoint), 0) LIMIT 64)",
+                WHERE generation > coalesce((SELECT generation FROM checkpoint), 0) LIMIT 64)",
         )
     }
 
     /// Removes shards that a newer one has replaced, and those that are empty.
-    fn drop_superseded(&self, seq: u64) -> std::result::Result<(), StoreError> {
-        tracing::trace!(seq, "removing shards that a checkpoint replaced");
+    fn drop_superseded(&self) -> std::result::Result<(), StoreError> {
         self.drop_rows(
             "DELETE FROM shards WHERE rowid IN (SELECT old.rowid FROM shards AS old
                 WHERE length(old.bytes) = 0 OR EXISTS(SELECT 1 FROM shards AS new
-                    WHERE new.name = old.name AND new.shard = old.shard AND new.seq > old.seq)
+                    WHERE new.name = old.name AND new.shard = old.shard AND new.generation > old.generation)
                 LIMIT 64)",
         )
     }
@@ -56,6 +57,15 @@ impl Store {
             }
         }
     }
+}
+
+/// The last finished checkpoint's generation; 0 when there is none.
+fn generation(view: &Connection) -> Result<i64> {
+    view.query_row(
+        "SELECT coalesce(max(generation), 0) FROM checkpoint",
+        [],
+        |row| row.get(0),
+    )
 }
 
 /// How many shards go into one transaction: at least one.
@@ -71,16 +81,20 @@ fn slice_len(shards: &[Shard]) -> usize {
     fits.max(1)
 }
 
-pub(super) fn write_shards(change: &Transaction<'_>, seq: u64, shards: &[Shard]) -> Result<()> {
+pub(super) fn write_shards(
+    change: &Transaction<'_>,
+    generation: i64,
+    shards: &[Shard],
+) -> Result<()> {
     let mut insert = change.prepare_cached(
-        "INSERT OR REPLACE INTO shards(name, shard, seq, fingerprint, bytes)
+        "INSERT OR REPLACE INTO shards(name, shard, generation, fingerprint, bytes)
          VALUES(?1, ?2, ?3, ?4, ?5)",
     )?;
     for shard in shards {
         insert.execute(params![
             shard.table,
             shard.shard,
-            signed(seq),
+            generation,
             signed(shard.fingerprint),
             shard.bytes
         ])?;
@@ -88,11 +102,16 @@ pub(super) fn write_shards(change: &Transaction<'_>, seq: u64, shards: &[Shard])
     Ok(())
 }
 
-fn finish(change: &Transaction<'_>, state: &mut State, checkpoint: &Checkpoint) -> Result<()> {
+fn finish(
+    change: &Transaction<'_>,
+    state: &mut State,
+    checkpoint: &Checkpoint,
+    generation: i64,
+) -> Result<()> {
     let seq = signed(checkpoint.seq);
     change.execute(
-        "INSERT OR REPLACE INTO checkpoint VALUES(1, ?1, ?2)",
-        params![seq, micros(checkpoint.at)],
+        "INSERT OR REPLACE INTO checkpoint VALUES(1, ?1, ?2, ?3)",
+        params![seq, generation, micros(checkpoint.at)],
     )?;
     change.execute("DELETE FROM cursors", [])?;
     for (origin, position) in &checkpoint.cursors {
@@ -159,14 +178,14 @@ impl Reader {
     }
 
     /// Hands every shard of the last checkpoint to `take`, one at a time: there is never more
-    /// than one in memory here.
+    /// than one in memory here. `take` must not ask this reader anything meanwhile.
     pub fn each_shard(&self, mut take: impl FnMut(Shard)) -> std::result::Result<(), StoreError> {
         self.ask(|view| {
             let mut rows = view.prepare(
                 "SELECT name, shard, fingerprint, bytes FROM shards AS this
-                 WHERE length(bytes) > 0 AND seq = (SELECT max(seq) FROM shards AS other
+                 WHERE length(bytes) > 0 AND generation = (SELECT max(generation) FROM shards AS other
                     WHERE other.name = this.name AND other.shard = this.shard
-                    AND other.seq <= (SELECT seq FROM checkpoint))
+                    AND other.generation <= (SELECT generation FROM checkpoint))
                  ORDER BY name, shard",
             )?;
             let mut rows = rows.query([])?;

@@ -4,14 +4,14 @@
 //! Decisions in force and actions that have not ended are kept, however old.
 
 use super::answers::EntryKind;
-use super::codec::{micros, unsigned};
+use super::codec::{micros, signed, unsigned};
 use super::forget::free_pages;
 use super::lists::keep_last_n;
 use super::{Store, StoreError, Writer, lock};
 use crate::clock::{Timestamp, duration_text};
 use crate::limits;
 use crate::telemetry;
-use rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
+use rusqlite::{Connection, Result, Transaction, params};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -84,18 +84,13 @@ impl Store {
         let removed = self.transact(|change, state| {
             let mut removed = Removed::default();
             let evidence = now.minus(config.evidence);
-            removed.old += delete(
-                change,
-                "evidence",
-                "1",
-                boundary(change, "evidence", evidence)?,
-            )?;
+            removed.old += delete(change, "evidence", "1", evidence, left(&removed))?;
             let journal = now.minus(config.journal);
             for kind in EntryKind::ALL {
-                let end = boundary(change, kind.table(), journal)?;
-                removed.old += delete(change, kind.table(), removable(kind), end)?;
+                let may_go = removable(kind);
+                removed.old += delete(change, kind.table(), may_go, journal, left(&removed))?;
             }
-            removed.old += offences(change, now.minus(config.offences))?;
+            removed.old += offences(change, now.minus(config.offences), left(&removed))?;
             change
                 .prepare_cached("DELETE FROM allowlist WHERE until < ?1")?
                 .execute([micros(journal)])?;
@@ -141,35 +136,39 @@ const fn removable(kind: EntryKind) -> &'static str {
     }
 }
 
-/// The number of the first row that is not old: rows are in the order of their writing, so this
-/// looks at no more rows than are kept in spite of their age.
-fn boundary(conn: &Connection, table: &str, before: Timestamp) -> Result<i64> {
-    let sql = format!("SELECT n FROM {table} WHERE recorded >= ?1 ORDER BY n LIMIT 1");
-    let first: Option<i64> = conn
-        .prepare_cached(&sql)?
-        .query_row([micros(before)], |row| row.get(0))
-        .optional()?;
-    Ok(first.unwrap_or(i64::MAX))
+/// How many rows this slice may still remove.
+fn left(removed: &Removed) -> i64 {
+    let max = u64::try_from(limits::STORE_SLICE_ROWS_MAX).unwrap_or(u64::MAX);
+    signed(max.saturating_sub(removed.old))
 }
 
-fn delete(change: &Transaction<'_>, table: &str, condition: &str, end: i64) -> Result<u64> {
+/// Removes the first rows that may go, as far as they are old: rows are in the order of their
+/// writing, so no others are looked at.
+fn delete(
+    change: &Transaction<'_>,
+    table: &str,
+    may_go: &str,
+    before: Timestamp,
+    limit: i64,
+) -> Result<u64> {
     let sql = format!(
-        "DELETE FROM {table} WHERE n IN
-            (SELECT n FROM {table} WHERE n < ?1 AND {condition} ORDER BY n LIMIT ?2)"
+        "DELETE FROM {table} WHERE n IN (SELECT n FROM
+            (SELECT n, recorded FROM {table} WHERE {may_go} ORDER BY n LIMIT ?2)
+         WHERE recorded < ?1)"
     );
-    let size = i64::try_from(limits::STORE_SLICE_ROWS_MAX).unwrap_or(i64::MAX);
-    let gone = change.prepare_cached(&sql)?.execute([end, size])?;
+    let gone = change
+        .prepare_cached(&sql)?
+        .execute(params![micros(before), limit])?;
     Ok(u64::try_from(gone).unwrap_or(u64::MAX))
 }
 
-fn offences(change: &Transaction<'_>, before: Timestamp) -> Result<u64> {
-    let size = i64::try_from(limits::STORE_SLICE_ROWS_MAX).unwrap_or(i64::MAX);
+fn offences(change: &Transaction<'_>, before: Timestamp, limit: i64) -> Result<u64> {
     let gone = change
         .prepare_cached(
             "DELETE FROM offences WHERE decision IN
                 (SELECT decision FROM offences WHERE time < ?1 LIMIT ?2)",
         )?
-        .execute([micros(before), size])?;
+        .execute([micros(before), limit])?;
     Ok(u64::try_from(gone).unwrap_or(u64::MAX))
 }
 

@@ -22,12 +22,13 @@ CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROW
 CREATE TABLE inputs(seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT, stream TEXT,
     from_value INTEGER NOT NULL, to_value INTEGER NOT NULL, time INTEGER NOT NULL) STRICT;
 CREATE TABLE checkpoint(one INTEGER PRIMARY KEY CHECK(one = 1), seq INTEGER NOT NULL,
-    recorded INTEGER NOT NULL) STRICT;
+    generation INTEGER NOT NULL, recorded INTEGER NOT NULL) STRICT;
 CREATE TABLE cursors(source TEXT NOT NULL, stream TEXT NOT NULL, position INTEGER NOT NULL,
     PRIMARY KEY(source, stream)) STRICT, WITHOUT ROWID;
--- A row counts when its seq is not after the checkpoint's; the newest of those is the one.
-CREATE TABLE shards(name TEXT NOT NULL, shard INTEGER NOT NULL, seq INTEGER NOT NULL,
-    fingerprint INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(name, shard, seq)) STRICT;
+-- A row counts when its generation is not after the checkpoint's; the newest of those is the one.
+CREATE TABLE shards(name TEXT NOT NULL, shard INTEGER NOT NULL, generation INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(name, shard, generation))
+    STRICT;
 CREATE TABLE blobs(name TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
 -- Ids of hits that have no row (collapsed or forgotten), until a checkpoint covers them.
 CREATE TABLE seen(id BLOB PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
