@@ -6,12 +6,16 @@ use super::Core;
 use crate::clock::Timestamp;
 use crate::decisions::{OffenceShard, Widening};
 use crate::event::{Event, Key};
+use crate::rules::StateImage;
 use crate::windows::ShardImage;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The table name under which offences are saved; no rule can have it.
 pub const OFFENCES_TABLE: &str = "@offences";
+
+/// The table name under which script state is saved.
+pub const STATE_TABLE: &str = "@state";
 
 /// The blob's name in the store.
 pub const CORE_BLOB: &str = "core";
@@ -30,7 +34,6 @@ pub struct CoreImage {
 struct Blob {
     low: Timestamp,
     widening: Widening,
-    state: Vec<u8>,
     /// Rule name, key and event of each piece of evidence, oldest first.
     evidence: Vec<(String, Vec<u8>, Vec<u8>)>,
 }
@@ -46,10 +49,16 @@ impl Core {
             shard: saved.shard,
             bytes: saved.bytes,
         }));
+        let state = self.host.state().dirty_shards();
+        shards.extend(state.into_iter().map(|saved| ShardImage {
+            table: STATE_TABLE.to_owned(),
+            fingerprint: 0,
+            shard: saved.shard,
+            bytes: saved.bytes,
+        }));
         let blob = Blob {
             low: self.low,
             widening: self.widening.clone(),
-            state: self.host.state().save(),
             evidence: self
                 .evidence_by_name()
                 .into_iter()
@@ -66,6 +75,10 @@ impl Core {
             let saved = OffenceShard { shard: image.shard, bytes: image.bytes.clone() };
             return self.host.offences().load_shard(&saved);
         }
+        if image.table == STATE_TABLE {
+            let saved = StateImage { shard: image.shard, bytes: image.bytes.clone() };
+            return self.host.state().load_shard(&saved).map_err(|error| error.to_string());
+        }
         self.windows.load_shard(image).map_err(|error| error.to_string())
     }
 
@@ -75,7 +88,6 @@ impl Core {
             .map_err(|error| format!("failed to read the saved state of the rules: {error}"))?;
         self.low = blob.low;
         self.widening = blob.widening;
-        self.host.state().load(&blob.state)?;
         let evidence = blob.evidence.into_iter().filter_map(|(rule, key, event)| {
             Some((Arc::from(rule), Key::from_bytes(&key)?, Arc::new(Event::decode(&event)?)))
         });

@@ -7,7 +7,7 @@
 mod host;
 mod image;
 
-pub use image::CoreImage;
+pub use image::{CORE_BLOB, CoreImage, OFFENCES_TABLE, STATE_TABLE};
 
 use super::evidence::EvidenceRing;
 use crate::clock::Timestamp;
@@ -40,6 +40,8 @@ pub struct Firing {
     pub lifts: Vec<Target>,
     /// Effects that the body asked for.
     pub effects: Vec<Effect>,
+    /// Everything that the body asked for, as it asked.
+    pub asks: Vec<Ask>,
     /// What went wrong in the body; then there are no asks.
     pub fault: Option<Fault>,
 }
@@ -355,6 +357,7 @@ impl Core {
             decisions: Vec::new(),
             lifts: Vec::new(),
             effects: Vec::new(),
+            asks: run.asks.clone(),
             fault: run.fault,
         };
         for (ordinal, ask) in (0_u32..).zip(run.asks) {

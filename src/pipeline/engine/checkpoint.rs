@@ -4,7 +4,7 @@ use super::{Cursor, Engine};
 use crate::clock::{self, Timestamp};
 use crate::event::Origin;
 use crate::limits;
-use crate::pipeline::core::{CORE_BLOB, OFFENCES_TABLE};
+use crate::pipeline::core::{CORE_BLOB, OFFENCES_TABLE, STATE_TABLE};
 use crate::pipeline::watermark::Watermarks;
 use crate::store::{Checkpoint, Shard, StoreError};
 use crate::telemetry::{self, names};
@@ -30,6 +30,7 @@ impl Engine {
         let mut live: Vec<(String, u64)> =
             rules.rules().iter().map(|rule| (rule.name.to_string(), rule.fingerprint)).collect();
         live.push((OFFENCES_TABLE.to_owned(), 0));
+        live.push((STATE_TABLE.to_owned(), 0));
         let blobs = vec![
             (CORE_BLOB.to_owned(), image.blob),
             (DESK_BLOB.to_owned(), self.desk().save()),
