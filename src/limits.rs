@@ -387,3 +387,10 @@ pub const NAMES_RESOLVED_SECS: u64 = 300;
 
 /// Executors have this long to end what is under way when riposte stops.
 pub const STOP_SECS_MAX: u64 = 5;
+/// Fields of a source's own kept from one record: more are dropped, since each is looked up by
+/// name.
+pub const EXTRA_FIELDS_MAX: usize = 64;
+
+/// A user's pattern may compile to this size: far above any honest log pattern, far below what
+/// would hurt a small machine.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 4 * 1024 * 1024;

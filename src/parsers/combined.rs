@@ -128,7 +128,7 @@ impl Combined {
             let taken = event.get(Field::Duration).is_some();
             let field = if taken { Field::UpstreamDuration } else { Field::Duration };
             set_seconds(event, field, value);
-        } else if is_address_list(value) {
+        } else if ends_in_address(value) {
             let value = event.value_of_bytes(value);
             event.set_extra(&self.forwarded, value);
         } else if is_host(value) {
@@ -172,7 +172,14 @@ fn opening_quote(line: &[u8]) -> Option<usize> {
 /// Address, virtual host and user from what stands before the time stamp.
 #[inline]
 fn set_client(event: &mut Event, who: &[u8]) -> Result<(), Unparsed> {
-    let who = who.strip_suffix(b" ").ok_or(Unparsed("no user before the time stamp"))?;
+    let mut who = who.strip_suffix(b" ").ok_or(Unparsed("no user before the time stamp"))?;
+    // Traefik writes a trusted proxy's whole list: `192.0.2.1, 192.0.2.9 - bob`. The last is what
+    // the nearest proxy saw.
+    while let Some((one, rest)) = scan::split_at(who, b", ")
+        && scan::ip(one).is_some()
+    {
+        who = rest;
+    }
     let (first, rest) =
         scan::split_at_byte(who, b' ').ok_or(Unparsed("no client before the time stamp"))?;
     let (second, after_second) = scan::word(rest);
@@ -203,8 +210,11 @@ fn address_after_host(first: &[u8], second: &[u8]) -> Option<std::net::IpAddr> {
     scan::ip(second)
 }
 
-fn is_address_list(text: &[u8]) -> bool {
-    text.split(|byte| *byte == b',').all(|part| scan::ip(part.trim_ascii()).is_some())
+/// A list of forwarded addresses ends in the one that the nearest proxy saw; before it may stand
+/// anything that the client wrote.
+fn ends_in_address(text: &[u8]) -> bool {
+    let last = text.rsplit(|byte| *byte == b',').next().unwrap_or_default();
+    scan::ip(last.trim_ascii()).is_some()
 }
 
 /// A host name as logs append it: letters, digits, `-`, `.`, at least one dot and one letter,
@@ -215,4 +225,11 @@ fn is_host(text: &[u8]) -> bool {
         && memchr(b'.', name).is_some()
         && name.iter().any(u8::is_ascii_alphabetic)
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+}
+
+/// Whether a line has the shape of an access log line: a date in brackets, then a quote.
+pub fn is_combined(line: &[u8]) -> bool {
+    let head = opening_quote(line).and_then(|quote| line.get(..quote)?.strip_suffix(b"] "));
+    head.and_then(|head| head.get(memrchr(b'[', head)? + 1..))
+        .is_some_and(|time| stamp::access(time).is_some())
 }

@@ -1,6 +1,13 @@
 //! What the user says of a format, and the parser built from it.
 
-use super::{Format, Parser, combined, stamp};
+use super::assign::TimeFormat;
+use super::combined::Combined;
+use super::haproxy::HaProxy;
+use super::log_format::LogFormat;
+use super::nginx_error::NginxError;
+use super::pattern::Pattern;
+use super::{Auto, Format, Parser, json, stamp};
+use crate::event::Kind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -72,15 +79,81 @@ impl Parser {
                 ))
             })?,
         };
-        let format = match config.format.as_str() {
-            "nginx" | "apache" | "combined" | "common" | "auto" => {
-                Format::Combined(combined::Combined::new())
+        let (format, warnings) = build_format(config)?;
+        Ok(Self { format, zone, warnings })
+    }
+}
+
+fn build_format(config: &ParserConfig) -> Result<(Format, Vec<String>), ParserError> {
+    let mut warnings = Vec::new();
+    refuse_unused(config)?;
+    let kind = config.kind.as_deref().map(Kind::from_name);
+    let time_format = match &config.time_format {
+        None => TimeFormat::Any,
+        Some(text) => TimeFormat::named(text).ok_or_else(|| {
+            ParserError(format!(
+                "`{text}` is not a time format\nhint: write `rfc3339`, `epoch`, `epoch_ms`, or a pattern such as `%d.%m.%Y %H:%M:%S`"
+            ))
+        })?,
+    };
+    let format = match config.format.as_str() {
+        "auto" => Format::Auto(Box::new(Auto {
+            combined: Combined::new(),
+            nginx_error: NginxError::default(),
+            caddy: json::Caddy::new(),
+            traefik: json::Traefik::new(),
+            json: json::Json::new(&BTreeMap::new(), None, TimeFormat::Any),
+            haproxy: HaProxy::new(),
+        })),
+        "nginx" | "apache" | "combined" | "common" => match &config.log_format {
+            None => Format::Combined(Combined::new()),
+            Some(text) => {
+                let compiled = LogFormat::compile(text)?;
+                warnings.extend_from_slice(compiled.warnings());
+                Format::LogFormat(Box::new(compiled))
             }
-            "sshd" => Format::Sshd,
-            "syslog" => Format::Syslog,
-            other => return Err(unknown_format(other)),
-        };
-        Ok(Self { format, zone })
+        },
+        "nginx-error" => Format::NginxError(NginxError::default()),
+        "caddy" => Format::Caddy(Box::new(json::Caddy::new())),
+        "traefik" => Format::Traefik(Box::new(json::Traefik::new()), Combined::new()),
+        "haproxy" => Format::HaProxy(HaProxy::new()),
+        "json" => Format::Json(Box::new(json::Json::new(&config.fields, kind, time_format))),
+        "sshd" => Format::Sshd,
+        "syslog" => Format::Syslog,
+        "pattern" => {
+            let pattern = config.pattern.as_deref().ok_or_else(|| {
+                ParserError(
+                    "`pattern` is required with `format = \"pattern\"`\nhint: pattern = '^(?<ip>\\S+) (?<message>.*)'"
+                        .to_owned(),
+                )
+            })?;
+            let pattern = Pattern::new(pattern, &config.fields, kind, time_format)?;
+            warnings.extend(pattern.warnings());
+            Format::Pattern(Box::new(pattern))
+        }
+        other => return Err(unknown_format(other)),
+    };
+    Ok((format, warnings))
+}
+
+/// A setting that the format makes no use of is a mistake, not a wish.
+fn refuse_unused(config: &ParserConfig) -> Result<(), ParserError> {
+    let open = matches!(config.format.as_str(), "json" | "pattern");
+    let rules = [
+        (config.log_format.is_some(), "log_format", config.format == "nginx", "nginx"),
+        (config.pattern.is_some(), "pattern", config.format == "pattern", "pattern"),
+        (!config.fields.is_empty(), "fields", open, "json` or `pattern"),
+        (config.kind.is_some(), "kind", open, "json` or `pattern"),
+        (config.time_format.is_some(), "time_format", open, "json` or `pattern"),
+    ];
+    let unused = rules.iter().find(|(set, _, used, _)| *set && !used);
+    let known = FORMATS.contains(&config.format.as_str());
+    match unused.filter(|_| known) {
+        None => Ok(()),
+        Some((_, setting, _, formats)) => Err(ParserError(format!(
+            "`{setting}` has no use with format `{}`\nhint: it is for the format `{formats}`",
+            config.format
+        ))),
     }
 }
 

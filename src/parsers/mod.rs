@@ -6,37 +6,78 @@
 //! not set. A result depends on the record and its arrival alone, never on earlier records, so
 //! reading again gives the same events.
 
+//!
+//! One exception, for safety: see [`nginx_error`].
+
+mod config;
+mod detect;
+
+// Ground that the formats share.
 mod scan;
 mod stamp;
 mod request;
+mod json_text;
+mod assign;
+
+// The formats.
 mod combined;
+mod log_format;
+mod nginx_error;
+mod json;
+mod haproxy;
 mod syslog;
 mod sshd;
-mod config;
+mod pattern;
 
+#[cfg(test)]
+mod tests;
+
+pub use combined::X_FORWARDED_FOR;
 pub use config::{FORMATS, ParserConfig, ParserError};
+pub use detect::{Detected, detect};
 
 use crate::clock::Timestamp;
 use crate::event::Event;
 use bytes::Bytes;
+use detect::Looks;
 
 /// A record that is not of the parser's format; says what was missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unparsed(pub(crate) &'static str);
 
-/// Reads records of one format.
+/// Reads records of one format. Cheap to clone, except for `auto` and `pattern`.
 #[derive(Debug, Clone)]
 pub struct Parser {
     format: Format,
     zone: stamp::Zone,
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
 enum Format {
+    Auto(Box<Auto>),
     Combined(combined::Combined),
+    LogFormat(Box<log_format::LogFormat>),
+    NginxError(nginx_error::NginxError),
+    Caddy(Box<json::Caddy>),
+    Traefik(Box<json::Traefik>, combined::Combined),
+    Json(Box<json::Json>),
+    HaProxy(haproxy::HaProxy),
     Syslog,
     Sshd,
+    Pattern(Box<pattern::Pattern>),
+}
+
+/// All formats that `auto` tells apart.
+#[derive(Debug, Clone)]
+struct Auto {
+    combined: combined::Combined,
+    nginx_error: nginx_error::NginxError,
+    caddy: json::Caddy,
+    traefik: json::Traefik,
+    json: json::Json,
+    haproxy: haproxy::HaProxy,
 }
 
 impl Parser {
@@ -45,10 +86,17 @@ impl Parser {
         Self::build(&ParserConfig { format: name.to_owned(), ..ParserConfig::default() })
     }
 
+    /// What may go wrong with the configured format, each with a hint on a line of its own: for
+    /// `riposte check`.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// Fills `event` from `record`, which the caller has given it by [`Event::reset`].
     ///
     /// `arrival` is when the record was read: it decides the year of stamps that have none, and
-    /// which of two hours is meant when a clock change repeats one.
+    /// which of two hours is meant when a clock change repeats one. After an error the event is
+    /// filled in part and must not be used.
     pub fn parse(
         &mut self,
         record: &Bytes,
@@ -56,10 +104,43 @@ impl Parser {
         event: &mut Event,
     ) -> Result<(), Unparsed> {
         let line = record.strip_suffix(b"\r").unwrap_or(record);
+        let zone = &self.zone;
         match &mut self.format {
-            Format::Combined(combined) => combined.parse(line, event),
-            Format::Syslog => syslog::parse(line, &self.zone, arrival, event),
-            Format::Sshd => sshd::parse(line, &self.zone, arrival, event),
+            Format::Combined(parser) => parser.parse(line, event),
+            Format::Auto(auto) => auto.parse(line, zone, arrival, event),
+            Format::LogFormat(parser) => parser.parse(line, zone, arrival, event),
+            Format::NginxError(parser) => parser.parse(line, zone, arrival, event),
+            Format::Caddy(parser) => parser.parse(line, zone, arrival, event),
+            Format::Traefik(json, _) if line.starts_with(b"{") => {
+                json.parse(line, zone, arrival, event)
+            }
+            Format::Traefik(_, common) => common.parse(line, event),
+            Format::Json(parser) => parser.parse(line, zone, arrival, event),
+            Format::HaProxy(parser) => parser.parse(line, zone, arrival, event),
+            Format::Syslog => syslog::parse(line, zone, arrival, event),
+            Format::Sshd => sshd::parse(line, zone, arrival, event),
+            Format::Pattern(parser) => parser.parse(line, zone, arrival, event),
+        }
+    }
+}
+
+impl Auto {
+    fn parse(
+        &mut self,
+        line: &[u8],
+        zone: &stamp::Zone,
+        arrival: Timestamp,
+        event: &mut Event,
+    ) -> Result<(), Unparsed> {
+        match detect::looks(line).ok_or(Unparsed("the line is of no known format"))? {
+            Looks::Combined => self.combined.parse(line, event),
+            Looks::NginxError => self.nginx_error.parse(line, zone, arrival, event),
+            Looks::Caddy => self.caddy.parse(line, zone, arrival, event),
+            Looks::Traefik => self.traefik.parse(line, zone, arrival, event),
+            Looks::Json => self.json.parse(line, zone, arrival, event),
+            Looks::HaProxy => self.haproxy.parse(line, zone, arrival, event),
+            Looks::Sshd => sshd::parse(line, zone, arrival, event),
+            Looks::Syslog => syslog::parse(line, zone, arrival, event),
         }
     }
 }

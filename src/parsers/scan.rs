@@ -69,7 +69,8 @@ pub fn seconds(bytes: &[u8]) -> Option<f64> {
     let mut total = None;
     for part in bytes.split(|byte| matches!(byte, b',' | b':' | b' ')) {
         if let Some(number) = decimal(part) {
-            total = Some(total.unwrap_or(0.0) + number);
+            // Sums are rounded to microseconds, so that 0.1 and 0.02 are 0.12.
+            total = Some(total.map_or(number, |sum: f64| ((sum + number) * 1e6).round() / 1e6));
         } else if !part.is_empty() && part != b"-" {
             return None;
         }

@@ -3,6 +3,9 @@
 //!
 //! Pure: what a stamp leaves open is settled by the record's arrival and a [`Zone`], both given.
 
+#[cfg(test)]
+mod tests;
+
 use super::scan;
 use crate::clock::Timestamp;
 use jiff::civil::DateTime;
