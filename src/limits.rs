@@ -393,4 +393,4 @@ pub const EXTRA_FIELDS_MAX: usize = 64;
 
 /// A user's pattern may compile to this size: far above any honest log pattern, far below what
 /// would hurt a small machine.
-pub const PATTERN_COMPILED_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const LOG_PATTERN_COMPILED_BYTES_MAX: usize = 4 * 1024 * 1024;

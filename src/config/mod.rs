@@ -5,6 +5,7 @@
 
 pub mod environment;
 pub mod load;
+pub mod pack;
 mod rule_files;
 mod source;
 

@@ -138,6 +138,20 @@ impl Desk {
         steps
     }
 
+    /// Judges and books a decision that a rule proposed.
+    pub fn judge(&mut self, decision: Decision, rule: RuleFacts, now: Timestamp) -> Steps {
+        let mut steps = Steps::default();
+        let context = Context {
+            now,
+            mode: rule.mode,
+            certain: rule.certain,
+            standing: &self.standing,
+        };
+        let judgement = self.guard.judge(decision, &context);
+        self.book(judgement, now, &mut steps);
+        steps
+    }
+
     /// Judges and books a decision that no rule made (a person, an import, a feed).
     pub fn decide(&mut self, decision: Decision, now: Timestamp) -> Steps {
         let mut steps = Steps::default();

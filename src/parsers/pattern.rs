@@ -33,7 +33,7 @@ impl Pattern {
         time_format: TimeFormat,
     ) -> Result<Self, ParserError> {
         let regex = RegexBuilder::new(pattern)
-            .size_limit(limits::PATTERN_COMPILED_BYTES_MAX)
+            .size_limit(limits::LOG_PATTERN_COMPILED_BYTES_MAX)
             .build()
             .map_err(|error| {
                 ParserError(format!(

@@ -18,7 +18,7 @@ use crate::parsers::Parser;
 use crate::rules::{Finding, RuleSet};
 use crate::sources::supervise::Handle;
 use crate::sources::{Files, Rereader, Sink, Stdin};
-use crate::store::{Store, StoreError};
+use crate::store::{Mark, Store, StoreError};
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
@@ -82,7 +82,7 @@ impl Outbox for StoreOutbox {
         attempt: u32,
         at: Timestamp,
     ) {
-        if let Err(error) = self.0.mark(id, destination, outcome, attempt, at) {
+        if let Err(error) = self.0.mark(&Mark { action: id, destination, outcome, attempt, at }) {
             tracing::warn!(%error, destination, "failed to keep an outcome; it is tried again at the next start");
         }
     }
@@ -118,6 +118,7 @@ impl Live {
             set,
             CoreConfig {
                 window_bytes_max: config.memory.windows_bytes(machine::memory_bytes()),
+                seed,
                 guard: config.guard.clone(),
                 route_of: route_of(&config),
                 modes: Modes::AsSet,

@@ -1,1 +1,31 @@
-//! placeholder
+//! The whole way of an event, put together:
+//!
+//! ```text
+//! sources ─▶ feed: parse ─▶ enrich ─▶ match              each source's thread, in batches
+//!                 │ candidates
+//!                 ▼
+//! core: windows ─▶ rule body ─▶ proposed decisions      one thread, event time, pure
+//!                 │ firings
+//!                 ▼
+//! engine: guard's desk ─▶ journal + outbox + input order (one transaction)
+//!                 │ committed actions
+//!                 ▼
+//! executors (one for each destination) ─▶ outside
+//! ```
+//!
+//! Live, replay and tests of rules share `stage` and `core`; only what happens to a firing differs.
+
+pub mod stage;
+mod evidence;
+pub mod core;
+pub mod watermark;
+pub mod desk;
+pub mod feed;
+pub mod engine;
+pub mod replay;
+pub mod trial;
+pub mod rule_set;
+pub mod meta;
+pub mod machine;
+pub mod control;
+pub mod live;

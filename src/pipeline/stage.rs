@@ -96,10 +96,10 @@ impl Stage {
         for index in 0..batch.records.len() {
             self.record(batch, index, &mut matched);
         }
-        telemetry::counter(names::RECORDS).add(matched.records);
+        telemetry::counter(names::RECORDS_PARSED).add(matched.parsed);
         telemetry::counter(names::RECORDS_UNPARSED).add(matched.records - matched.parsed);
         telemetry::counter(names::EVENTS_MATCHED).add(matched.candidates.len() as u64);
-        telemetry::counter(names::PREDICATE_FAULTS).add(matched.faults.len() as u64);
+        telemetry::counter(names::RULE_FAULTS).add(matched.faults.len() as u64);
         matched
     }
 

@@ -39,6 +39,7 @@ impl Trial {
             Arc::clone(&rules),
             CoreConfig {
                 window_bytes_max: TRIAL_WINDOW_BYTES,
+                seed: 0,
                 guard: config.guard.clone(),
                 route_of: route_of(&config),
                 modes: Modes::AllEnforce,

@@ -15,6 +15,7 @@ mod error;
 mod forget;
 mod insert;
 mod journal;
+mod known;
 mod lists;
 mod mentions;
 mod outbox;

@@ -78,6 +78,17 @@ metrics! {
     counter PROGRAMS_KILLED = "riposte_programs_killed_total", "child programs ended because they passed a limit";
 
     // Pipeline.
+    counter RECORDS_PARSED = "riposte_records_parsed_total", "records that became events";
+    counter EVENTS_MATCHED = "riposte_events_matched_total", "events that met the predicate of at least one rule";
+    counter EVENTS_FROM_THE_FUTURE = "riposte_events_from_the_future_total", "events whose stamp lay too far ahead and became their arrival time";
+    counter EVENTS_EMITTED_SHED = "riposte_events_emitted_shed_total", "events that rules emitted beyond the bound for one record";
+    counter HITS = "riposte_hits_total", "firings of rules";
+    counter DECISIONS_PROPOSED = "riposte_decisions_proposed_total", "decisions that rules asked for";
+    counter DECISIONS_PASSED = "riposte_decisions_passed_total", "decisions that the guard let through";
+    counter CHECKPOINTS = "riposte_checkpoints_total", "checkpoints taken";
+    counter INPUTS_RECOVERED = "riposte_inputs_recovered_total", "inputs evaluated again after a crash";
+    counter RECOVERY_DIFFERENCES = "riposte_recovery_differences_total", "hits of a recovery that the store did not hold (rules changed meanwhile)";
+    counter ALARMS = "riposte_alarms_total", "alarms raised";
 
     // The telemetry itself.
     gauge SELF_TEST_LEVEL = "riposte_telemetry_self_test", "a level that only the self test of the counters moves";

@@ -258,6 +258,15 @@ impl Windows {
         }
     }
 
+    /// Drops what is counted for the keys that `drop` names (`riposte forget`).
+    pub fn forget(&mut self, drop: impl Fn(&Key) -> bool) {
+        let named = |bytes: &[u8]| Key::from_bytes(bytes).is_some_and(|key| drop(&key));
+        for table in &mut self.tables {
+            table.forget(&named);
+        }
+        self.bytes = self.tables.iter().map(|table| table.bytes()).sum();
+    }
+
     /// What is held and what was dropped.
     pub fn stats(&self) -> Stats {
         let rules = self.rules.iter().zip(&self.tables);

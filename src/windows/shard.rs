@@ -174,6 +174,24 @@ impl<S: State> Shard<S> {
         self.resting.shrink();
     }
 
+    /// Takes out the keys that `drop` names, also those that rest.
+    pub(super) fn forget(&mut self, drop: &dyn Fn(&[u8]) -> bool) -> Vec<(Vec<u8>, S)> {
+        let mut gone = Vec::new();
+        for place in (0..self.live.len()).rev() {
+            if self.live.get(place).is_some_and(|slot| drop(slot.key())) {
+                gone.extend(self.remove(place));
+                self.dirty = true;
+            }
+        }
+        for place in (0..self.resting.len()).rev() {
+            if self.resting.get(place).is_some_and(|slot| drop(slot.key())) {
+                self.remove_resting(place);
+                self.dirty = true;
+            }
+        }
+        gone
+    }
+
     /// Takes the oldest eighth out, by time and then by key; at least one.
     pub(super) fn evict(&mut self, plan: &S::Plan) -> Vec<(Vec<u8>, S)> {
         self.dirty = true;

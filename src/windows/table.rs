@@ -44,6 +44,8 @@ pub(super) trait AnyTable: Send {
     fn take_due(&mut self, watermark: Timestamp, seed: u64) -> Vec<(Timestamp, Key, Firing)>;
     /// Drops the oldest eighth of the largest shard; how many keys that was.
     fn evict(&mut self) -> u64;
+    /// Drops the keys that `drop` names.
+    fn forget(&mut self, drop: &dyn Fn(&[u8]) -> bool);
     /// Keys held.
     fn keys(&self) -> u64;
     /// Bytes held, as counted against the ceiling.
@@ -212,6 +214,20 @@ impl<S: State> AnyTable for Table<S> {
             }
         }
         keys.saturating_sub(self.keys)
+    }
+
+    fn forget(&mut self, drop: &dyn Fn(&[u8]) -> bool) {
+        for shard in 0..=u8::MAX {
+            if self.shard(shard).is_none() {
+                continue;
+            }
+            let gone = self.with_shard(shard, |shard, _, _| shard.forget(drop));
+            if S::QUEUE_BYTES > 0 {
+                for (key, state) in gone.into_iter().flatten() {
+                    self.unqueue(&key, state);
+                }
+            }
+        }
     }
 
     fn keys(&self) -> u64 {

@@ -4,7 +4,7 @@
 
 use super::Core;
 use crate::clock::Timestamp;
-use crate::decisions::{OffenceShard, Widening};
+use crate::decisions::{OffenceShard, widening::Widening};
 use crate::event::{Event, Key};
 use crate::rules::StateImage;
 use crate::windows::ShardImage;

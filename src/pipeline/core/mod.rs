@@ -12,8 +12,8 @@ pub use image::{CORE_BLOB, CoreImage, OFFENCES_TABLE, STATE_TABLE};
 use super::evidence::EvidenceRing;
 use crate::clock::Timestamp;
 use crate::decisions::{
-    Ask, Decision, Effect, GuardConfig, Hit, Mode, Remedy, Route, Target, Widening, ids,
-    resolve::resolve,
+    Ask, Decision, Effect, GuardConfig, Hit, Mode, Remedy, Route, Target, ids,
+    resolve::resolve, widening::Widening,
 };
 use crate::event::{Event, Field, Key, Kind, Origin, Value};
 use crate::limits;
@@ -63,6 +63,8 @@ pub enum Modes {
 pub struct CoreConfig {
     /// Bytes that all windows together may take.
     pub window_bytes_max: u64,
+    /// Of the windows' shards and of `distinct`'s hashes; the same for an installation's life.
+    pub seed: u64,
     /// Widening and offences.
     pub guard: GuardConfig,
     /// How a client came here.
@@ -106,7 +108,7 @@ impl Pending {
 impl Core {
     /// A core without history for these rules.
     pub fn new(rules: Arc<RuleSet>, config: CoreConfig) -> Self {
-        let mut windows = Windows::new(config.window_bytes_max);
+        let mut windows = Windows::with_seed(config.window_bytes_max, config.seed);
         windows.set_rules(&rules.windows());
         let timers_due = vec![None; rules.timers().len()];
         Self {
@@ -131,6 +133,26 @@ impl Core {
     /// The windows, for reports.
     pub fn windows(&self) -> &Windows {
         &self.windows
+    }
+
+    /// Removes what is kept of a person: the past, script state, evidence, hopping, windows.
+    pub fn forget(&mut self, target: &Target) {
+        let text = target.to_string();
+        self.host.offences().forget(&text);
+        self.host.state().forget(&text);
+        self.forget_widening(target);
+        let net = target.net();
+        let of_target = |key: &Key| match (net, key.net_part()) {
+            (Some(net), Some(part)) => net.contains(&part) || part.contains(&net),
+            _ => key.to_string().split('|').any(|part| part == text),
+        };
+        self.evidence.forget(|key, event| {
+            let by_event = net.is_some_and(|net| {
+                event.ip(Field::Ip).is_some_and(|address| net.contains(&address))
+            });
+            of_target(key) || by_event
+        });
+        self.windows.forget(of_target);
     }
 
     /// Takes another config of widening.
@@ -268,7 +290,7 @@ impl Core {
                 self.candidate(*rule, &next, &mut waiting, &mut emitted, out);
             }
         }
-        telemetry::counter(names::PREDICATE_FAULTS).add(faults.len() as u64);
+        telemetry::counter(names::RULE_FAULTS).add(faults.len() as u64);
     }
 
     /// An event that met a rule's predicate goes into the rule's window.
@@ -284,7 +306,7 @@ impl Core {
             Ok(Some(found)) => found,
             Ok(None) => return,
             Err(_) => {
-                telemetry::counter(names::PREDICATE_FAULTS).add(1);
+                telemetry::counter(names::RULE_FAULTS).add(1);
                 return;
             }
         };

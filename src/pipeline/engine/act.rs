@@ -11,6 +11,7 @@ use crate::decisions::{
 use crate::event::Event;
 use crate::limits;
 use crate::pipeline::core::Firing;
+use crate::rules::FaultKind;
 use crate::store::{Commit, DecisionRow, HitRow, LiftRow, NoteRow, OutboxRow, StoreError};
 use crate::telemetry::{self, names};
 use std::sync::Arc;
@@ -51,20 +52,29 @@ impl Engine {
         }
         let rules = Arc::clone(self.core.rules());
         let certain = rules.rules().get(firing.rule as usize).is_some_and(|rule| rule.certain);
-        let facts = RuleFacts { mode: firing.mode, certain };
+        let defect = firing.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Defect);
+        if defect && self.defective.insert(Arc::clone(&hit.rule)) {
+            let text = "the rule is broken whatever the event holds: it only shadows until it is mended";
+            self.alarm(&hit.rule, text.to_owned());
+        }
+        let mode = match firing.mode {
+            Mode::Enforce if self.defective.contains(&hit.rule) => Mode::Shadow,
+            mode => mode,
+        };
+        let facts = RuleFacts { mode, certain };
         for decision in firing.decisions {
             telemetry::counter(names::DECISIONS_PROPOSED).add(1);
             let steps = self.desk().judge(decision, facts, now);
             self.steps(steps, "rule", now, commit);
         }
         for target in &firing.lifts {
-            if firing.mode == Mode::Enforce && !self.desk().guard.panic() {
+            if mode == Mode::Enforce && !self.desk().guard.panic() {
                 let steps = self.desk().lift(target, &format!("rule `{}`", hit.rule));
                 self.steps(steps, "rule", now, commit);
             }
         }
         for (ordinal, effect) in (0_u32..).zip(firing.effects) {
-            let row = self.effect(&hit, ordinal, effect, firing.mode);
+            let row = self.effect(&hit, ordinal, effect, mode);
             commit.outbox.push(row);
         }
     }
@@ -175,8 +185,7 @@ impl Engine {
         }
     }
 
-    fn store_failed(&mut self, error: &StoreError) {
-        telemetry::counter(names::STORE_FAULTS).add(1);
+    pub(super) fn store_failed(&mut self, error: &StoreError) {
         self.retry_at = Some(Instant::now() + Duration::from_secs(limits::STORE_RETRY_SECS));
         self.alarm("store", format!("failed to keep what happened: {error}"));
     }

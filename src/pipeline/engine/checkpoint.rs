@@ -12,6 +12,9 @@ use crate::windows::ShardImage;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// The table under which the windows keep what belongs to no rule.
+const WINDOWS_TABLE: &str = "";
+
 /// The blobs' names in the store.
 pub(super) const DESK_BLOB: &str = "desk";
 pub(super) const WATERMARKS_BLOB: &str = "watermarks";
@@ -25,12 +28,20 @@ impl Engine {
             return;
         }
         let image = self.core.save();
-        let shards = image.shards.into_iter().map(shard).collect();
+        let mut shards: Vec<Shard> = image.shards.into_iter().map(shard).collect();
+        // What a failed checkpoint did not save, unless it has changed again since.
+        for old in std::mem::take(&mut self.unsaved) {
+            let known = |new: &Shard| new.table == old.table && new.shard == old.shard;
+            if !shards.iter().any(known) {
+                shards.push(old);
+            }
+        }
         let rules = self.core.rules();
         let mut live: Vec<(String, u64)> =
             rules.rules().iter().map(|rule| (rule.name.to_string(), rule.fingerprint)).collect();
         live.push((OFFENCES_TABLE.to_owned(), 0));
         live.push((STATE_TABLE.to_owned(), 0));
+        live.push((WINDOWS_TABLE.to_owned(), 0));
         let blobs = vec![
             (CORE_BLOB.to_owned(), image.blob),
             (DESK_BLOB.to_owned(), self.desk().save()),
@@ -53,8 +64,7 @@ impl Engine {
                 self.release_sources(&checkpoint.cursors);
             }
             Err(error) => {
-                // The marks of dirty shards are gone: they must be saved whole next time.
-                self.core.mark_all_dirty();
+                self.unsaved = checkpoint.shards;
                 self.store_failed(&error);
             }
         }

@@ -20,14 +20,14 @@ use super::watermark::Watermarks;
 use crate::actions::{Executors, Item};
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
-use crate::decisions::Desk;
+use crate::decisions::{Desk, RuleName};
 use crate::event::Origin;
 use crate::limits;
 use crate::rules::RuleSet;
-use crate::store::{Commit, Input, InputKind, Store};
+use crate::store::{Commit, Input, InputKind, Shard, Store};
 use crate::telemetry::{self, names};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
@@ -133,6 +133,10 @@ pub struct Engine {
     retry_at: Option<Instant>,
     /// Actions that did not fit into an executor's queue; the outbox holds them too.
     overflow: Vec<Item>,
+    /// Shards of a checkpoint that failed.
+    unsaved: Vec<Shard>,
+    /// Rules whose body broke whatever the event held: they act as if in shadow.
+    defective: BTreeSet<RuleName>,
     /// Something changed since the last checkpoint.
     dirty: bool,
     checkpoint_at: Instant,
@@ -164,6 +168,8 @@ impl Engine {
             held: VecDeque::new(),
             retry_at: None,
             overflow: Vec::new(),
+            unsaved: Vec::new(),
+            defective: BTreeSet::new(),
             dirty: false,
             checkpoint_at: now,
             retention_at: now,
@@ -361,6 +367,7 @@ impl Engine {
     fn reloaded(&mut self, reloaded: Reloaded) {
         self.number(InputKind::Rules { fingerprint: reloaded.rules.fingerprint() });
         self.core.set_rules(reloaded.rules);
+        self.defective.clear();
         self.core.set_guard_config(reloaded.config.guard.clone());
         self.desk().set_config(reloaded.config.guard.clone());
         self.config = reloaded.config;

@@ -141,8 +141,7 @@ impl Engine {
             return Err(format!("there is no rule `{rule}`{hint}"));
         }
         let now = clock::now();
-        self.store.set_rule_mode(rule, Some(mode), now).map_err(|error| error.to_string())?;
-        self.wants_reload = true;
+        self.store.set_rule_mode(&Arc::from(rule), Some(mode), now).map_err(|error| error.to_string())?;
         Ok(done(&format!("rule `{rule}` is set to `{}`", mode_name(mode)), Vec::new()))
     }
 
@@ -172,10 +171,17 @@ impl Engine {
     }
 
     fn forget(&mut self, target: &Target) -> Answer {
+        let steps = self.desk().lift(target, "forgotten");
+        self.book(steps, clock::now());
         self.core.forget(target);
-        self.desk().forget(target);
         let forgotten = self.store.forget(target).map_err(|error| error.to_string())?;
-        Ok(done(&format!("`{target}` is forgotten: {}", forgotten.words()), Vec::new()))
+        self.checkpoint();
+        self.store.scrub().map_err(|error| error.to_string())?;
+        let words = format!(
+            "`{target}` is forgotten: {} hits, {} decisions, {} actions and {} notes removed, {} mentions taken out",
+            forgotten.hits, forgotten.decisions, forgotten.actions, forgotten.notes, forgotten.redacted
+        );
+        Ok(done(&words, forgotten.were_in_force))
     }
 
     /// Books steps in a transaction of their own; gives the decisions that ended.

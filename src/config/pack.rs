@@ -1,0 +1,2 @@
+//! pack
+pub const PACK: &[(&str,&str)] = &[];
