@@ -382,6 +382,10 @@ fn register_rest(api: &mut Api<'_>) {
         };
         b.set(&context, "mode", |draft| draft.mode.replace(mode).is_some())
     });
+    api.doc(Place::Rule, "certain", ".certain()", "Only attackers trip this rule, so it acts at once on a new install, where the others shadow for the first day.", r#"rule("secrets").on("http").when(|e| e.path == "/.env").by("ip").certain().then(|hit| block(hit.ip, "1h"))"#)
+    .register_fn("certain", |context: NativeCallContext, b: &mut Builder| {
+        b.set(&context, "certain", |draft| std::mem::replace(&mut draft.certain, true))
+    });
     api.doc(Place::Rule, "then", ".then(closure)", "What to do: a body that gets the hit. It asks for actions, which the guard judges.", r#"rule("guessing").on("ssh.auth").by("ip").count(10, "5m").then(|hit| block(hit.ip, escalate("1h", "30d")))"#)
     .register_fn("then", |context: NativeCallContext, b: &mut Builder, body: FnPtr| {
         let body = closure(&context, &body);

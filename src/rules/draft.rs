@@ -55,6 +55,7 @@ pub(super) struct Draft {
     pub window: Option<(WindowDraft, Position)>,
     pub cooldown: Option<Duration>,
     pub mode: Option<Mode>,
+    pub certain: bool,
     pub then: Option<Closure>,
 }
 
@@ -69,6 +70,7 @@ impl Draft {
             window: None,
             cooldown: None,
             mode: None,
+            certain: false,
             then: None,
         }
     }

@@ -296,6 +296,7 @@ impl<'s> Loader<'s> {
             summary: Arc::clone(summary),
             kinds: draft.kinds.iter().map(|(kind, _)| kind.clone()).collect(),
             mode,
+            certain: draft.certain,
             window: spec,
             cooldown: draft.cooldown,
             fingerprint: super::syntax::window_fingerprint(draft, &spec, &file.ast),

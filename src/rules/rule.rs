@@ -39,6 +39,8 @@ pub struct Rule {
     pub kinds: Vec<Kind>,
     /// What becomes of its hits.
     pub mode: Mode,
+    /// Only attackers trip it: it acts at once on a new install.
+    pub certain: bool,
     /// When a key fires.
     pub window: WindowSpec,
     /// How long a key that fired rests, where the rule says so.
