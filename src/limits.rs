@@ -104,13 +104,13 @@ pub const MESSAGE_BYTES_MAX: usize = 2_048;
 pub const SCRIPT_NAME_BYTES_MAX: usize = 256;
 
 /// A pattern for `matches` may be this long.
-pub const PATTERN_BYTES_MAX: usize = 1_024;
+pub const RULE_PATTERN_BYTES_MAX: usize = 1_024;
 
 /// A compiled pattern may be this large. A class of all letters repeated 50 times takes more.
-pub const PATTERN_COMPILED_BYTES_MAX: usize = 256 * 1024;
+pub const RULE_PATTERN_COMPILED_BYTES_MAX: usize = 256 * 1024;
 
 /// Compiled patterns that are kept; past it, all are forgotten and compiled again when needed.
-pub const PATTERNS_KEPT_MAX: usize = 512;
+pub const RULE_PATTERNS_KEPT_MAX: usize = 512;
 
 /// The shortest period of a timer.
 pub const TIMER_PERIOD_SECS_MIN: u64 = 1;

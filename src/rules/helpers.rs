@@ -58,7 +58,7 @@ fn compiled(context: &NativeCallContext, pattern: &str) -> Answer<std::sync::Arc
             }
             Ok(regex)
         }
-        Err(text) if pattern.len() > limits::PATTERN_BYTES_MAX => Err(limit_error(context, text)),
+        Err(text) if pattern.len() > limits::RULE_PATTERN_BYTES_MAX => Err(limit_error(context, text)),
         Err(text) => Err(value_error(context, text)),
     }
 }

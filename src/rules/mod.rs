@@ -40,6 +40,7 @@ mod load;
 // The rule set at work.
 mod evaluate;
 mod set;
+mod stamps;
 mod trial;
 
 pub use book::{Entry, Place};
@@ -54,7 +55,7 @@ pub use set::{RuleSet, Test};
 pub use settings::{Known, ModuleFile, RuleFile, Settings};
 pub use state::{ScriptState, StateImage};
 pub use timers::{Cron, Schedule, Timer};
-pub use trial::{TestBench, TestResult};
+pub use trial::{Failure, TestBench, TestResult, render_results};
 
 #[cfg(test)]
 mod tests;

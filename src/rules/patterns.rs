@@ -17,7 +17,7 @@ pub(super) fn get(pattern: &str) -> Result<(Arc<Regex>, bool), String> {
     }
     let regex = Arc::new(compile(pattern)?);
     let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
-    if kept.len() >= limits::PATTERNS_KEPT_MAX {
+    if kept.len() >= limits::RULE_PATTERNS_KEPT_MAX {
         kept.clear();
     }
     kept.insert(pattern.to_owned(), Arc::clone(&regex));
@@ -26,16 +26,16 @@ pub(super) fn get(pattern: &str) -> Result<(Arc<Regex>, bool), String> {
 
 /// Compiles a pattern within the limits.
 pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
-    if pattern.len() > limits::PATTERN_BYTES_MAX {
+    if pattern.len() > limits::RULE_PATTERN_BYTES_MAX {
         return Err(format!(
             "the pattern has `{}` bytes, more than the limit of `{}`",
             pattern.len(),
-            limits::PATTERN_BYTES_MAX
+            limits::RULE_PATTERN_BYTES_MAX
         ));
     }
     RegexBuilder::new(pattern)
-        .size_limit(limits::PATTERN_COMPILED_BYTES_MAX)
-        .dfa_size_limit(limits::PATTERN_COMPILED_BYTES_MAX)
+        .size_limit(limits::RULE_PATTERN_COMPILED_BYTES_MAX)
+        .dfa_size_limit(limits::RULE_PATTERN_COMPILED_BYTES_MAX)
         .nest_limit(32)
         .build()
         .map_err(|error| match error {
