@@ -15,6 +15,10 @@ const DAY: Duration = Duration::from_hours(24);
 /// The guard: what must never be blocked, and how fast blocks may be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of its own in the config"
+)]
 pub struct GuardConfig {
     /// Addresses, prefixes and host names that are never blocked, beside those that
     /// `riposte allow` added.

@@ -373,3 +373,7 @@ impl Desk {
 #[cfg(test)]
 #[path = "desk_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "desk_property_tests.rs"]
+mod property_tests;

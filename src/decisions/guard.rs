@@ -241,12 +241,11 @@ impl Guard {
         }
         let days = &mut self.state.first_days;
         match days.hold(decision, context.certain, context.now, &self.config) {
-            Held::Not => {}
             Held::Shadow(why) => return Some(why),
             Held::AtMost(most) if ends_by(Some(most), decision.until) => {
                 decision.until = Some(most);
             }
-            Held::AtMost(_) => {}
+            Held::Not | Held::AtMost(_) => {}
         }
         if decision.remedy != Remedy::Allow {
             self.look_for_good_clients(decision, context.now, alarms);

@@ -94,9 +94,8 @@ impl Proxies {
         match peer.map(|peer| peer.to_canonical()) {
             Some(peer) if self.contains(peer) => Route::Proxied,
             Some(peer) if peer == ip => Route::Direct,
-            Some(_) => Route::Unknown,
             None if self.contains(ip) => Route::Proxied,
-            None => Route::Unknown,
+            Some(_) | None => Route::Unknown,
         }
     }
 }

@@ -140,9 +140,11 @@ fn a_prefix_that_holds_somebody_protected_is_not_gathered() {
         &|guard| {
             guard
                 .edit_allowlist(|list| list.add(entry("203.0.113.200")))
-                .unwrap()
+                .unwrap();
         },
-        &|guard| drop(guard.admin_login("203.0.113.200".parse().unwrap(), secs(0))),
+        &|guard| {
+            guard.admin_login("203.0.113.200".parse().unwrap(), secs(0));
+        },
         &|guard| guard.set_own(&["203.0.113.200".parse().unwrap()]),
         &|guard| {
             let client = "203.0.113.200".parse().unwrap();

@@ -10,16 +10,16 @@ use std::sync::LazyLock;
 /// A kind of range that is no client on the internet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Special {
-    /// This machine itself: 127.0.0.0/8 (RFC 1122 §3.2.1.3), ::1 (RFC 4291 §2.5.3).
+    /// This machine itself: 127.0.0.0/8 (RFC 1122 §3.2.1.3), `::1` (RFC 4291 §2.5.3).
     Loopback,
-    /// No address: 0.0.0.0/8 (RFC 1122 §3.2.1.3), :: (RFC 4291 §2.5.2).
+    /// No address: 0.0.0.0/8 (RFC 1122 §3.2.1.3), `::` (RFC 4291 §2.5.2).
     Unspecified,
-    /// Many receivers: 224.0.0.0/4 (RFC 5771), ff00::/8 (RFC 4291 §2.7), and 240.0.0.0/4 with the
+    /// Many receivers: 224.0.0.0/4 (RFC 5771), `ff00::/8` (RFC 4291 §2.7), and 240.0.0.0/4 with the
     /// broadcast address (RFC 1112 §4, RFC 919 §7).
     Multicast,
-    /// One wire: 169.254.0.0/16 (RFC 3927), fe80::/10 (RFC 4291 §2.5.6).
+    /// One wire: 169.254.0.0/16 (RFC 3927), `fe80::/10` (RFC 4291 §2.5.6).
     LinkLocal,
-    /// Private: RFC 1918, fc00::/7 (RFC 4193), and the carriers' shared range 100.64.0.0/10
+    /// Private: RFC 1918, `fc00::/7` (RFC 4193), and the carriers' shared range 100.64.0.0/10
     /// (RFC 6598).
     Private,
 }
