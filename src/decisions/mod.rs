@@ -6,6 +6,7 @@
 
 // The words, and the names that last.
 pub mod model;
+pub mod ask;
 pub mod ids;
 pub mod alarm;
 pub mod config;
