@@ -373,7 +373,3 @@ impl Desk {
 #[cfg(test)]
 #[path = "desk_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-#[path = "desk_property_tests.rs"]
-mod property_tests;

@@ -1,10 +1,14 @@
 //! What must hold whatever happens: generated hits, floods, edits, logins, panics, clocks that jump
 //! and restarts, and after each step the promises of the guard.
 
-use super::*;
-use crate::decisions::model::DurationAsk;
-use crate::decisions::testing::{ask, entry, hit, manual, secs};
+use super::desk::{Desk, RuleFacts, Steps};
+use super::model::{DurationAsk, Mode, Remedy, Target, Verdict};
+use super::testing::{ask, entry, hit, manual, secs};
+use super::{GoodClient, GuardConfig, Judged, Subject};
+use crate::clock::Timestamp;
+use ipnet::IpNet;
 use proptest::prelude::*;
+use std::net::IpAddr;
 use std::time::Duration;
 
 fn enforce(_: &str) -> Mode {
@@ -78,6 +82,7 @@ fn any_op() -> impl Strategy<Value = Op> {
 
 /// A desk with a clock, and all that it said.
 struct Run {
+    config: GuardConfig,
     desk: Desk,
     now: i64,
     count: i64,
@@ -93,11 +98,12 @@ impl Run {
             first_days: Duration::from_secs(500),
             ..GuardConfig::default()
         };
-        let mut desk = Desk::new(config);
+        let mut desk = Desk::new(config.clone());
         if first_days {
             desk.guard.begin_first_days(secs(10_000));
         }
         Self {
+            config,
             desk,
             now: 10_000,
             count: 0,
@@ -181,7 +187,7 @@ impl Run {
                 desk.tick(secs(self.now), &enforce)
             }
             Op::Save if self.save => {
-                let mut again = Desk::new(desk.config.clone());
+                let mut again = Desk::new(self.config.clone());
                 again.load(&desk.save()).unwrap();
                 let standing = postcard::to_stdvec(&desk.standing).unwrap();
                 again.standing = postcard::from_bytes(&standing).unwrap();

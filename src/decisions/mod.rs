@@ -38,6 +38,8 @@ pub mod desk;
 
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod desk_property_tests;
 
 pub use alarm::{Alarm, AlarmKind};
 pub use allowlist::{Allowlist, Entry, Subject};
