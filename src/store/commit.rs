@@ -10,7 +10,7 @@ use super::codec::{json, micros, route_name, signed};
 use super::insert::{add_action, add_decision, add_input, add_lift, add_note, add_offence};
 use super::rows::{Commit, Committed, HitRow};
 use super::subject::{hit_subject, id_bytes};
-use super::{State, Store, StoreError};
+use super::{Reader, State, Store, StoreError};
 use crate::clock::Timestamp;
 use crate::decisions::{ActionId, DecisionId, Evidence, HitId, Verdict};
 use crate::limits;
@@ -51,6 +51,28 @@ impl Store {
         let done = self.transact(|change, state| write(change, state, commit))?;
         telemetry::counter(telemetry::names::STORE_COMMITS).add(1);
         Ok(done)
+    }
+}
+
+impl Reader {
+    /// Whether a hit was committed: it has a row, or was collapsed or forgotten since the last
+    /// checkpoint.
+    pub fn has_hit(&self, hit: HitId) -> std::result::Result<bool, StoreError> {
+        self.ask(|view| {
+            let row = view
+                .prepare_cached("SELECT 1 FROM hits WHERE id = ?1")?
+                .exists([id_bytes(hit.0)])?;
+            let mut seen = view.prepare_cached("SELECT 1 FROM seen WHERE id = ?1")?;
+            Ok(row || seen.exists([Seen::Hit(hit).bytes()])?)
+        })
+    }
+
+    /// Whether a decision was committed and waits for the ceiling of blocks a minute.
+    pub fn is_queued(&self, decision: DecisionId) -> std::result::Result<bool, StoreError> {
+        self.ask(|view| {
+            view.prepare_cached("SELECT 1 FROM decisions WHERE id = ?1 AND verdict = 'queued'")?
+                .exists([id_bytes(decision.0)])
+        })
     }
 }
 

@@ -56,10 +56,12 @@ fn a_queued_decision_takes_its_later_verdict_once() {
     commit.outbox.clear();
     assert_eq!(store.commit(&commit).unwrap().decisions, vec![true]);
     assert_eq!(store.commit(&commit).unwrap().decisions, vec![false]);
+    assert!(store.read().is_queued(DecisionId(1)).unwrap());
     assert!(store.read().in_force(at(1)).unwrap().is_empty());
     let mut passed = commit.clone();
     passed.decisions[0].verdict = Verdict::Pass;
     assert_eq!(store.commit(&passed).unwrap().decisions, vec![true]);
+    assert!(!store.read().is_queued(DecisionId(1)).unwrap());
     assert_eq!(store.commit(&passed).unwrap().decisions, vec![false]);
     assert_eq!(store.commit(&commit).unwrap().decisions, vec![false]);
     assert_eq!(store.read().in_force(at(1)).unwrap().len(), 1);
@@ -99,6 +101,9 @@ fn repeats_become_a_counter_and_are_remembered_until_a_checkpoint() {
     assert_eq!(*repeats, 20 - rows.len() as u64);
     let again = store.commit(&commit(20)).unwrap();
     assert_eq!((again.hits, again.decisions), (vec![false], vec![false]));
+    assert!(store.read().has_hit(HitId(1)).unwrap(), "with a row");
+    assert!(store.read().has_hit(HitId(20)).unwrap(), "collapsed");
+    assert!(!store.read().has_hit(HitId(21)).unwrap());
     // What leads to something always has its own row.
     let acted = store
         .commit(&blocked(99, 4, "203.0.113.9", "203.0.113.9", at(0)))
