@@ -1,1 +1,82 @@
-//! placeholder
+//! The command line: what was typed becomes calls of the pipeline, and answers for people or
+//! scripts.
+//!
+//! Exit codes are decided here: 0 well, 1 a finding, 2 usage or config, 3 internal.
+
+mod args;
+mod context;
+mod output;
+mod sample;
+
+mod check;
+mod replay;
+mod parse;
+mod run;
+
+use args::{Cli, Command};
+use clap::Parser;
+use output::{Gone, Output};
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// All is well.
+    Well,
+    /// Something was found (a fault of a rule, a failed test).
+    Finding,
+}
+
+/// A fault whose cause is what the user gave: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub String);
+
+impl Usage {
+    /// From anything that says what is wrong.
+    pub fn new(error: impl std::fmt::Display) -> anyhow::Error {
+        Self(error.to_string()).into()
+    }
+}
+
+/// Runs the command line of this process.
+#[expect(clippy::print_stderr, reason = "errors go to standard error, from here alone")]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no faults; clap prints them to standard output.
+            drop(error.print());
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let mut out = Output::stdout();
+    let ended = dispatch(cli, &mut out).and_then(|end| {
+        out.flush()?;
+        Ok(end)
+    });
+    match ended {
+        Ok(End::Well) => ExitCode::SUCCESS,
+        Ok(End::Finding) => ExitCode::from(1),
+        // Whoever read our output has enough of it.
+        Err(error) if error.is::<Gone>() => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(out.flush());
+            eprintln!("error: {error:#}");
+            let usage = error.is::<Usage>() || error.is::<crate::config::ConfigError>();
+            ExitCode::from(if usage { 2 } else { 3 })
+        }
+    }
+}
+
+fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
+    let config = cli.config;
+    match cli.command {
+        Command::Run(args) => run::run(&config, &args, cli.verbose),
+        Command::Check(args) => check::check(&config, &args, out),
+        Command::Test(args) => check::test(&config, &args, out),
+        Command::Replay(args) => replay::replay(&config, &args, out),
+        Command::Parse(args) => parse::parse(&args, out),
+        _ => Err(Usage::new("not available in this version")),
+    }
+}

@@ -69,6 +69,15 @@ pub(super) fn detect(
     Ok((parser, detected))
 }
 
+/// The same, of a file that is not read yet.
+pub(super) fn detect_ahead(replay: &mut Replay) -> anyhow::Result<(Parser, parsers::Detected)> {
+    let ahead = replay.peek_block().map_err(Usage::new)?;
+    let lines = ahead.split(|byte| *byte == b'\n').take(DETECT_LINES_MAX);
+    let detected = parsers::detect(lines);
+    let parser = Parser::for_format(detected.format).map_err(Usage::new)?;
+    Ok((parser, detected))
+}
+
 fn show(event: &Event, out: &mut Output) -> anyhow::Result<()> {
     let head = format!("{} {}", event.time, event.kind);
     let mut line = out.styled(Style::Bold, head);

@@ -29,3 +29,4 @@ pub mod meta;
 pub mod machine;
 pub mod control;
 pub mod live;
+pub mod watch;

@@ -92,6 +92,12 @@ impl Replay {
         self.offset
     }
 
+    /// The bytes that the next batch will be made from, for a look at the format; empty at the end.
+    pub fn peek_block(&mut self) -> Result<&[u8], ReplayError> {
+        self.peek()?;
+        Ok(&self.rest)
+    }
+
     /// The first line that was not given yet, as far as a block holds it; `None` at the end.
     pub fn peek(&mut self) -> Result<Option<&[u8]>, ReplayError> {
         let mut block = std::mem::take(&mut self.rest);

@@ -15,7 +15,6 @@ mod error;
 mod forget;
 mod insert;
 mod journal;
-mod known;
 mod lists;
 mod mentions;
 mod outbox;

@@ -1,0 +1,122 @@
+//! What commands share: the config (or the defaults where none is asked for), the rules it names,
+//! the guard's standing facts.
+
+use super::Usage;
+use super::output::Output;
+use crate::config::{self, Config, RuleFiles, read_rules_from};
+use crate::decisions::{Decision, Entry, Guard, Subject};
+use crate::pipeline::core::{Core, CoreConfig, Modes};
+use crate::pipeline::live::route_of;
+use crate::pipeline::rule_set::{self, LoadedRules};
+use crate::pipeline::machine;
+use crate::rules::{RuleSet, Severity, render};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The default path of the config; that it isn't there is no fault for commands that can do
+/// without.
+pub const DEFAULT_CONFIG: &str = "/etc/riposte/riposte.toml";
+
+/// The config, which must be there.
+pub fn config(path: &Path) -> anyhow::Result<Config> {
+    Ok(config::load(path)?)
+}
+
+/// The config; the defaults where the default path holds none.
+pub fn config_or_default(path: &Path) -> anyhow::Result<Config> {
+    if path == Path::new(DEFAULT_CONFIG) && !path.exists() {
+        return Ok(Config::default());
+    }
+    config(path)
+}
+
+/// The rules: of these paths where any are given, else of the config.
+pub fn rules(config: &Config, paths: &[PathBuf]) -> LoadedRules {
+    let modes = BTreeMap::new();
+    if paths.is_empty() {
+        return rule_set::load(config, &modes, 0);
+    }
+    rule_set::load_files(config, files_of(paths), &modes, 0)
+}
+
+fn files_of(paths: &[PathBuf]) -> RuleFiles {
+    read_rules_from(paths)
+}
+
+/// The rules for a command that evaluates: faults are told, and what could be loaded is used.
+pub fn rules_to_run(
+    config: &Config,
+    paths: &[PathBuf],
+    out: &Output,
+) -> anyhow::Result<Arc<RuleSet>> {
+    let rules = rules(config, paths);
+    let mut told: Vec<String> = rules.faults.iter().map(|fault| fault.message.clone()).collect();
+    let errors: Vec<_> = rules
+        .loaded
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .cloned()
+        .collect();
+    if !errors.is_empty() {
+        told.push(render(&errors, out.colour()));
+    }
+    if told.is_empty() {
+        return Ok(Arc::new(rules.loaded.set));
+    }
+    Err(Usage::new(told.join("\n")))
+}
+
+/// A core for past events, in which every rule counts as enforced.
+pub fn replay_core(config: &Config, rules: Arc<RuleSet>) -> Core {
+    Core::new(
+        rules,
+        CoreConfig {
+            window_bytes_max: config.memory.windows_bytes(machine::memory_bytes()),
+            seed: 0,
+            guard: config.guard.clone(),
+            route_of: route_of(config),
+            modes: Modes::AllEnforce,
+        },
+    )
+}
+
+/// What the guard knows without a daemon: the config's allowlist and this machine's addresses.
+pub struct StandingFacts {
+    guard: Guard,
+}
+
+impl StandingFacts {
+    /// From a config.
+    pub fn new(config: &Config) -> Self {
+        let mut guard = Guard::new(config.guard.clone());
+        guard.set_own(&machine::own_addresses());
+        let names: Vec<String> = config.guard.allow.clone();
+        guard.edit_allowlist(|list| {
+            for text in &names {
+                let Some(subject) = Subject::parse(text) else { continue };
+                let entry = Entry {
+                    subject,
+                    comment: "`guard.allow` of the config".to_owned(),
+                    added: crate::clock::now(),
+                    by: "config".to_owned(),
+                    until: None,
+                };
+                // A full list is a fault of the config, which `check` tells.
+                if list.add(entry).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { guard }
+    }
+
+    /// `pass`, or why the guard would refuse it whatever happens.
+    pub fn verdict(&self, decision: &Decision) -> String {
+        match self.guard.facts().refusal(&decision.target, decision.remedy) {
+            None => "pass".to_owned(),
+            Some(refusal) => format!("refused: {refusal}"),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `riposte run`: the daemon in the foreground, until it is told to stop.
+
+use super::args::RunArgs;
+use super::{End, Usage, context};
+use crate::config::{self, Config};
+use crate::pipeline::live::{Found, Live};
+use crate::pipeline::watch::RuleWatch;
+use crate::rules::{Severity, render};
+use crate::telemetry;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// What the main thread waits for.
+enum Signal {
+    Stop,
+    Reload,
+}
+
+/// Runs until SIGTERM or SIGINT; reloads on SIGHUP and when rules or config change.
+pub fn run(path: &Path, args: &RunArgs, verbose: bool) -> anyhow::Result<End> {
+    let config = context::config(path)?;
+    start_log(&config, verbose)?;
+    let (signals, waiting) = sync_channel(16);
+    take_signals(signals.clone())?;
+    let (mut live, found) = Live::start(config.clone(), args.dry_run).map_err(Usage::new)?;
+    tell(&found);
+    let wake = signals.clone();
+    let reload = Arc::new(move || {
+        // A full queue holds a reload already.
+        let _queued = wake.try_send(Signal::Reload);
+    });
+    live.listen(&config, reload.clone()).map_err(Usage::new)?;
+    let watch = RuleWatch::start(path, &config, reload);
+    if let Err(error) = &watch {
+        tracing::warn!(%error, "changes of rules are not noticed; send SIGHUP after a change");
+    }
+    notify_ready();
+    tracing::info!(sources = config.sources.len(), dry_run = args.dry_run, "riposte runs");
+    wait(path, &live, &waiting, verbose);
+    notify_stopping();
+    let in_time = live.stop();
+    tracing::info!(in_time, "riposte has stopped");
+    Ok(End::Well)
+}
+
+fn start_log(config: &Config, verbose: bool) -> anyhow::Result<()> {
+    let filter = config::environment::log_filter()
+        .unwrap_or_else(|| if verbose { "debug".to_owned() } else { config.log.level.clone() });
+    telemetry::init_logging(config.log.format, &filter).map_err(Usage::new)
+}
+
+/// Handles signals on a thread of their own, so that the daemon needs no runtime for them.
+fn take_signals(signals: SyncSender<Signal>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    std::thread::Builder::new().name("signals".into()).stack_size(256 * 1024).spawn(move || {
+        runtime.block_on(async {
+            use tokio::signal::unix::{SignalKind, signal};
+            let kinds =
+                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+            let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = kinds else {
+                tracing::error!("signals can't be handled");
+                return;
+            };
+            loop {
+                let told = tokio::select! {
+                    _ = terminate.recv() => Signal::Stop,
+                    _ = interrupt.recv() => Signal::Stop,
+                    _ = hangup.recv() => Signal::Reload,
+                };
+                if signals.try_send(told).is_err() {
+                    tracing::warn!("a signal was not taken; send it again");
+                }
+            }
+        });
+    })?;
+    Ok(())
+}
+
+fn wait(path: &Path, live: &Live, signals: &Receiver<Signal>, _verbose: bool) {
+    while let Ok(signal) = signals.recv() {
+        match signal {
+            Signal::Stop => return,
+            Signal::Reload => {
+                // Several files saved together are one reload.
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                let mut stop = false;
+                while let Ok(more) = signals.try_recv() {
+                    stop |= matches!(more, Signal::Stop);
+                }
+                if stop {
+                    return;
+                }
+                reload(path, live);
+            }
+        }
+    }
+}
+
+fn reload(path: &Path, live: &Live) {
+    match config::load(path) {
+        Ok(config) => match live.reload(config) {
+            Ok(found) => {
+                tell(&found);
+                tracing::info!("config and rules were read again");
+            }
+            Err(error) => tracing::error!(%error, "the store can't be read: rules stay as they are"),
+        },
+        Err(error) => tracing::error!(%error, "the config has faults: it stays as it was"),
+    }
+}
+
+/// Findings of the rules go to the log, whole.
+fn tell(found: &Found) {
+    for text in &found.unreadable {
+        tracing::error!(text, "a rule file can't be used");
+    }
+    for finding in &found.findings {
+        let shown = render(std::slice::from_ref(finding), false);
+        match finding.severity {
+            Severity::Error => tracing::error!(file = &*finding.file, "{shown}"),
+            Severity::Warning => tracing::warn!(file = &*finding.file, "{shown}"),
+            _ => tracing::info!(file = &*finding.file, "{shown}"),
+        }
+    }
+}
+
+/// Tells systemd, where it started us (`Type=notify`).
+fn notify_ready() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::debug!(%error, "no service manager was told");
+    }
+}
+
+fn notify_stopping() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
+        tracing::debug!(%error, "no service manager was told");
+    }
+}
