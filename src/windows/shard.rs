@@ -60,20 +60,17 @@ impl<S: State> Shard<S> {
     }
 
     fn insert(&mut self, hash: u64, key: &[u8], state: S) -> Option<usize> {
-        self.bytes += Self::live_bytes(key, &state);
-        self.live.insert(hash, key, state)
+        let bytes = Self::live_bytes(key, &state);
+        let place = self.live.insert(hash, key, state)?;
+        self.bytes += bytes;
+        Some(place)
     }
 
-    pub(super) fn remove(&mut self, place: usize) -> Option<(Vec<u8>, S)> {
-        let slot = self.live.remove(place)?;
-        let freed = Self::live_bytes(slot.key(), &slot.state);
-        self.bytes = self.bytes.saturating_sub(freed);
-        let key = if S::QUEUE_BYTES > 0 {
-            slot.key().to_vec()
-        } else {
-            Vec::new()
-        };
-        Some((key, slot.state))
+    pub(super) fn remove(&mut self, place: usize) {
+        if let Some(slot) = self.live.remove(place) {
+            let freed = Self::live_bytes(slot.key(), &slot.state);
+            self.bytes = self.bytes.saturating_sub(freed);
+        }
     }
 
     fn remove_resting(&mut self, place: usize) {
@@ -156,83 +153,66 @@ impl<S: State> Shard<S> {
     }
 
     pub(super) fn sweep(&mut self, plan: &S::Plan, cooldown: Duration, watermark: Timestamp) {
-        for place in (0..self.live.len()).rev() {
-            let over = |slot: &Slot<S>| slot.state.over_at(plan) <= watermark;
-            if self.live.get(place).is_some_and(over) {
-                self.remove(place);
-                self.dirty = true;
-            }
-        }
-        for place in (0..self.resting.len()).rev() {
-            let fired = self.resting.get(place).map(|slot| slot.state);
-            if fired.is_some_and(|fired| fired.plus(cooldown) <= watermark) {
-                self.remove_resting(place);
-                self.dirty = true;
-            }
-        }
-        self.live.shrink();
-        self.resting.shrink();
+        self.take_live(|slot| slot.state.over_at(plan) <= watermark);
+        self.take_resting(|slot| slot.state.plus(cooldown) <= watermark);
     }
 
-    /// Takes out the keys that `drop` names, also those that rest.
-    pub(super) fn forget(&mut self, drop: &dyn Fn(&[u8]) -> bool) -> Vec<(Vec<u8>, S)> {
-        let mut gone = Vec::new();
-        for place in (0..self.live.len()).rev() {
-            if self.live.get(place).is_some_and(|slot| drop(slot.key())) {
-                gone.extend(self.remove(place));
-                self.dirty = true;
-            }
-        }
-        for place in (0..self.resting.len()).rev() {
-            if self.resting.get(place).is_some_and(|slot| drop(slot.key())) {
-                self.remove_resting(place);
-                self.dirty = true;
-            }
+    /// Takes out the keys that `drop` names, also those that rest. Returns those that counted.
+    pub(super) fn forget(&mut self, drop: &dyn Fn(&[u8]) -> bool) -> Vec<Slot<S>> {
+        self.take_resting(|slot| drop(slot.key()));
+        self.take_live(|slot| drop(slot.key()))
+    }
+
+    fn take_live(&mut self, gone: impl Fn(&Slot<S>) -> bool) -> Vec<Slot<S>> {
+        let gone = self.live.take_where(gone);
+        for slot in &gone {
+            let freed = Self::live_bytes(slot.key(), &slot.state);
+            self.bytes = self.bytes.saturating_sub(freed);
+            self.dirty = true;
         }
         gone
     }
 
-    /// Takes the oldest eighth out, by time and then by key; at least one.
-    pub(super) fn evict(&mut self, plan: &S::Plan) -> Vec<(Vec<u8>, S)> {
-        self.dirty = true;
-        let resting: Vec<Timestamp> = self.resting.slots().iter().map(|slot| slot.state).collect();
-        let at_least = usize::from(self.live.len() == 0);
-        let count = (resting.len() / 8).max(at_least);
-        let gone = oldest(&resting, count, |place| {
-            self.resting.get(place).map(Slot::key)
-        });
-        for place in gone {
-            self.remove_resting(place);
+    fn take_resting(&mut self, gone: impl Fn(&Slot<Fired>) -> bool) {
+        for slot in self.resting.take_where(gone) {
+            let freed = Self::resting_bytes(slot.key());
+            self.bytes = self.bytes.saturating_sub(freed);
+            self.dirty = true;
         }
-        let times: Vec<Timestamp> =
-            (self.live.slots().iter().map(|slot| slot.state.newest(plan))).collect();
-        let count = (times.len() / 8).max(1);
-        let gone = oldest(&times, count, |place| self.live.get(place).map(Slot::key));
-        gone.into_iter()
-            .filter_map(|place| self.remove(place))
-            .collect()
+    }
+
+    /// Takes the oldest eighth out, by time and then by key; at least one. Returns those that
+    /// counted.
+    pub(super) fn evict(&mut self, plan: &S::Plan) -> Vec<Slot<S>> {
+        let at_least = usize::from(self.live.len() == 0);
+        let last = youngest_of_oldest(&self.resting, at_least, |fired| *fired);
+        if let Some((time, key)) = last {
+            self.take_resting(|slot| (slot.state, slot.key()) <= (time, &key));
+        }
+        match youngest_of_oldest(&self.live, 1, |state| state.newest(plan)) {
+            Some((time, key)) => {
+                self.take_live(|slot| (slot.state.newest(plan), slot.key()) <= (time, &key))
+            }
+            None => Vec::new(),
+        }
     }
 }
 
-/// The places of the `count` oldest, highest place first, so that taking one out by moving the
-/// last one there disturbs none that follow.
-fn oldest<'k>(
-    times: &[Timestamp],
-    count: usize,
-    key: impl Fn(usize) -> Option<&'k [u8]>,
-) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..times.len()).collect();
-    if count == 0 || places.is_empty() {
-        return Vec::new();
+/// The last one, by time and then by key, of the oldest eighth (or `at_least` so many).
+fn youngest_of_oldest<S>(
+    store: &Store<S>,
+    at_least: usize,
+    time: impl Fn(&S) -> Timestamp,
+) -> Option<(Timestamp, Vec<u8>)> {
+    let count = (store.len() / 8).max(at_least);
+    let mut slots: Vec<(Timestamp, &[u8])> = (store.iter())
+        .map(|slot| (time(&slot.state), slot.key()))
+        .collect();
+    if count == 0 || slots.is_empty() {
+        return None;
     }
-    if count < places.len() {
-        places.select_nth_unstable_by_key(count - 1, |place| {
-            (times.get(*place).copied(), key(*place))
-        });
-        places.truncate(count);
-    }
-    places.sort_unstable_by(|left, right| right.cmp(left));
-    places
+    let (_, (time, key), _) = slots.select_nth_unstable(count - 1);
+    Some((*time, key.to_vec()))
 }
 
 impl<S: State> Shard<S> {
@@ -242,13 +222,13 @@ impl<S: State> Shard<S> {
             return Vec::new();
         }
         let saved = SavedShard {
-            live: (self.live.slots().iter())
+            live: (self.live.iter())
                 .map(|slot| SavedSlot {
                     key: slot.key(),
                     state: &slot.state,
                 })
                 .collect(),
-            resting: (self.resting.slots().iter())
+            resting: (self.resting.iter())
                 .map(|slot| SavedSlot {
                     key: slot.key(),
                     state: slot.state,

@@ -1,9 +1,8 @@
-//! Where keys and their states lie: dense slots with an index over them, and the key as a slot
-//! holds it. No hash map iteration: the order of slots depends on what was done, not on a seed.
+//! Where keys and their states lie: one array of slots, and the key as a slot holds it. The order
+//! of slots depends on a seed that differs between runs, so nothing may depend on that order.
 
 use crate::event::Key;
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
 
@@ -66,109 +65,175 @@ impl KeyHasher {
     }
 }
 
-/// Slots, found by key in constant time.
+/// Slots, found by key in constant time: open addressing, a byte of each hash beside the slots,
+/// so that finding a key touches one slot. Any size, not only powers of two, so that what is
+/// counted is what is used.
 #[derive(Debug)]
 pub(super) struct Store<S> {
-    index: HashTable<u32>,
-    slots: Vec<Slot<S>>,
+    /// 0 where the slot is empty.
+    tags: Vec<u8>,
+    slots: Vec<Option<Slot<S>>>,
+    len: usize,
     hasher: KeyHasher,
 }
 
 impl<S> Store<S> {
-    /// What one slot is counted as: the slot with an eighth of slack, and its place in the index
-    /// (a number and a control byte, at a load of about a half).
-    pub(super) const SLOT_BYTES: usize = size_of::<Slot<S>>() / 8 * 9 + 10;
+    /// What one slot is counted as: at a load of four fifths, which is the average.
+    pub(super) const SLOT_BYTES: usize = (size_of::<Option<Slot<S>>>() + 1) * 5 / 4;
 
     pub(super) fn new(hasher: KeyHasher) -> Self {
         Self {
-            index: HashTable::new(),
+            tags: Vec::new(),
             slots: Vec::new(),
+            len: 0,
             hasher,
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.len
     }
 
-    pub(super) fn slots(&self) -> &[Slot<S>] {
-        &self.slots
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot<S>> {
+        self.slots.iter().flatten()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot<S>> {
+        self.slots.iter_mut().flatten()
     }
 
     pub(super) fn get(&self, place: usize) -> Option<&Slot<S>> {
-        self.slots.get(place)
+        self.slots.get(place)?.as_ref()
     }
 
     pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Slot<S>> {
-        self.slots.get_mut(place)
+        self.slots.get_mut(place)?.as_mut()
     }
 
     pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        let same = |place: &u32| {
-            self.slots
-                .get(*place as usize)
-                .is_some_and(|slot| slot.key() == key)
-        };
-        self.index.find(hash, same).map(|place| *place as usize)
-    }
-
-    /// Adds a key that is not there yet; its place, or `None` when there is no room for more
-    /// than `u32::MAX`.
-    pub(super) fn insert(&mut self, hash: u64, key: &[u8], state: S) -> Option<usize> {
-        let place = u32::try_from(self.slots.len()).ok()?;
-        if self.slots.len() == self.slots.capacity() {
-            // Doubling would leave half of the memory unused.
-            self.slots.reserve_exact(self.slots.len() / 8 + 4);
-        }
-        self.slots.push(Slot {
-            key: SlotKey::new(key),
-            state,
-        });
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        self.index
-            .insert_unique(hash, place, |place| hash_at(slots, hasher, *place));
-        Some(place as usize)
-    }
-
-    /// Takes a slot out; the last one moves into its place.
-    pub(super) fn remove(&mut self, place: usize) -> Option<Slot<S>> {
-        let last = self.slots.len().checked_sub(1)?;
-        self.unlink(place)?;
-        if place != last {
-            let hash = self.hasher.hash(self.slots.get(last)?.key());
-            let moved = u32::try_from(last).ok()?;
-            if let Some(entry) = self.index.find_mut(hash, |known| *known == moved) {
-                *entry = u32::try_from(place).ok()?;
+        let wanted = tag(hash);
+        let home = self.home(hash);
+        let (before, after) = self.tags.split_at_checked(home)?;
+        let places = after.iter().chain(before);
+        for (step, tag) in places.enumerate() {
+            if *tag == 0 {
+                return None;
+            }
+            if *tag == wanted {
+                let place = self.wrap(home + step);
+                if self.get(place).is_some_and(|slot| slot.key() == key) {
+                    return Some(place);
+                }
             }
         }
-        Some(self.slots.swap_remove(place))
+        None
     }
 
-    fn unlink(&mut self, place: usize) -> Option<()> {
-        let hash = self.hasher.hash(self.slots.get(place)?.key());
-        let number = u32::try_from(place).ok()?;
-        self.index
-            .find_entry(hash, |known| *known == number)
-            .ok()?
-            .remove();
-        Some(())
+    /// Adds a key that is not there yet; its place.
+    pub(super) fn insert(&mut self, hash: u64, key: &[u8], state: S) -> Option<usize> {
+        // At most seven eighths full.
+        if (self.len + 1).saturating_mul(8) > self.tags.len().saturating_mul(7) {
+            self.resize(self.tags.len() + self.tags.len() / 8 + 4);
+        }
+        let key = SlotKey::new(key);
+        self.put(hash, Slot { key, state })
     }
 
-    /// Gives memory back when three quarters of it are unused.
-    pub(super) fn shrink(&mut self) {
-        if self.slots.capacity() / 4 > self.slots.len() {
-            self.slots.shrink_to_fit();
-            let (slots, hasher) = (&self.slots, &self.hasher);
-            self.index
-                .shrink_to_fit(|place| hash_at(slots, hasher, *place));
+    /// Takes a slot out; those that it kept from their homes move up.
+    pub(super) fn remove(&mut self, place: usize) -> Option<Slot<S>> {
+        let removed = self.slots.get_mut(place)?.take()?;
+        self.len -= 1;
+        let (mut hole, mut next) = (place, self.wrap(place + 1));
+        while let Some(slot) = self.get(next) {
+            let home = self.home(self.hasher.hash(slot.key()));
+            if self.distance(home, next) >= self.distance(hole, next) {
+                self.slots.swap(hole, next);
+                self.tags.swap(hole, next);
+                hole = next;
+            }
+            next = self.wrap(next + 1);
+        }
+        if let Some(tag) = self.tags.get_mut(hole) {
+            *tag = 0;
+        }
+        Some(removed)
+    }
+
+    /// Takes out all slots that `gone` says, and gives memory back when little is left.
+    pub(super) fn take_where(&mut self, gone: impl Fn(&Slot<S>) -> bool) -> Vec<Slot<S>> {
+        if !self.iter().any(&gone) {
+            return Vec::new();
+        }
+        let slots = std::mem::take(&mut self.slots).into_iter().flatten();
+        let (gone, kept): (Vec<_>, Vec<_>) = slots.partition(gone);
+        let fitting = kept.len() + kept.len() / 4 + 4;
+        let capacity = if kept.is_empty() {
+            0
+        } else if self.tags.len() / 2 > fitting {
+            fitting
+        } else {
+            self.tags.len()
+        };
+        self.refill(capacity, kept);
+        gone
+    }
+
+    fn resize(&mut self, capacity: usize) {
+        let slots = std::mem::take(&mut self.slots);
+        self.refill(capacity, slots.into_iter().flatten());
+    }
+
+    fn refill(&mut self, capacity: usize, slots: impl IntoIterator<Item = Slot<S>>) {
+        self.tags = vec![0; capacity];
+        self.slots = Vec::new();
+        self.slots.resize_with(capacity, || None);
+        self.len = 0;
+        for slot in slots {
+            let hash = self.hasher.hash(slot.key());
+            self.put(hash, slot);
+        }
+    }
+
+    /// Puts a slot into the first empty place from its home on; there must be one.
+    fn put(&mut self, hash: u64, slot: Slot<S>) -> Option<usize> {
+        let home = self.home(hash);
+        let (before, after) = self.tags.split_at_checked(home)?;
+        let step = after.iter().chain(before).position(|tag| *tag == 0)?;
+        let place = self.wrap(home + step);
+        *self.tags.get_mut(place)? = tag(hash);
+        *self.slots.get_mut(place)? = Some(slot);
+        self.len += 1;
+        Some(place)
+    }
+
+    /// Where a hash would like to be: its upper half, scaled to the size.
+    fn home(&self, hash: u64) -> usize {
+        let scaled = u128::from(hash) * (self.tags.len() as u128);
+        usize::try_from(scaled >> 64).unwrap_or(0)
+    }
+
+    fn wrap(&self, place: usize) -> usize {
+        if place < self.tags.len() {
+            place
+        } else {
+            place - self.tags.len()
+        }
+    }
+
+    /// How many steps from `from` on to `to`, going round.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        if from <= to {
+            to - from
+        } else {
+            to + self.tags.len() - from
         }
     }
 }
 
-fn hash_at<S>(slots: &[Slot<S>], hasher: &KeyHasher, place: u32) -> u64 {
-    slots
-        .get(place as usize)
-        .map_or(0, |slot| hasher.hash(slot.key()))
+/// The byte of a hash that stands beside its slot; never 0.
+fn tag(hash: u64) -> u8 {
+    let [low, ..] = hash.to_le_bytes();
+    low.max(1)
 }
 
 /// Heap bytes of a key, with the allocator's own.

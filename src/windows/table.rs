@@ -5,7 +5,7 @@
 //! came about, so a restart changes nothing.
 
 use super::shard::{LoadedShard, Shard};
-use super::slots::{KeyHasher, shard_of};
+use super::slots::{KeyHasher, Slot, shard_of};
 use super::spec::{Firing, Sample};
 use super::state::{Poured, State, gap};
 use crate::clock::Timestamp;
@@ -120,12 +120,6 @@ impl<S: State> Table<S> {
         self.bytes = (self.bytes + slot.bytes).saturating_sub(bytes);
         Some(result)
     }
-
-    fn unqueue(&mut self, key: &[u8], mut state: S) {
-        if let (Some(time), Some(key)) = (state.queued(), Key::from_bytes(key)) {
-            self.queue.remove(&(*time, key));
-        }
-    }
 }
 
 impl<S: State> AnyTable for Table<S> {
@@ -208,11 +202,7 @@ impl<S: State> AnyTable for Table<S> {
         };
         let keys = self.keys;
         let gone = self.with_shard(shard, |shard, plan, _| shard.evict(plan));
-        if S::QUEUE_BYTES > 0 {
-            for (key, state) in gone.into_iter().flatten() {
-                self.unqueue(&key, state);
-            }
-        }
+        self.unqueue(gone.into_iter().flatten());
         keys.saturating_sub(self.keys)
     }
 
@@ -222,11 +212,7 @@ impl<S: State> AnyTable for Table<S> {
                 continue;
             }
             let gone = self.with_shard(shard, |shard, _, _| shard.forget(drop));
-            if S::QUEUE_BYTES > 0 {
-                for (key, state) in gone.into_iter().flatten() {
-                    self.unqueue(&key, state);
-                }
-            }
+            self.unqueue(gone.into_iter().flatten());
         }
     }
 
@@ -326,6 +312,16 @@ impl<S: State> Table<S> {
         }
     }
 
+    /// Takes the entries of keys that are gone out of the queue.
+    fn unqueue(&mut self, gone: impl Iterator<Item = Slot<S>>) {
+        for mut slot in gone {
+            let time = slot.state.queued().copied();
+            if let (Some(time), Some(key)) = (time, Key::from_bytes(slot.key())) {
+                self.queue.remove(&(time, key));
+            }
+        }
+    }
+
     /// Queues the keys of a shard that was loaded.
     fn enqueue_shard(&mut self, number: u8) {
         let (plan, queue) = (&self.plan, &mut self.queue);
@@ -333,10 +329,7 @@ impl<S: State> Table<S> {
         let Some(shard) = shard.and_then(Option::as_deref_mut) else {
             return;
         };
-        for place in 0..shard.live.len() {
-            let Some(slot) = shard.live.get_mut(place) else {
-                continue;
-            };
+        for slot in shard.live.iter_mut() {
             let due = slot.state.due(plan).map(|(due, _)| due);
             if let (Some(due), Some(entry)) = (due, slot.state.queued()) {
                 *entry = due;

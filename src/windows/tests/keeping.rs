@@ -329,3 +329,28 @@ fn a_shard_of_another_store_is_refused() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn a_person_can_be_forgotten() {
+    let mut windows = Windows::new(1 << 26);
+    let mut rules = all_kinds();
+    rules[1].cooldown = Some(secs(600));
+    windows.set_rules(&rules);
+    for rule in 0..rules.len() {
+        for number in 0..40 {
+            for _ in 0..4 {
+                windows.update(rule, &address(number), &at(0));
+            }
+        }
+    }
+    let keys = windows.stats().keys;
+    windows.dirty_shards();
+    windows.forget(|key| *key == address(7));
+    for rule in 0..rules.len() {
+        assert_eq!(windows.level(rule, &address(7)), Level::default(), "{rule}");
+    }
+    assert!(windows.stats().keys < keys);
+    assert!(!windows.dirty_shards().is_empty());
+    let silent = windows.advance(Timestamp::from_secs(60));
+    assert_eq!(silent.len(), 39);
+}
