@@ -1,0 +1,48 @@
+//! The shipped rules: they load without a finding, and their own tests hold.
+#![expect(clippy::unwrap_used, reason = "test helpers")]
+
+use riposte::config::pack::PACK;
+use riposte::config::{Config, RuleFiles, read_rules_from};
+use riposte::pipeline::rule_set::load_files;
+use riposte::pipeline::trial::Trial;
+use riposte::rules::{TestBench, render, render_results};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("rules")
+}
+
+fn rule_files() -> RuleFiles {
+    let files: Vec<PathBuf> = PACK.iter().map(|(name, _)| folder().join(name)).collect();
+    read_rules_from(&files)
+}
+
+#[test]
+fn every_rule_file_is_shipped() {
+    let shipped: BTreeSet<String> = PACK.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let there: BTreeSet<String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".rhai"))
+        .collect();
+    assert_eq!(shipped, there);
+}
+
+#[test]
+fn the_pack_has_no_findings_and_its_tests_hold() {
+    let config = Config::default();
+    let loaded = load_files(&config, rule_files(), &BTreeMap::new(), 1);
+    assert!(loaded.faults.is_empty(), "{:?}", loaded.faults);
+    assert!(loaded.loaded.findings.is_empty(), "{}", render(&loaded.loaded.findings, false));
+    let rules = Arc::new(loaded.loaded.set);
+    let config = Arc::new(config);
+    let make = || -> Box<dyn TestBench> {
+        Box::new(Trial::new(Arc::clone(&rules), Arc::clone(&config)))
+    };
+    let results = rules.run_tests(&make);
+    assert!(results.len() > 80, "{} tests", results.len());
+    let failed: Vec<_> = results.into_iter().filter(|result| !result.passed()).collect();
+    assert!(failed.is_empty(), "{}", render_results(&failed));
+}
