@@ -108,6 +108,34 @@ pub fn real_client(config: &Config) -> RealClient {
 impl Live {
     /// Starts everything: rules, what the store remembers, enforcers, then sources.
     pub fn start(config: Config, dry_run: bool) -> Result<(Self, Found), StartError> {
+        Self::start_with(config, dry_run, true)
+    }
+
+    /// Answers one request where no daemon runs: all but the sources is started for it, and
+    /// stopped when the executors are done with what it led to.
+    pub fn answer_once(config: Config, request: Request) -> Result<Reply, StartError> {
+        let (live, _) = Self::start_with(config, false, false)?;
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        // The engine lives until it is told to stop, below.
+        let _taken = live.inputs.send(Message::Request(request, answer));
+        let wait = Duration::from_secs(limits::CONTROL_REPLY_SECS_MAX);
+        let reply = answered.recv_timeout(wait);
+        let in_time = live.stop();
+        Ok(match reply {
+            Ok(Reply::Done { message, decisions }) if !in_time => Reply::Done {
+                message: format!("{message} (not everything could be carried out yet; the next start goes on)"),
+                decisions,
+            },
+            Ok(reply) => reply,
+            Err(_) => Reply::Refused { message: "the engine did not answer".into() },
+        })
+    }
+
+    fn start_with(
+        config: Config,
+        dry_run: bool,
+        with_sources: bool,
+    ) -> Result<(Self, Found), StartError> {
         let store = Arc::new(Store::open(&config.state_dir)?);
         let seed = meta::seed(&store)?;
         let (set, found) = load_rules(&config, &store, seed)?;
@@ -165,8 +193,10 @@ impl Live {
             .spawn(move || engine.run(&taken))
             .map_err(|error| StartError::Io { what: "the engine", error })?;
         let live = Self { engine, inputs, sources, rules, store, socket: None, seed };
-        live.start_facts(names)?;
-        live.start_sources(&config, &book, resume)?;
+        if with_sources {
+            live.start_facts(names)?;
+            live.start_sources(&config, &book, resume)?;
+        }
         Ok((live, found))
     }
 

@@ -44,6 +44,7 @@ impl Engine {
     fn firing(&mut self, firing: Firing, now: Timestamp, commit: &mut Commit) {
         telemetry::counter(names::HITS).add(1);
         let hit = firing.hit;
+        tracing::info!(rule = &*hit.rule, key = &*hit.key, count = hit.count, time = %hit.time, "hit");
         commit.hits.push(HitRow::new(&hit, evidence(&hit)));
         if let Some(fault) = &firing.fault {
             let text = format!("rule `{}` failed on `{}`: {fault}", hit.rule, hit.key);
@@ -103,6 +104,7 @@ impl Engine {
     /// Books what the guard's desk said into a transaction.
     pub(super) fn steps(&mut self, steps: Steps, by: &str, now: Timestamp, commit: &mut Commit) {
         for lifted in steps.lifted {
+            tracing::info!(target = %lifted.decision.target, why = lifted.why, "decision ended");
             let (lift, action) = lift_rows(&lifted, by, now);
             commit.lifts.push(lift);
             commit.outbox.push(action);
@@ -119,6 +121,15 @@ impl Engine {
                     verdict: Verdict::Pass,
                 });
             }
+            tracing::info!(
+                rule = &*decision.rule,
+                target = %decision.target,
+                remedy = decision.remedy.name(),
+                until = decision.until.map(tracing::field::display),
+                reason = decision.reason,
+                guard = judged.verdict.words(),
+                "decision"
+            );
             commit.decisions.push(DecisionRow { decision, verdict: judged.verdict });
         }
         for alarm in steps.alarms {
