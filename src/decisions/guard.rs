@@ -285,7 +285,7 @@ impl Guard {
                 AlarmKind::Asking,
                 now,
                 format!(
-                    "rule `{rule}` hits clients with an authenticated success, last `{}`: its blocks stand, new ones are held until {until}\nhint: is the rule right? `riposte arm {rule}` lets it go on, `riposte rules shadow {rule}` keeps it from blocking",
+                    "rule `{rule}` hits clients with an authenticated success, last `{}`: its blocks stand, new ones are held until {until}\nhint: then it is armed again by itself; if it is wrong, `riposte rules shadow {rule}` keeps it from blocking",
                     display_net(&good)
                 ),
             ),
