@@ -113,6 +113,8 @@ impl Kind {
                 F::Pid,
                 F::Hostname,
                 F::Message,
+                F::Level,
+                F::Facility,
                 F::Repeat,
             ]),
             Self::Syslog => Some(&[

@@ -7,8 +7,8 @@ use super::json_text::{Scalar, unescape};
 use super::stamp::{self, Zone};
 use super::{request, scan};
 use crate::clock::Timestamp;
-use crate::event::{Event, Field, Value};
 use crate::event::field::FieldType;
+use crate::event::{Event, Field, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub enum Target {
     /// A request line, split into method, target and protocol.
     RequestLine,
     /// A request target, split into path and query.
-    RequestTarget,
+    Uri,
     /// The event's time.
     Time,
     /// A duration in thousandths, millionths or billionths of a second: the field, and how many
@@ -36,9 +36,8 @@ impl Target {
         match name {
             "time" => Self::Time,
             "request" => Self::RequestLine,
-            "path" | "uri" => Self::RequestTarget,
-            _ => Field::from_name(name)
-                .map_or_else(|| Self::Extra(Arc::from(name)), Self::Field),
+            "path" | "uri" => Self::Uri,
+            _ => Field::from_name(name).map_or_else(|| Self::Extra(Arc::from(name)), Self::Field),
         }
     }
 
@@ -48,7 +47,7 @@ impl Target {
             Self::Field(Field::Host) => request::set_host(event, text),
             Self::Field(field) => set_field(event, *field, text),
             Self::RequestLine => request::set_request(event, text),
-            Self::RequestTarget => request::set_target(event, text),
+            Self::Uri => request::set_target(event, text),
             Self::Time => {
                 if let Some(time) = times.read(text) {
                     event.time = time;
@@ -96,13 +95,16 @@ fn number(text: &[u8]) -> Value {
         Some(digits) => scan::int(digits).map(|number| -number),
         None => scan::int(text),
     };
-    whole.map(Value::Int).unwrap_or_else(|| {
-        let float = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
-        float.filter(|float| float.is_finite()).map_or_else(
-            || Value::Text(String::from_utf8_lossy(text).into()),
-            Value::Float,
-        )
-    })
+    if let Some(whole) = whole {
+        return Value::Int(whole);
+    }
+    let float = std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse::<f64>().ok());
+    match float.filter(|float| float.is_finite()) {
+        Some(float) => Value::Float(float),
+        None => Value::Text(String::from_utf8_lossy(text).into()),
+    }
 }
 
 /// Sets a field from text, by the field's type.
@@ -207,7 +209,9 @@ impl Times<'_> {
             return Some(moment);
         }
         let whole = |found: Option<(Timestamp, &[u8])>| {
-            found.filter(|(_, rest)| rest.trim_ascii().is_empty()).map(|(moment, _)| moment)
+            found
+                .filter(|(_, rest)| rest.trim_ascii().is_empty())
+                .map(|(moment, _)| moment)
         };
         whole(stamp::iso(text, self.zone, self.arrival))
             .or_else(|| stamp::access_in(text, self.zone, self.arrival))

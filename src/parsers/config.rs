@@ -80,7 +80,11 @@ impl Parser {
             })?,
         };
         let (format, warnings) = build_format(config)?;
-        Ok(Self { format, zone, warnings })
+        Ok(Self {
+            format,
+            zone,
+            warnings,
+        })
     }
 }
 
@@ -110,7 +114,7 @@ fn build_format(config: &ParserConfig) -> Result<(Format, Vec<String>), ParserEr
             Some(text) => {
                 let compiled = LogFormat::compile(text)?;
                 warnings.extend_from_slice(compiled.warnings());
-                Format::LogFormat(Box::new(compiled))
+                Format::Described(Box::new(compiled))
             }
         },
         "nginx-error" => Format::NginxError(NginxError::default()),
@@ -140,11 +144,31 @@ fn build_format(config: &ParserConfig) -> Result<(Format, Vec<String>), ParserEr
 fn refuse_unused(config: &ParserConfig) -> Result<(), ParserError> {
     let open = matches!(config.format.as_str(), "json" | "pattern");
     let rules = [
-        (config.log_format.is_some(), "log_format", config.format == "nginx", "nginx"),
-        (config.pattern.is_some(), "pattern", config.format == "pattern", "pattern"),
-        (!config.fields.is_empty(), "fields", open, "json` or `pattern"),
+        (
+            config.log_format.is_some(),
+            "log_format",
+            config.format == "nginx",
+            "nginx",
+        ),
+        (
+            config.pattern.is_some(),
+            "pattern",
+            config.format == "pattern",
+            "pattern",
+        ),
+        (
+            !config.fields.is_empty(),
+            "fields",
+            open,
+            "json` or `pattern",
+        ),
         (config.kind.is_some(), "kind", open, "json` or `pattern"),
-        (config.time_format.is_some(), "time_format", open, "json` or `pattern"),
+        (
+            config.time_format.is_some(),
+            "time_format",
+            open,
+            "json` or `pattern",
+        ),
     ];
     let unused = rules.iter().find(|(set, _, used, _)| *set && !used);
     let known = FORMATS.contains(&config.format.as_str());
@@ -185,8 +209,12 @@ fn edits(a: &str, b: &str) -> usize {
             *first = left;
         }
         for (place, to) in b.chars().enumerate() {
-            let Some(cell) = row.get_mut(place + 1) else { break };
-            let best = (diagonal + usize::from(from != to)).min(*cell + 1).min(left + 1);
+            let Some(cell) = row.get_mut(place + 1) else {
+                break;
+            };
+            let best = (diagonal + usize::from(from != to))
+                .min(*cell + 1)
+                .min(left + 1);
             diagonal = *cell;
             *cell = best;
             left = best;

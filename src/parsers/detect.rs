@@ -115,8 +115,9 @@ fn json(line: &[u8]) -> Looks {
 
 fn is_nginx_error(line: &[u8]) -> bool {
     line.get(4) == Some(&b'/')
-        && stamp::iso(line, &Zone::UTC, Timestamp::EPOCH)
-            .is_some_and(|(_, rest)| rest.starts_with(b" [") && scan::split_at(rest, b"] ").is_some())
+        && stamp::iso(line, &Zone::UTC, Timestamp::EPOCH).is_some_and(|(_, rest)| {
+            rest.starts_with(b" [") && scan::split_at(rest, b"] ").is_some()
+        })
 }
 
 /// At most so many lines are looked at.
@@ -126,7 +127,11 @@ const LINES_MAX: usize = 100;
 pub fn detect<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> Detected {
     let mut counts = [0_usize; Looks::ALL.len()];
     let mut total = 0_usize;
-    for line in lines.into_iter().filter(|line| !line.trim_ascii().is_empty()).take(LINES_MAX) {
+    for line in lines
+        .into_iter()
+        .filter(|line| !line.trim_ascii().is_empty())
+        .take(LINES_MAX)
+    {
         total += 1;
         if let Some(found) = looks(line)
             && let Some(place) = Looks::ALL.iter().position(|known| *known == found)
@@ -136,21 +141,28 @@ pub fn detect<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> Detected {
         }
     }
     let places = || counts.iter().zip(Looks::ALL);
-    let count_of = |wanted| places().find(|(_, looks)| *looks == wanted).map_or(0, |(n, _)| *n);
+    let count_of = |wanted| {
+        places()
+            .find(|(_, looks)| *looks == wanted)
+            .map_or(0, |(n, _)| *n)
+    };
     // The log of a machine's logins holds other programs' lines too, perhaps far more.
     let best = if count_of(Looks::Sshd) > 0 {
         places().find(|(_, looks)| *looks == Looks::Sshd)
     } else {
-        places().filter(|(count, _)| **count > 0).reduce(|best, next| {
-            if next.0 > best.0 { next } else { best }
-        })
+        places()
+            .filter(|(count, _)| **count > 0)
+            .reduce(|best, next| if next.0 > best.0 { next } else { best })
     };
     match best {
         Some((count, found)) => Detected {
             format: found.format(),
             why: format!("{count} of {total} lines are {}", found.described()),
         },
-        None if total == 0 => Detected { format: "auto", why: "there are no lines yet".to_owned() },
+        None if total == 0 => Detected {
+            format: "auto",
+            why: "there are no lines yet".to_owned(),
+        },
         None => Detected {
             format: "auto",
             why: format!("none of {total} lines is of a known format"),

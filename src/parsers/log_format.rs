@@ -75,7 +75,11 @@ impl LogFormat {
     ) -> Result<(), Unparsed> {
         event.kind = Kind::Http;
         event.time = arrival;
-        let times = Times { format: &self.time_format, zone, arrival };
+        let times = Times {
+            format: &self.time_format,
+            zone,
+            arrival,
+        };
         let mut rest = line.strip_prefix(&*self.start).ok_or(MISFIT)?;
         let mut steps = self.steps.as_slice();
         while let Some((step, after)) = steps.split_first() {
@@ -91,7 +95,9 @@ impl LogFormat {
 
     fn set(&self, event: &mut Event, target: &Target, value: &[u8], times: &Times<'_>) {
         let whole = *target == Target::RequestLine && value.is_empty();
-        let Some(value) = scan::present(value).or(whole.then_some(value)) else { return };
+        let Some(value) = scan::present(value).or(whole.then_some(value)) else {
+            return;
+        };
         if self.json
             && let Cow::Owned(text) = unescape(value)
         {

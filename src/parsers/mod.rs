@@ -31,6 +31,8 @@ mod pattern;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod format_tests;
 
 pub use combined::X_FORWARDED_FOR;
 pub use config::{FORMATS, ParserConfig, ParserError};
@@ -58,7 +60,7 @@ pub struct Parser {
 enum Format {
     Auto(Box<Auto>),
     Combined(combined::Combined),
-    LogFormat(Box<log_format::LogFormat>),
+    Described(Box<log_format::LogFormat>),
     NginxError(nginx_error::NginxError),
     Caddy(Box<json::Caddy>),
     Traefik(Box<json::Traefik>, combined::Combined),
@@ -83,7 +85,10 @@ struct Auto {
 impl Parser {
     /// The parser of a format by its name, with all settings at their defaults.
     pub fn for_format(name: &str) -> Result<Self, ParserError> {
-        Self::build(&ParserConfig { format: name.to_owned(), ..ParserConfig::default() })
+        Self::build(&ParserConfig {
+            format: name.to_owned(),
+            ..ParserConfig::default()
+        })
     }
 
     /// What may go wrong with the configured format, each with a hint on a line of its own: for
@@ -108,7 +113,7 @@ impl Parser {
         match &mut self.format {
             Format::Combined(parser) => parser.parse(line, event),
             Format::Auto(auto) => auto.parse(line, zone, arrival, event),
-            Format::LogFormat(parser) => parser.parse(line, zone, arrival, event),
+            Format::Described(parser) => parser.parse(line, zone, arrival, event),
             Format::NginxError(parser) => parser.parse(line, zone, arrival, event),
             Format::Caddy(parser) => parser.parse(line, zone, arrival, event),
             Format::Traefik(json, _) if line.starts_with(b"{") => {

@@ -49,14 +49,19 @@ pub fn int(bytes: &[u8]) -> Option<i64> {
 
 /// The digits at the front as a number, and what follows them.
 pub fn leading_int(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     let (number, rest) = bytes.split_at_checked(digits)?;
     Some((int(number)?, rest))
 }
 
 /// A number with or without a fraction (`0.123`, `12`), nothing else; no sign, no exponent.
 pub fn decimal(bytes: &[u8]) -> Option<f64> {
-    let plain = bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let plain = bytes
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || *byte == b'.');
     if !plain || bytes.len() > 24 || !bytes.first()?.is_ascii_digit() {
         return None;
     }

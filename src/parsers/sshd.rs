@@ -6,6 +6,9 @@
 //! Which place of a message holds the address is [`place`]'s business.
 
 mod place;
+mod protocol;
+#[cfg(test)]
+mod forgery_tests;
 #[cfg(test)]
 mod tests;
 
@@ -47,7 +50,9 @@ pub fn fill(header: &syslog::Header<'_>, event: &mut Event) {
     if !header.program.is_some_and(is_sshd) {
         return;
     }
-    let Some(login) = login(header.message) else { return };
+    let Some(login) = login(header.message) else {
+        return;
+    };
     event.kind = Kind::SshAuth;
     event.set_bytes(Field::Reason, login.reason.as_bytes());
     if let Some(outcome) = login.outcome {
@@ -59,7 +64,10 @@ pub fn fill(header: &syslog::Header<'_>, event: &mut Event) {
     if let Some(method) = login.method {
         event.set_bytes(Field::AuthMethod, method);
     }
-    if let Some(peer) = login.peer.filter(|_| header.message.len() < MESSAGE_BYTES_MAX) {
+    if let Some(peer) = login
+        .peer
+        .filter(|_| header.message.len() < MESSAGE_BYTES_MAX)
+    {
         event.set(Field::Ip, Value::Ip(peer.address));
         if let Some(port) = peer.port {
             event.set(Field::Port, Value::Int(port));
@@ -86,7 +94,7 @@ fn login(message: &[u8]) -> Option<Login<'_>> {
         .or_else(|| pam(body))
         .or_else(|| refusal(body))
         .or_else(|| connection(body, before_login))
-        .or_else(|| protocol(body))
+        .or_else(|| protocol::protocol(body))
 }
 
 /// `Failed password for invalid user bob from 192.0.2.1 port 22 ssh2: …` and its siblings.
@@ -107,27 +115,42 @@ fn attempt(body: &[u8]) -> Option<Login<'_>> {
     let method = super::scan::split_at_byte(method, b'/').map_or(method, |(name, _)| name);
     let (rest, invalid) = without_invalid(rest);
     let (user, peer) = place::before_key(rest);
-    let reason = fixed_reason.unwrap_or_else(|| match (invalid, method) {
-        (true, _) => "invalid_user",
+    let reason = match (fixed_reason, method) {
+        (Some(reason), _) => reason,
+        _ if invalid => "invalid_user",
         (_, b"password") => "bad_password",
         (_, b"publickey") => "bad_publickey",
         (_, b"keyboard-interactive" | b"challenge-response") => "bad_keyboard_interactive",
         (_, b"hostbased") => "bad_hostbased",
         (_, b"none") => "no_method",
         _ => "bad_credentials",
-    });
-    Some(Login { outcome, reason, user, method: Some(method), peer })
+    };
+    Some(Login {
+        outcome,
+        reason,
+        user,
+        method: Some(method),
+        peer,
+    })
 }
 
 fn without_invalid(rest: &[u8]) -> (&[u8], bool) {
-    let bare = rest.strip_prefix(b"invalid user ").or_else(|| rest.strip_prefix(b"illegal user "));
+    let bare = rest
+        .strip_prefix(b"invalid user ")
+        .or_else(|| rest.strip_prefix(b"illegal user "));
     (bare.unwrap_or(rest), bare.is_some())
 }
 
 /// What PAM modules and sshd's PAM code say.
 fn pam(body: &[u8]) -> Option<Login<'_>> {
     let failed = |user, peer| {
-        Some(Login { outcome: Some("failure"), reason: "pam_failure", user, method: None, peer })
+        Some(Login {
+            outcome: Some("failure"),
+            reason: "pam_failure",
+            user,
+            method: None,
+            peer,
+        })
     };
     if let Some(rest) = body.strip_prefix(b"PAM: ") {
         // `PAM: Authentication failure for illegal user bob from 192.0.2.1`
@@ -154,7 +177,13 @@ fn pam(body: &[u8]) -> Option<Login<'_>> {
 /// Logins that the configuration or the account forbids, and attempts given up.
 fn refusal(body: &[u8]) -> Option<Login<'_>> {
     let fail = |reason, user, peer| {
-        Some(Login { outcome: Some("failure"), reason, user, method: None, peer })
+        Some(Login {
+            outcome: Some("failure"),
+            reason,
+            user,
+            method: None,
+            peer,
+        })
     };
     if let Some(rest) = body.strip_prefix(b"Invalid user ") {
         let (user, peer) = place::last_from(rest, b"");
@@ -210,18 +239,35 @@ fn connection(body: &[u8], before_login: bool) -> Option<Login<'_>> {
     for (start, reason) in ended {
         if let Some(rest) = body.strip_prefix(start) {
             let (user, peer) = place::after_preamble(rest, b"");
-            return Some(Login { outcome, reason, user, method: None, peer });
+            return Some(Login {
+                outcome,
+                reason,
+                user,
+                method: None,
+                peer,
+            });
         }
     }
-    let make =
-        |outcome, reason, user, peer| Some(Login { outcome, reason, user, method: None, peer });
+    let make = |outcome, reason, user, peer| {
+        Some(Login {
+            outcome,
+            reason,
+            user,
+            method: None,
+            peer,
+        })
+    };
     if let Some(rest) = body.strip_prefix(b"Received disconnect from ") {
         return make(outcome, "disconnected", None, Place::Front.find(rest));
     }
     if let Some(rest) = body.strip_prefix(b"Disconnecting ") {
         let (user, peer) = place::in_disconnecting(rest);
         let many = b"Too many authentication failures";
-        let reason = if body.ends_with(many) { "too_many_attempts" } else { "disconnected" };
+        let reason = if body.ends_with(many) {
+            "too_many_attempts"
+        } else {
+            "disconnected"
+        };
         return make(Some("failure"), reason, user, peer);
     }
     if body == b"Disconnecting: Too many authentication failures" {
@@ -236,86 +282,51 @@ fn connection(body: &[u8], before_login: bool) -> Option<Login<'_>> {
         // `drop connection #7 from [192.0.2.1]:4711 on [192.0.2.9]:22 past MaxStartups`
         let (_, rest) = super::scan::split_at(rest, b" from ")?;
         let (address, _) = super::scan::word(rest);
-        return make(Some("failure"), "dropped", None, Place::Bracketed.find(address));
+        return make(
+            Some("failure"),
+            "dropped",
+            None,
+            Place::Bracketed.find(address),
+        );
     }
     if let Some(rest) = body.strip_prefix(b"srclimit_penalise: ") {
         return make(Some("failure"), "penalised", None, place::penalised(rest));
     }
     if let Some(rest) = body.strip_prefix(b"Connection from ") {
-        return connection_from(rest, b"");
+        return Some(connection_from(rest, b""));
     }
     None
 }
 
 /// `Connection from 192.0.2.1 port 4711 on …` (told only at the level VERBOSE), or the form of a
 /// fault: `banner exchange: Connection from 192.0.2.1 port 4711: invalid format`.
-fn connection_from<'m>(rest: &'m [u8], what: &[u8]) -> Option<Login<'m>> {
+fn connection_from<'m>(rest: &'m [u8], what: &[u8]) -> Login<'m> {
     if what.is_empty() && !rest.ends_with(b" timed out") {
         let peer = Place::Front.find(rest);
-        return Some(Login { outcome: None, reason: "connection", user: None, method: None, peer });
+        return Login {
+            outcome: None,
+            reason: "connection",
+            user: None,
+            method: None,
+            peer,
+        };
     }
     let reason = match what {
         b"" => "timeout",
         b"banner exchange" => "bad_protocol",
         _ => "connection_fault",
     };
-    let tail = if what.is_empty() { &b" timed out"[..] } else { b": " };
-    let (user, peer) = place::after_preamble(rest, tail);
-    Some(Login { outcome: Some("failure"), reason, user, method: None, peer })
-}
-
-/// Clients that don't speak SSH, or not one that is offered.
-fn protocol(body: &[u8]) -> Option<Login<'_>> {
-    let fail = |reason, peer| {
-        Some(Login { outcome: Some("failure"), reason, user: None, method: None, peer })
-    };
-    if let Some(rest) = body.strip_prefix(b"Did not receive identification string from ") {
-        return fail("no_identification", Place::Front.find(rest));
-    }
-    if let Some(rest) = body.strip_prefix(b"Bad protocol version identification '") {
-        return fail("bad_protocol", place::last_from(rest, b"").1);
-    }
-    if let Some(rest) = body.strip_prefix(b"Unable to negotiate with ") {
-        return fail("no_match", Place::Front.find(rest));
-    }
-    for start in [&b"probed from "[..], b"scanned from "] {
-        if let Some(rest) = body.strip_prefix(start) {
-            return fail("scan", Place::Front.find(rest));
-        }
-    }
-    if body.starts_with(b"kex_exchange_identification: ")
-        || body.starts_with(b"kex_protocol_error: ")
-        || body.starts_with(b"Protocol major versions differ")
-        || body.starts_with(b"Bad remote protocol version identification")
-    {
-        return fail("bad_protocol", None);
-    }
-    for what in [&b"banner exchange"[..], b"ssh_dispatch_run_fatal"] {
-        if let Some(rest) = body.strip_prefix(what)
-            && let Some(rest) = rest.strip_prefix(b": Connection from ")
-        {
-            return connection_from(rest, what);
-        }
-    }
-    names(body)
-}
-
-/// Trouble with the client's name in DNS: no failure, but worth a rule.
-fn names(body: &[u8]) -> Option<Login<'_>> {
-    let body = body.strip_suffix(b" - POSSIBLE BREAK-IN ATTEMPT!").unwrap_or(body);
-    let peer = if let Some(rest) = body.strip_prefix(b"reverse mapping checking getaddrinfo for ") {
-        // The name is whatever the client's DNS says: the address is in the last brackets.
-        let rest = rest.strip_suffix(b" failed.").or_else(|| rest.strip_suffix(b" failed"))?;
-        let (_, inner) = super::scan::rsplit_at(rest.strip_suffix(b"]")?, b"[")?;
-        Place::Bare.find(inner)
-    } else if let Some(rest) = body.strip_prefix(b"Address ") {
-        let (address, rest) = super::scan::word(rest);
-        rest.starts_with(b"maps to ").then(|| Place::Bare.find(address))?
-    } else if let Some(rest) = body.strip_prefix(b"Nasty PTR record \"") {
-        let (_, rest) = super::scan::rsplit_at(rest, b"\" is set up for ")?;
-        Place::Bare.find(rest.strip_suffix(b", ignoring")?)
+    let tail = if what.is_empty() {
+        &b" timed out"[..]
     } else {
-        return None;
+        b": "
     };
-    Some(Login { outcome: None, reason: "dns_mismatch", user: None, method: None, peer })
+    let (user, peer) = place::after_preamble(rest, tail);
+    Login {
+        outcome: Some("failure"),
+        reason,
+        user,
+        method: None,
+        peer,
+    }
 }

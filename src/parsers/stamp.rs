@@ -43,7 +43,9 @@ impl Civil {
             + i64::from(self.minute) * 60
             + i64::from(self.second)
             - offset_secs;
-        Some(Timestamp::from_micros(secs * 1_000_000 + i64::from(self.micros)))
+        Some(Timestamp::from_micros(
+            secs * 1_000_000 + i64::from(self.micros),
+        ))
     }
 
     fn exists(self) -> bool {
@@ -107,7 +109,15 @@ impl Zone {
     /// came twice is the one closer to the arrival, or the first where the arrival is more than
     /// a day away and says nothing.
     pub fn resolve(&self, civil: Civil, arrival: Timestamp) -> Option<Timestamp> {
-        let Civil { year, month, day, hour, minute, second, .. } = civil;
+        let Civil {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+            ..
+        } = civil;
         if !civil.exists() {
             return None;
         }
@@ -120,7 +130,11 @@ impl Zone {
                 let (first, second) = (at(before)?, at(after)?);
                 let (to_first, to_second) = (distance(first, arrival), distance(second, arrival));
                 let near = to_second < DAY_MICROS;
-                Some(if near && to_second < to_first { second } else { first })
+                Some(if near && to_second < to_first {
+                    second
+                } else {
+                    first
+                })
             }
         }
     }
@@ -172,8 +186,11 @@ fn month(name: &[u8]) -> Option<i8> {
     })
 }
 
+/// Hour, minute, second, microseconds.
+type Clock = (i8, i8, i8, i32);
+
 /// `13:55:36` at the front, with its fraction if there is one, and what follows.
-fn clock(bytes: &[u8]) -> Option<((i8, i8, i8, i32), &[u8])> {
+fn clock(bytes: &[u8]) -> Option<(Clock, &[u8])> {
     let time = (two(bytes, 0)?, two(bytes, 3)?, two(bytes, 6)?);
     if bytes.get(2) != Some(&b':') || bytes.get(5) != Some(&b':') {
         return None;
@@ -184,16 +201,25 @@ fn clock(bytes: &[u8]) -> Option<((i8, i8, i8, i32), &[u8])> {
 
 /// `.123456` or `,123` at the front in microseconds (further digits are dropped), and the rest.
 fn fraction(bytes: &[u8]) -> (i32, &[u8]) {
-    let Some(digits) = bytes.strip_prefix(b".").or_else(|| bytes.strip_prefix(b",")) else {
+    let Some(digits) = bytes
+        .strip_prefix(b".")
+        .or_else(|| bytes.strip_prefix(b","))
+    else {
         return (0, bytes);
     };
-    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let count = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     if count == 0 {
         return (0, bytes);
     }
     let mut micros = 0;
     for place in 0..6 {
-        let digit = digits.get(place).filter(|_| place < count).map_or(0, |byte| byte - b'0');
+        let digit = digits
+            .get(place)
+            .filter(|_| place < count)
+            .map_or(0, |byte| byte - b'0');
         micros = micros * 10 + i32::from(digit);
     }
     (micros, digits.get(count..).unwrap_or_default())
@@ -201,7 +227,10 @@ fn fraction(bytes: &[u8]) -> (i32, &[u8]) {
 
 /// `Z`, `+02:00`, `+0200` or `+02` at the front in seconds, and the rest.
 fn offset(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    if let Some(rest) = bytes.strip_prefix(b"Z").or_else(|| bytes.strip_prefix(b"z")) {
+    if let Some(rest) = bytes
+        .strip_prefix(b"Z")
+        .or_else(|| bytes.strip_prefix(b"z"))
+    {
         return Some((0, rest));
     }
     let sign = match bytes.first()? {
@@ -301,8 +330,15 @@ pub fn syslog<'b>(
     };
     let rest = if year.is_some() { rest.get(5..)? } else { rest };
     let ((hour, minute, second, micros), rest) = clock(rest)?;
-    let civil =
-        Civil { year: year.unwrap_or(1), month, day, hour, minute, second, micros };
+    let civil = Civil {
+        year: year.unwrap_or(1),
+        month,
+        day,
+        hour,
+        minute,
+        second,
+        micros,
+    };
     let moment = match year {
         Some(_) => zone.resolve(civil, arrival)?,
         None => zone.resolve_without_year(civil, arrival)?,

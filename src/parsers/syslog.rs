@@ -31,15 +31,12 @@ pub struct Header<'r> {
 }
 
 /// The severities of RFC 5424 §6.2.1 under the names that syslog.conf uses.
-const LEVELS: [&[u8]; 8] =
-    [b"emerg", b"alert", b"crit", b"err", b"warning", b"notice", b"info", b"debug"];
+const LEVELS: [&[u8]; 8] = [
+    b"emerg", b"alert", b"crit", b"err", b"warning", b"notice", b"info", b"debug",
+];
 
 /// Reads the header of a line.
-pub fn header<'r>(
-    line: &'r [u8],
-    zone: &Zone,
-    arrival: Timestamp,
-) -> Result<Header<'r>, Unparsed> {
+pub fn header<'r>(line: &'r [u8], zone: &Zone, arrival: Timestamp) -> Result<Header<'r>, Unparsed> {
     let (priority, rest) = priority(line);
     let mut header = match rest.strip_prefix(b"1 ").filter(|_| priority.is_some()) {
         Some(rest) => rfc5424(rest, zone, arrival)?,
@@ -47,7 +44,9 @@ pub fn header<'r>(
     };
     if let Some(priority) = priority {
         header.facility = Some(priority / 8);
-        header.level = usize::try_from(priority % 8).ok().and_then(|at| LEVELS.get(at).copied());
+        header.level = usize::try_from(priority % 8)
+            .ok()
+            .and_then(|at| LEVELS.get(at).copied());
     }
     if let Some((count, inner)) = repeated(header.message) {
         header.repeat = Some(count);
@@ -58,7 +57,9 @@ pub fn header<'r>(
 
 /// The number in `<38>`, and what follows.
 fn priority(line: &[u8]) -> (Option<i64>, &[u8]) {
-    let inner = line.strip_prefix(b"<").and_then(|rest| scan::split_at_byte(rest, b'>'));
+    let inner = line
+        .strip_prefix(b"<")
+        .and_then(|rest| scan::split_at_byte(rest, b'>'));
     match inner.and_then(|(number, rest)| Some((scan::int(number)?, rest))) {
         // 23 facilities of 8 levels (RFC 5424 §6.2.1).
         Some((number, rest)) if number <= 191 => (Some(number), rest),
@@ -69,10 +70,12 @@ fn priority(line: &[u8]) -> (Option<i64>, &[u8]) {
 fn rfc5424<'r>(line: &'r [u8], zone: &Zone, arrival: Timestamp) -> Result<Header<'r>, Unparsed> {
     let (time, rest) = scan::word(line);
     let time = match scan::present(time) {
-        Some(time) => stamp::iso(time, zone, arrival)
-            .filter(|(_, rest)| rest.is_empty())
-            .ok_or(Unparsed("the syslog time stamp is no date"))?
-            .0,
+        Some(time) => {
+            stamp::iso(time, zone, arrival)
+                .filter(|(_, rest)| rest.is_empty())
+                .ok_or(Unparsed("the syslog time stamp is no date"))?
+                .0
+        }
         None => arrival,
     };
     let (hostname, rest) = scan::word(rest);
@@ -119,7 +122,9 @@ fn classic<'r>(line: &'r [u8], zone: &Zone, arrival: Timestamp) -> Result<Header
         .or_else(|| stamp::syslog(line, zone, arrival))
         .ok_or(Unparsed("no syslog time stamp"))?;
     let rest = rest.strip_prefix(b":").unwrap_or(rest);
-    let rest = rest.strip_prefix(b" ").ok_or(Unparsed("nothing after the syslog time stamp"))?;
+    let rest = rest
+        .strip_prefix(b" ")
+        .ok_or(Unparsed("nothing after the syslog time stamp"))?;
     let mut header = Header {
         time,
         hostname: None,
@@ -164,7 +169,9 @@ fn is_tag(word: &[u8]) -> bool {
 fn tag(bytes: &[u8]) -> Option<(&[u8], Option<i64>, &[u8])> {
     let (word, message) = scan::word(bytes);
     let name = word.strip_suffix(b":").filter(|name| !name.is_empty())?;
-    let with_pid = name.strip_suffix(b"]").and_then(|inner| scan::split_at_byte(inner, b'['));
+    let with_pid = name
+        .strip_suffix(b"]")
+        .and_then(|inner| scan::split_at_byte(inner, b'['));
     match with_pid {
         Some((program, pid)) if !program.is_empty() => Some((program, scan::int(pid), message)),
         _ => Some((name, None, message)),

@@ -1,5 +1,5 @@
 //! A `log_format` as nginx.conf has it into steps: `'…' '…'` pieces put together, `escape=` read,
-//! variables told from text (ngx_conf_file.c and ngx_http_log_module.c, read in November 2026).
+//! variables told from text (`ngx_conf_file.c`, `ngx_http_log_module.c`, read in November 2026).
 //!
 //! In: the directive, its pieces, or the bare format. Out: a [`LogFormat`], or what is wrong.
 
@@ -40,7 +40,13 @@ impl LogFormat {
             );
         }
         let (start, steps) = steps(parts)?;
-        Ok(Self { start, steps, json, time_format: TimeFormat::Any, warnings })
+        Ok(Self {
+            start,
+            steps,
+            json,
+            time_format: TimeFormat::Any,
+            warnings,
+        })
     }
 }
 
@@ -81,7 +87,9 @@ fn unquote(text: &str) -> Result<(String, String), ParserError> {
         loop {
             match characters.next() {
                 None => {
-                    return Err(ParserError(format!("`log_format` misses a closing quote\n{HINT}")));
+                    return Err(ParserError(format!(
+                        "`log_format` misses a closing quote\n{HINT}"
+                    )));
                 }
                 Some('\\') => match characters.next() {
                     Some('t') => format.push('\t'),
@@ -102,7 +110,9 @@ fn unquote(text: &str) -> Result<(String, String), ParserError> {
 /// Whether a text is in quotes as nginx.conf writes it, and not a format that begins with one
 /// (`"$request" $status`): what follows a closing quote there is space, a quote, or the end.
 fn has_pieces(text: &str) -> bool {
-    let Some(quote) = text.chars().next() else { return false };
+    let Some(quote) = text.chars().next() else {
+        return false;
+    };
     if quote == '\'' {
         return true;
     }
@@ -135,12 +145,16 @@ fn split(format: &str) -> Result<Vec<Part>, ParserError> {
         let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
         let (name, after) = match after.strip_prefix('{') {
             Some(inner) => inner.split_once('}').ok_or_else(|| {
-                ParserError(format!("`log_format` misses the `}}` of a variable\n{HINT}"))
+                ParserError(format!(
+                    "`log_format` misses the `}}` of a variable\n{HINT}"
+                ))
             })?,
             None => after.split_at(after.find(|c| !is_name(c)).unwrap_or(after.len())),
         };
         if name.is_empty() || !name.chars().all(is_name) {
-            return Err(ParserError(format!("`log_format` has a `$` without a name\n{HINT}")));
+            return Err(ParserError(format!(
+                "`log_format` has a `$` without a name\n{HINT}"
+            )));
         }
         parts.push(Part::Variable(name.to_owned()));
         rest = after;
@@ -199,10 +213,16 @@ fn shape(name: &str) -> Shape {
     match name {
         "remote_addr" | "realip_remote_addr" => Shape::Address,
         "time_local" | "time_iso8601" | "msec" => Shape::Time,
-        "status" | "body_bytes_sent" | "bytes_sent" | "request_length" | "request_time"
-        | "remote_port" | "connection" | "connection_requests" | "pid" | "connection_time" => {
-            Shape::Number
-        }
+        "status"
+        | "body_bytes_sent"
+        | "bytes_sent"
+        | "request_length"
+        | "request_time"
+        | "remote_port"
+        | "connection"
+        | "connection_requests"
+        | "pid"
+        | "connection_time" => Shape::Number,
         name if name.starts_with("upstream_") && !name.starts_with("upstream_http_") => {
             Shape::Upstreams
         }
@@ -241,7 +261,10 @@ impl Best {
     fn target(&self, name: &str) -> Option<Target> {
         let beaten = RIVALS.iter().any(|rivals| {
             rivals.contains(&name)
-                && rivals.iter().take_while(|rival| **rival != name).any(|rival| self.has(rival))
+                && rivals
+                    .iter()
+                    .take_while(|rival| **rival != name)
+                    .any(|rival| self.has(rival))
         });
         (!beaten).then(|| target(name))
     }
@@ -251,7 +274,7 @@ fn target(name: &str) -> Target {
     let field = match name {
         "msec" | "time_iso8601" | "time_local" => return Target::Time,
         "request" => return Target::RequestLine,
-        "request_uri" | "uri" | "document_uri" => return Target::RequestTarget,
+        "request_uri" | "uri" | "document_uri" => return Target::Uri,
         "remote_addr" => Field::Ip,
         "realip_remote_addr" => Field::Peer,
         "remote_port" => Field::Port,
@@ -284,9 +307,18 @@ fn target(name: &str) -> Target {
 fn is_clients(name: &str) -> bool {
     matches!(
         name,
-        "remote_user" | "request" | "request_uri" | "uri" | "document_uri" | "args" | "query_string"
-            | "request_method" | "server_protocol"
-    ) || ["http_", "arg_", "cookie_"].iter().any(|start| name.starts_with(start))
+        "remote_user"
+            | "request"
+            | "request_uri"
+            | "uri"
+            | "document_uri"
+            | "args"
+            | "query_string"
+            | "request_method"
+            | "server_protocol"
+    ) || ["http_", "arg_", "cookie_"]
+        .iter()
+        .any(|start| name.starts_with(start))
 }
 
 /// Says where a client's text stands before the address without quotes around it.
@@ -299,11 +331,17 @@ fn warnings(parts: &[Part]) -> Vec<String> {
         let Part::Variable(name) = part else { continue };
         let text = |part: Option<&Part>, end: bool| match part {
             Some(Part::Text(text)) => {
-                if end { text.ends_with(b"\"") } else { text.starts_with(b"\"") }
+                if end {
+                    text.ends_with(b"\"")
+                } else {
+                    text.starts_with(b"\"")
+                }
             }
             _ => false,
         };
-        let quoted = place.checked_sub(1).is_some_and(|at| text(parts.get(at), true))
+        let quoted = place
+            .checked_sub(1)
+            .is_some_and(|at| text(parts.get(at), true))
             && text(parts.get(place + 1), false);
         if matches!(name.as_str(), "remote_addr" | "realip_remote_addr") {
             has_address = has_address || name == "remote_addr";

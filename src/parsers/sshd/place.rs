@@ -39,12 +39,21 @@ impl Place {
                 let word = word.strip_suffix(b":").unwrap_or(word);
                 let address = scan::ip(word.strip_suffix(b",").unwrap_or(word))?;
                 let port = rest.strip_prefix(b"port ").and_then(scan::leading_int);
-                Some(Peer { address, port: port.map(|(port, _)| port).filter(is_port) })
+                Some(Peer {
+                    address,
+                    port: port.map(|(port, _)| port).filter(is_port),
+                })
             }
-            Self::Bare => Some(Peer { address: scan::ip(text)?, port: None }),
+            Self::Bare => Some(Peer {
+                address: scan::ip(text)?,
+                port: None,
+            }),
             Self::Bracketed => {
                 let (address, port) = scan::ip_colon_port(text)?;
-                Some(Peer { address, port: Some(port) })
+                Some(Peer {
+                    address,
+                    port: Some(port),
+                })
             }
         }
     }
@@ -60,15 +69,25 @@ fn address_port(text: &[u8]) -> Option<(Peer, &[u8])> {
     let (address, rest) = scan::split_at_byte(text, b' ')?;
     let address = scan::ip(address)?;
     let (port, rest) = scan::leading_int(rest.strip_prefix(b"port ")?)?;
-    is_port(&port).then_some((Peer { address, port: Some(port) }, rest))
+    is_port(&port).then_some((
+        Peer {
+            address,
+            port: Some(port),
+        },
+        rest,
+    ))
 }
 
 /// User and address of `USER from ADDRESS port N` where that and `end` close the message; the
 /// port may be missing (before OpenSSH 7).
 pub fn last_from<'m>(text: &'m [u8], end: &[u8]) -> (Option<&'m [u8]>, Option<Peer>) {
-    let Some(body) = text.strip_suffix(end) else { return (None, None) };
+    let Some(body) = text.strip_suffix(end) else {
+        return (None, None);
+    };
     // An empty user leaves `from` at the front of the text, with a space before it.
-    let Some((user, rest)) = scan::rsplit_at(body, b" from ") else { return (None, None) };
+    let Some((user, rest)) = scan::rsplit_at(body, b" from ") else {
+        return (None, None);
+    };
     let peer = match address_port(rest) {
         Some((peer, b"")) => Some(peer),
         _ => Place::Bare.find(rest),
@@ -103,10 +122,14 @@ pub fn before_key(text: &[u8]) -> (Option<&[u8]>, Option<Peer>) {
 
 /// Whether nothing in what follows `ssh2` can be the client's: nothing, or `: RSA SHA256:…`.
 fn is_own_tail(tail: &[u8]) -> bool {
-    let Some(key) = tail.strip_prefix(b": ") else { return tail.is_empty() };
+    let Some(key) = tail.strip_prefix(b": ") else {
+        return tail.is_empty();
+    };
     scan::split_at_byte(key, b' ').is_some_and(|(kind, print)| {
         !kind.is_empty()
-            && kind.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'0'..=b'9' | b'-'))
+            && kind
+                .iter()
+                .all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'0'..=b'9' | b'-'))
             && (print.starts_with(b"SHA256:") || print.starts_with(b"MD5:"))
             && !print.iter().any(|byte| matches!(byte, b' ' | b',' | b'"'))
     })
@@ -115,7 +138,13 @@ fn is_own_tail(tail: &[u8]) -> bool {
 /// User and address of `[invalid user USER ]ADDRESS port N` where what follows is sshd's own:
 /// nothing (an empty `end`), or the text that begins with `end`.
 pub fn after_preamble<'m>(text: &'m [u8], end: &[u8]) -> (Option<&'m [u8]>, Option<Peer>) {
-    let closes = |rest: &[u8]| if end.is_empty() { rest.is_empty() } else { rest.starts_with(end) };
+    let closes = |rest: &[u8]| {
+        if end.is_empty() {
+            rest.is_empty()
+        } else {
+            rest.starts_with(end)
+        }
+    };
     if let Some(start) = user_preamble(text) {
         let mut last = None;
         for at in memchr::memchr_iter(b' ', start) {
@@ -147,7 +176,12 @@ fn user_preamble(text: &[u8]) -> Option<&[u8]> {
 /// may both be the client's, so the address must be the only one.
 pub fn in_disconnecting(text: &[u8]) -> (Option<&[u8]>, Option<Peer>) {
     let Some(start) = user_preamble(text) else {
-        return (None, address_port(text).filter(|(_, rest)| rest.starts_with(b": ")).map(|p| p.0));
+        return (
+            None,
+            address_port(text)
+                .filter(|(_, rest)| rest.starts_with(b": "))
+                .map(|p| p.0),
+        );
     };
     let mut found = None;
     for at in memchr::memchr_iter(b' ', start) {
@@ -167,10 +201,15 @@ pub fn in_disconnecting(text: &[u8]) -> (Option<&[u8]>, Option<Peer>) {
 /// User and address from `logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.1  user=root`: the
 /// first `rhost`, since all before it is sshd's and the user comes last.
 pub fn pam_details(text: &[u8]) -> (Option<&[u8]>, Option<Peer>) {
-    let Some((_, rest)) = scan::split_at(text, b" rhost=") else { return (None, None) };
+    let Some((_, rest)) = scan::split_at(text, b" rhost=") else {
+        return (None, None);
+    };
     let (address, rest) = scan::word(rest);
     let user = scan::split_at(rest, b"user=").map(|(_, user)| user);
-    (user.filter(|user| !user.is_empty()), Place::Bare.find(address))
+    (
+        user.filter(|user| !user.is_empty()),
+        Place::Bare.find(address),
+    )
 }
 
 /// The address of `ipv4: new 192.0.2.1/32 active penalty of …` or `192.0.2.0/24: activating …`;
@@ -184,5 +223,8 @@ pub fn penalised(text: &[u8]) -> Option<Peer> {
     let (address, bits) = scan::split_at_byte(net.strip_suffix(b":").unwrap_or(net), b'/')?;
     let address = scan::ip(address)?;
     let one_client = scan::int(bits)? >= if address.is_ipv4() { 32 } else { 64 };
-    one_client.then_some(Peer { address, port: None })
+    one_client.then_some(Peer {
+        address,
+        port: None,
+    })
 }
