@@ -1,6 +1,6 @@
 //! Fixtures of JSON, patterns, HAProxy, syslog, of finding a format, and of faults in the config.
 
-use super::tests::{check, check_part, config, event_of};
+use super::tests::{check, check_part, event_of};
 use super::{FORMATS, Parser, ParserConfig, detect};
 use serde_json::json;
 

@@ -12,6 +12,7 @@ fn line(message: &str) -> String {
 const TRAILER: &str = r#", client: 192.0.2.1, server: a.example, request: "GET /x?y HTTP/1.1", host: "www.example.com:8080""#;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn limits_logins_and_files() {
     let limited = line(&format!(
         r#"limiting requests, excess: 10.500 by zone "one"{TRAILER}, referrer: "https://r.example/""#

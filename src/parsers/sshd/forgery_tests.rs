@@ -67,6 +67,7 @@ fn clients_that_speak_no_ssh() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn no_user_name_forges_an_address() {
     table(&[
         (

@@ -70,6 +70,7 @@ fn an_attempt_has_all_its_fields() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn attempts() {
     table(&[
         (
@@ -146,6 +147,7 @@ fn attempts() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn refusals_and_connections() {
     table(&[
         (
