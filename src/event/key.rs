@@ -74,6 +74,7 @@ impl Key {
     }
 
     /// The key's bytes, as the store keeps them.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -92,11 +93,38 @@ impl Key {
         net_part(&self.0)
     }
 
+    /// The /24 or /48 of the first network, as a number that only this function gives meaning to:
+    /// what belongs together when memory is shared out.
+    #[inline]
+    pub fn neighbourhood(&self) -> Option<u64> {
+        // The two commonest keys are told by their first byte.
+        match self.0.as_slice() {
+            [TAG_V4, a, b, c, ..] => Some(v4_neighbourhood([*a, *b, *c])),
+            [TAG_V6_64, a, b, c, d, e, f, ..] => {
+                Some(u64::from_be_bytes([1, 0, *a, *b, *c, *d, *e, *f]))
+            }
+            _ => match self.net_part()? {
+                IpNet::V4(net) => {
+                    let [a, b, c, _] = net.addr().octets();
+                    Some(v4_neighbourhood([a, b, c]))
+                }
+                IpNet::V6(net) => {
+                    let [a, b, c, d, e, f, ..] = net.addr().octets();
+                    Some(u64::from_be_bytes([1, 0, a, b, c, d, e, f]))
+                }
+            },
+        }
+    }
+
     /// The parts, in order.
     pub fn iter(&self) -> impl Iterator<Item = KeyPart<'_>> {
         let mut rest: &[u8] = &self.0;
         std::iter::from_fn(move || decode(&mut rest))
     }
+}
+
+const fn v4_neighbourhood([a, b, c]: [u8; 3]) -> u64 {
+    u64::from_be_bytes([0, 0, 0, 0, 0, a, b, c])
 }
 
 /// The first network among the parts of a key's bytes.
@@ -252,6 +280,14 @@ mod tests {
     fn addresses_are_short_and_numbers_are_in_order() {
         assert_eq!(Key::net(net("203.0.113.9")).as_bytes().len(), 5);
         assert_eq!(Key::net(net("2001:db8:1:2::/64")).as_bytes().len(), 9);
+        let near = Key::parts(&[KeyPart::Int(3), KeyPart::Net(net("203.0.113.0/26"))]);
+        assert_eq!(
+            near.neighbourhood(),
+            Key::net(net("203.0.113.9")).neighbourhood()
+        );
+        let wide = Key::net(net("2001:db8:1::/48")).neighbourhood();
+        assert_eq!(wide, Key::net(net("2001:db8:1:2::/64")).neighbourhood());
+        assert_eq!(Key::text("x").neighbourhood(), None);
         assert!(Key::int(-1) < Key::int(0) && Key::int(0) < Key::int(i64::MAX));
     }
 

@@ -32,6 +32,7 @@ impl SlotKey {
         }
     }
 
+    #[inline]
     fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Inline(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or_default(),
@@ -48,6 +49,7 @@ pub(super) struct Slot<S> {
 }
 
 impl<S> Slot<S> {
+    #[inline]
     pub(super) fn key(&self) -> &[u8] {
         self.key.as_bytes()
     }
@@ -58,6 +60,7 @@ impl<S> Slot<S> {
 pub(super) struct KeyHasher(RandomState);
 
 impl KeyHasher {
+    #[inline]
     pub(super) fn hash(&self, key: &[u8]) -> u64 {
         let mut hasher = self.0.build_hasher();
         hasher.write(key);
@@ -113,16 +116,14 @@ impl<S> Store<S> {
     pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
         let wanted = tag(hash);
         let home = self.home(hash);
-        let (before, after) = self.tags.split_at_checked(home)?;
-        let places = after.iter().chain(before);
-        for (step, tag) in places.enumerate() {
-            if *tag == 0 {
-                return None;
-            }
-            if *tag == wanted {
-                let place = self.wrap(home + step);
-                if self.get(place).is_some_and(|slot| slot.key() == key) {
+        for range in [home..self.tags.len(), 0..home] {
+            for place in range {
+                let tag = *self.tags.get(place)?;
+                if tag == wanted && self.get(place).is_some_and(|slot| slot.key() == key) {
                     return Some(place);
+                }
+                if tag == 0 {
+                    return None;
                 }
             }
         }
@@ -145,8 +146,8 @@ impl<S> Store<S> {
         self.len -= 1;
         let (mut hole, mut next) = (place, self.wrap(place + 1));
         while let Some(slot) = self.get(next) {
-            let home = self.home(self.hasher.hash(slot.key()));
-            if self.distance(home, next) >= self.distance(hole, next) {
+            let from = self.home(self.hasher.hash(slot.key()));
+            if self.distance(from, next) >= self.distance(hole, next) {
                 self.slots.swap(hole, next);
                 self.tags.swap(hole, next);
                 hole = next;
@@ -231,6 +232,7 @@ impl<S> Store<S> {
 }
 
 /// The byte of a hash that stands beside its slot; never 0.
+#[inline]
 fn tag(hash: u64) -> u8 {
     let [low, ..] = hash.to_le_bytes();
     low.max(1)
@@ -256,24 +258,18 @@ pub(super) struct SavedSlot<K, S> {
 /// fills, and then evicts from, its own. Keys without a network are spread by all their bytes.
 ///
 /// `seed` is saved with the state: the same key is in the same shard in every run.
+#[inline]
 pub(super) fn shard_of(key: &Key, seed: u64) -> u8 {
     let mut mixed = seed ^ 0x9e37_79b9_7f4a_7c15;
-    match key.net_part() {
-        Some(ipnet::IpNet::V4(net)) => {
-            mixed = mix(mixed, u64::from(u32::from(net.addr()) >> 8));
-        }
-        Some(ipnet::IpNet::V6(net)) => {
-            let high = u64::try_from(u128::from(net.addr()) >> 80).unwrap_or(0);
-            mixed = mix(mixed, high | 1 << 63);
-        }
-        None => {
-            for chunk in key.as_bytes().chunks(8) {
-                let mut word = [0; 8];
-                for (to, from) in word.iter_mut().zip(chunk) {
-                    *to = *from;
-                }
-                mixed = mix(mixed, u64::from_le_bytes(word));
+    if let Some(neighbourhood) = key.neighbourhood() {
+        mixed = mix(mixed, neighbourhood);
+    } else {
+        for chunk in key.as_bytes().chunks(8) {
+            let mut word = [0; 8];
+            for (to, from) in word.iter_mut().zip(chunk) {
+                *to = *from;
             }
+            mixed = mix(mixed, u64::from_le_bytes(word));
         }
     }
     let [top, ..] = mix(mixed, seed).to_be_bytes();
@@ -281,6 +277,7 @@ pub(super) fn shard_of(key: &Key, seed: u64) -> u8 {
 }
 
 /// Mixes a word in, by a full multiplication whose halves are folded together.
+#[inline]
 fn mix(state: u64, word: u64) -> u64 {
     let product = u128::from(state ^ word) * 0xd6e8_feb8_6659_fd93;
     let fold = |half: u128| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0);

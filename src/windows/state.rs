@@ -62,6 +62,7 @@ pub(super) fn micros(duration: Duration) -> i64 {
 }
 
 /// `later - earlier` in microseconds or whatever unit both are in; zero when it is the other way.
+#[inline]
 pub(super) fn gap(later: i64, earlier: i64) -> u64 {
     u64::try_from(later.saturating_sub(earlier)).unwrap_or(0)
 }

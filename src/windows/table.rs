@@ -94,14 +94,6 @@ impl<S: State> Table<S> {
         }
     }
 
-    fn shard_mut(&mut self, shard: u8) -> Option<&mut Shard<S>> {
-        if self.shards.is_empty() {
-            self.shards.resize_with(usize::from(SHARDS), || None);
-        }
-        let slot = self.shards.get_mut(usize::from(shard))?;
-        Some(slot.get_or_insert_with(|| Box::new(Shard::new(&self.hasher))))
-    }
-
     fn shard(&self, shard: u8) -> Option<&Shard<S>> {
         self.shards.get(usize::from(shard))?.as_deref()
     }
@@ -112,8 +104,12 @@ impl<S: State> Table<S> {
         shard: u8,
         work: impl FnOnce(&mut Shard<S>, &S::Plan, Duration) -> T,
     ) -> Option<T> {
-        self.shard_mut(shard)?;
-        let slot = self.shards.get_mut(usize::from(shard))?.as_deref_mut()?;
+        if self.shards.is_empty() {
+            self.shards.resize_with(usize::from(SHARDS), || None);
+        }
+        let hasher = &self.hasher;
+        let slot = self.shards.get_mut(usize::from(shard))?;
+        let slot = slot.get_or_insert_with(|| Box::new(Shard::new(hasher)));
         let (keys, bytes) = (slot.keys(), slot.bytes);
         let result = work(slot, &self.plan, self.cooldown);
         self.keys = (self.keys + slot.keys()).saturating_sub(keys);
