@@ -4,10 +4,10 @@ use super::args::{JournalArgs, WhyArgs};
 use super::output::{Output, Style, table};
 use super::{End, Usage, context, remote};
 use crate::clock::{self, format_duration, parse_duration};
-use crate::decisions::{Decision, Mode, Target};
+use crate::decisions::{Action, Decision, Effect, Mode, Outcome, Target, Verdict};
 use crate::event::{net, text};
 use crate::pipeline::control::{self, Reply, Request, Status};
-use crate::store::{self, Entry, JournalQuery, JournalRow, Reader};
+use crate::store::{self, DecisionRow, Entry, JournalQuery, JournalRow, Reader};
 use serde_json::json;
 use std::path::Path;
 
@@ -103,10 +103,7 @@ pub fn journal(path: &Path, args: &JournalArgs, out: &mut Output) -> anyhow::Res
         limit: args.limit,
         ..JournalQuery::default()
     };
-    let mut rows = reader.journal(&query)?;
-    // The query gives the newest first; a journal is read downwards.
-    rows.reverse();
-    for row in &rows {
+    for row in &reader.journal(&query)? {
         if args.json {
             out.json(row)?;
         } else {
@@ -143,7 +140,7 @@ fn words(entry: &Entry) -> (&'static str, String) {
             let again = if *repeats > 0 { format!(", and {repeats} times more") } else { String::new() };
             ("hit", format!("rule `{}` fired for {} (count {}){again}", hit.rule, hit.key, hit.count))
         }
-        Entry::Decision { decision, verdict, .. } => {
+        Entry::Decision { row: DecisionRow { decision, verdict }, .. } => {
             let length = decision
                 .duration()
                 .map_or_else(|| "for ever".to_owned(), |long| format!("for {}", format_duration(long)));
@@ -158,33 +155,47 @@ fn words(entry: &Entry) -> (&'static str, String) {
                 ),
             )
         }
-        other => {
-            let value = serde_json::to_value(other).unwrap_or_default();
-            (kind_word(other), flat(&value))
+        Entry::Action { action, state, guard, .. } => {
+            let state = match guard {
+                Verdict::Pass => state.clone(),
+                other => other.words(),
+            };
+            ("action", format!("{}: {state}", action_words(action)))
         }
+        Entry::Outcome { destination, outcome, target, .. } => {
+            let whom = target.as_ref().map_or(String::new(), |target| format!(" for {target}"));
+            ("outcome", format!("{}{whom} at {destination}", outcome_words(outcome)))
+        }
+        Entry::Lift { lift, ended } => (
+            "lift",
+            format!("{}: {} ({ended} decisions ended, by {})", lift.target, lift.reason, lift.by),
+        ),
+        Entry::Note { note } => ("note", format!("{}: {}", note.topic, note.text)),
     }
 }
 
-fn kind_word(entry: &Entry) -> &'static str {
-    match entry {
-        Entry::Hit { .. } => "hit",
-        Entry::Decision { .. } => "decision",
-        Entry::Action { .. } => "action",
-        Entry::Outcome { .. } => "outcome",
-        Entry::Lift { .. } => "lift",
-        Entry::Note { .. } => "note",
+fn action_words(action: &Action) -> String {
+    match action {
+        Action::Enforce { decision } => {
+            format!("put {} of {} in force", decision.remedy.name(), decision.target)
+        }
+        Action::Lift { target, .. } => format!("lift {target}"),
+        Action::Perform { effect, .. } => match effect {
+            Effect::Notify { channel, message } => format!("notify `{channel}`: {message}"),
+            Effect::Webhook { name, .. } => format!("webhook `{name}`"),
+            Effect::Exec { name, args } => format!("run `{name}` {}", args.join(" ")),
+            Effect::Log { message } => format!("log: {message}"),
+        },
     }
 }
 
-/// A JSON object as `key=value` words.
-fn flat(value: &serde_json::Value) -> String {
-    let Some(object) = value.as_object() else { return value.to_string() };
-    let shown = object.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| match value {
-        serde_json::Value::String(text) => format!("{key}={text}"),
-        serde_json::Value::Object(_) => flat(value),
-        other => format!("{key}={other}"),
-    });
-    shown.collect::<Vec<_>>().join(" ")
+fn outcome_words(outcome: &Outcome) -> String {
+    let value = serde_json::to_value(outcome).unwrap_or_default();
+    let word = value.get("outcome").and_then(serde_json::Value::as_str).unwrap_or("?");
+    match value.get("detail").and_then(serde_json::Value::as_str) {
+        Some(detail) => format!("{word} ({detail})"),
+        None => word.to_owned(),
+    }
 }
 
 /// How the daemon is.

@@ -11,11 +11,18 @@ mod sample;
 mod check;
 mod replay;
 mod parse;
+mod explain;
+mod look;
+mod remote;
 mod run;
+mod pages;
 
-use args::{Cli, Command};
+use crate::decisions::Mode;
+use crate::pipeline::control::Request;
+use args::{AllowArgs, Cli, Command, DecisionsCommand, RulesCommand};
 use clap::Parser;
 use output::{Gone, Output};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -77,6 +84,52 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         Command::Test(args) => check::test(&config, &args, out),
         Command::Replay(args) => replay::replay(&config, &args, out),
         Command::Parse(args) => parse::parse(&args, out),
-        _ => Err(Usage::new("not available in this version")),
+        Command::Explain(args) => explain::explain(&config, &args, out),
+        Command::Why(args) => look::why(&config, &args, out),
+        Command::Decisions(DecisionsCommand::List(args)) => look::decisions(&config, args.json, out),
+        Command::Decisions(DecisionsCommand::Add { target, duration, reason, remedy, json }) => {
+            let request = remote::decide(&target, &duration, &reason, &remedy)?;
+            remote::ask(&config, request, json, out)
+        }
+        Command::Decisions(DecisionsCommand::Delete { target, json }) => {
+            let target = remote::target(&target)?;
+            remote::ask(&config, Request::Lift { target, reason: "by hand".into() }, json, out)
+        }
+        Command::Allow(args) => allow(&config, &args, out),
+        Command::Journal(args) => look::journal(&config, &args, out),
+        Command::Status(args) => look::status(&config, args.json, out),
+        Command::Rules(RulesCommand::List(args)) => look::rules(&config, args.json, out),
+        Command::Rules(RulesCommand::Enable { rule }) => {
+            remote::ask(&config, remote::mode(&rule, Mode::Enforce), false, out)
+        }
+        Command::Rules(RulesCommand::Shadow { rule }) => {
+            remote::ask(&config, remote::mode(&rule, Mode::Shadow), false, out)
+        }
+        Command::Rules(RulesCommand::Off { rule }) => {
+            remote::ask(&config, remote::mode(&rule, Mode::Off), false, out)
+        }
+        Command::Panic(args) => remote::panic(&config, args.json, out),
+        Command::Resume(args) => remote::ask(&config, Request::Resume, args.json, out),
+        Command::Arm(args) => remote::ask(&config, Request::Arm, args.json, out),
+        Command::Forget(args) => {
+            let target = remote::target(&args.target)?;
+            remote::ask(&config, Request::Forget { target }, args.json, out)
+        }
+        Command::Completions { shell } => pages::completions(shell, out),
+        Command::Man => pages::man(out),
+        Command::Docs { dir } => pages::docs(&dir, out),
+        Command::Init(_) | Command::Demo(_) | Command::Doctor(_) | Command::Bench(_) => {
+            Err(Usage::new("not available in this version"))
+        }
     }
+}
+
+fn allow(config: &Path, args: &AllowArgs, out: &mut Output) -> anyhow::Result<End> {
+    let Some(target) = &args.target else { return look::allowlist(config, args.json, out) };
+    let request = if args.remove {
+        Request::Disallow { target: target.clone() }
+    } else {
+        remote::allow(target, &args.comment, args.duration.as_deref())?
+    };
+    remote::ask(config, request, args.json, out)
 }
