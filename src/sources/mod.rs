@@ -52,3 +52,6 @@ pub trait Sink: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the engine takes no more batches")]
 pub struct Closed;
+
+#[cfg(test)]
+mod tests;
