@@ -6,15 +6,18 @@
 
 use super::content::Content;
 use super::files::FilesConfig;
-use super::follow::{Follower, Old, still_written};
+use super::follow::{Follower, Held};
 use super::identity::StreamId;
 use super::locate::{self, Holds, Sought};
-use super::marks::Marks;
+use super::marks::{Begun, Marks};
 use super::tail::{Desk, Tail};
 use crate::event::Origin;
 use crate::limits;
 use crate::telemetry::{counter, names};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 /// A stream that was read, and how far.
 #[derive(Debug, Clone)]
@@ -42,7 +45,7 @@ pub(super) fn resume(
     desk: &mut Desk,
 ) {
     known.sort_by_key(|stream| stream.id.birth);
-    let excess = known.len().saturating_sub(limits::OLD_FILES_MAX);
+    let excess = known.len().saturating_sub(limits::STREAMS_SOUGHT_MAX);
     known.drain(..excess);
     for stream in &known {
         desk.after(stream.id.birth);
@@ -69,20 +72,54 @@ pub(super) fn resume(
         let wanted = match stream {
             Some(stream) => {
                 let origin = Arc::clone(&stream.origin);
-                candidate
-                    .tail
-                    .resume(origin, stream.id, stream.offset)
-                    .is_ok()
+                let tail = &mut candidate.tail;
+                tail.resume(origin, stream.id, stream.offset).is_ok()
             }
             None if candidate.live => true,
             None => last.map_or(candidate.modified >= since, |last| index > last),
         };
         if candidate.live {
-            follower.live = Some(candidate.tail);
+            follower.hold_live(candidate.tail);
         } else if wanted {
-            let until = still_written(&candidate.tail, config.rotated_wait);
-            let tail = candidate.tail;
-            follower.old.push_back(Old { tail, until });
+            let held = Held::rotated(candidate.tail, config.rotated_wait);
+            follower.held.push_back(held);
+        } else if Some(index) == last {
+            // A copy, of which nothing is to be read: what comes next comes after it.
+            follower.note_done(&candidate.tail);
+        }
+    }
+}
+
+/// For a path that was followed, and of which nothing was committed: reads what was written since.
+///
+/// That is every file that was made since then, and the one that was read from its beginning.
+pub(super) fn resume_unread(
+    follower: &mut Follower,
+    begun: Begun,
+    config: &FilesConfig,
+    desk: &mut Desk,
+) {
+    // File systems stamp with a clock that lags by a tick.
+    let since = begun.since - 50_000;
+    for candidate in candidates(follower, config, desk) {
+        let created = candidate
+            .tail
+            .content
+            .metadata()
+            .and_then(|data| data.created());
+        let created = created
+            .ok()
+            .and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let created = created.and_then(|at| i64::try_from(at.as_micros()).ok());
+        let fresh =
+            created.is_some_and(|at| at >= since) || candidate.tail.place.inode == begun.whole;
+        if candidate.live {
+            follower.hold_live(candidate.tail);
+        } else if fresh && candidate.modified >= i128::from(since) * 1_000 {
+            let held = Held::rotated(candidate.tail, config.rotated_wait);
+            follower.held.push_back(held);
+        } else {
+            follower.note_done(&candidate.tail);
         }
     }
 }
@@ -103,19 +140,19 @@ fn tell_lost(follower: &Follower, newest: Option<&Known>, some: bool, desk: &Des
 
 fn candidates(follower: &Follower, config: &FilesConfig, desk: &Desk) -> Vec<Candidate> {
     let mut found = Vec::new();
-    for file in locate::rotated(&follower.path, &config.rotated) {
-        let opened = Content::open(&file.path)
-            .and_then(|content| Tail::fresh(content, file.path.clone(), follower.print));
-        match opened {
-            Ok(tail) => found.push(Candidate {
+    let failed = |path: &Path, error: &io::Error| {
+        desk.outlet
+            .alarm(format!("failed to open `{}`: {error}", path.display()));
+    };
+    let rotated = locate::open_rotated(&follower.path, &config.rotated, failed);
+    for (file, content) in rotated {
+        if let Ok(tail) = Tail::fresh(content, file.path, follower.print) {
+            found.push(Candidate {
                 tail,
                 live: false,
                 modified: file.modified,
                 holds: Vec::new(),
-            }),
-            Err(error) => desk
-                .outlet
-                .alarm(format!("failed to open `{}`: {error}", file.path.display())),
+            });
         }
     }
     let live = Content::open_plain(&follower.path)

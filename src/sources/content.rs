@@ -8,24 +8,8 @@ use crate::limits;
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
-
-/// Which inode on which device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    pub device: u64,
-    pub inode: u64,
-}
-
-impl Place {
-    pub(super) fn of(metadata: &std::fs::Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
-    }
-}
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 /// An open file, seen as the stream of bytes that was written to it.
 #[derive(Debug)]
@@ -44,7 +28,7 @@ impl Content {
         let file = open_regular(path)?;
         let mut magic = [0_u8; 2];
         if file.read_at(&mut magic, 0)? == 2 && magic == [0x1f, 0x8b] {
-            return Ok(Self::Gzip(Box::new(Gzip::new(file, path)?)));
+            return Ok(Self::Gzip(Box::new(Gzip::new(file)?)));
         }
         Ok(Self::Plain(file))
     }
@@ -148,7 +132,6 @@ fn decoder(reader: File) -> MultiGzDecoder<BufReader<File>> {
 /// A gzip file read forwards.
 pub(super) struct Gzip {
     file: File,
-    path: PathBuf,
     decoder: MultiGzDecoder<BufReader<File>>,
     /// Decoded bytes that may be asked for again.
     window: Vec<u8>,
@@ -158,17 +141,18 @@ pub(super) struct Gzip {
 
 impl std::fmt::Debug for Gzip {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gzip").field("path", &self.path).finish()
+        f.debug_struct("Gzip")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
     }
 }
 
 impl Gzip {
-    fn new(file: File, path: &Path) -> io::Result<Self> {
+    fn new(file: File) -> io::Result<Self> {
         // The clone shares the file's position, which nobody but the decoder uses.
         let decoder = decoder(file.try_clone()?);
         Ok(Self {
             file,
-            path: path.to_owned(),
             decoder,
             window: Vec::new(),
             window_start: 0,

@@ -66,6 +66,7 @@ mod duration_option {
     use serde::{Deserialize, Deserializer, Serializer};
     use std::time::Duration;
 
+    #[expect(clippy::ref_option, reason = "the signature is serde's")]
     pub fn serialize<S: Serializer>(
         duration: &Option<Duration>,
         serializer: S,
@@ -145,7 +146,10 @@ impl Files {
         let signal = Signal::new();
         let stall = config.stall;
         let (body_outlet, body_signal) = (Arc::clone(&outlet), Arc::clone(&signal));
-        let body = move || Reader::new(&config, &body_outlet, &body_signal).run();
+        let body = move || {
+            Reader::new(&config, &body_outlet, &body_signal).run();
+            Ok(())
+        };
         supervise(outlet, signal, stall, Arc::new(body))
     }
 }

@@ -14,7 +14,24 @@
 
 use crate::limits;
 use sha2::{Digest as _, Sha256};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+
+/// Which inode on which device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub device: u64,
+    pub inode: u64,
+}
+
+impl Place {
+    pub(super) fn of(metadata: &std::fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+}
 
 /// The parts of a stream's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

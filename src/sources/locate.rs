@@ -3,7 +3,8 @@
 //! In: the stream's name, a place in it, and what is remembered of the bytes there. Out: an open
 //! file, by content alone; the inode is a hint between equals.
 
-use super::content::{Content, Place};
+use super::content::Content;
+use super::identity::Place;
 use super::identity::{Mark, StreamId, fingerprint};
 use super::rotation::{self, Rotated};
 use crate::limits;
@@ -31,7 +32,7 @@ pub(super) enum Holds {
     Shorter,
     /// By its first bytes and a line's end at the place.
     Likely,
-    /// Also by remembered bytes further on.
+    /// Also by remembered bytes further on, or by its length.
     Surely,
 }
 
@@ -40,8 +41,9 @@ pub(super) fn holds(content: &mut Content, sought: &Sought) -> io::Result<Holds>
     if !same_head(content, &sought.id)? {
         return Ok(Holds::No);
     }
+    // The same beginning and the same length to the byte: no need to decompress it all.
     if content.is_compressed() && content.ends_at(sought.offset)? {
-        return Ok(Holds::Likely);
+        return Ok(Holds::Surely);
     }
     let mut sure = false;
     if let Some(mark) = sought.mark.filter(|mark| mark.len > 0) {
@@ -130,8 +132,48 @@ fn add(live: &Path, path: PathBuf, found: &mut Vec<Rotated>, places: &mut Vec<Pl
     found.push(Rotated {
         path,
         form,
+        place,
         modified,
     });
+}
+
+/// The rotated files of a log with each one open, the oldest first: a moment's picture, taken again
+/// when names moved meanwhile. Files that can't be opened are handed to `failed`.
+pub(super) fn open_rotated(
+    live: &Path,
+    elsewhere: &[String],
+    mut failed: impl FnMut(&Path, &io::Error),
+) -> Vec<(Rotated, Content)> {
+    let mut files = rotated(live, elsewhere);
+    for last in [false, false, false, false, true] {
+        let mut opened = Vec::new();
+        let mut faults = Vec::new();
+        for file in &files {
+            match Content::open(&file.path) {
+                Ok(content) => opened.push((file.clone(), content)),
+                Err(error) => faults.push((file.path.clone(), error)),
+            }
+        }
+        let same = opened.iter().all(|(file, content)| {
+            content
+                .metadata()
+                .is_ok_and(|data| Place::of(&data) == file.place)
+        });
+        let now = rotated(live, elsewhere);
+        let moved = now.len() != files.len()
+            || now
+                .iter()
+                .zip(&files)
+                .any(|(a, b)| a.path != b.path || a.place != b.place);
+        if last || (same && !moved) {
+            for (path, error) in &faults {
+                failed(path, error);
+            }
+            return opened;
+        }
+        files = now;
+    }
+    Vec::new()
 }
 
 /// A path's last part, where it is text.

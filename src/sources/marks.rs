@@ -7,18 +7,27 @@
 
 use super::identity::{Mark, StreamId};
 use crate::{clock, limits};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+/// How following a path began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Begun {
+    /// When, in microseconds since the epoch.
+    pub since: i64,
+    /// The inode that had the name, when it is read from its beginning; else 0.
+    pub whole: u64,
+}
 
 /// The file's content.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Saved {
     /// When it was written, in microseconds since the epoch.
     written: i64,
-    /// Fingerprints of the paths followed so far.
-    paths: BTreeSet<u64>,
+    /// By the fingerprint of a followed path, how it began.
+    paths: BTreeMap<u64, Begun>,
     /// By the stream's name.
     streams: BTreeMap<String, Mark>,
 }
@@ -56,9 +65,9 @@ impl Marks {
         self.saved.streams.get(&id.to_string()).copied()
     }
 
-    /// Whether a path was followed in an earlier run.
-    pub(super) fn knows_path(&self, path: u64) -> bool {
-        self.saved.paths.contains(&path)
+    /// How following a path began, in this run or an earlier one.
+    pub(super) fn begun(&self, path: u64) -> Option<Begun> {
+        self.saved.paths.get(&path).copied()
     }
 
     /// When an earlier run wrote last, in microseconds; 0 for never.
@@ -66,9 +75,12 @@ impl Marks {
         self.saved.written
     }
 
-    /// Remembers that a path is followed.
-    pub(super) fn add_path(&mut self, path: u64) {
-        self.changed |= self.saved.paths.insert(path);
+    /// Remembers that a path is followed from now on; `whole` is the inode that is read from its
+    /// beginning, or 0.
+    pub(super) fn begin(&mut self, path: u64, whole: u64) {
+        let since = clock::now().as_micros();
+        self.saved.paths.insert(path, Begun { since, whole });
+        self.changed = true;
     }
 
     /// Remembers a stream's mark.

@@ -4,9 +4,9 @@
 //! given to each [`Follower`], and alarms when files change without a notice.
 
 use super::catchup::{self, Known};
-use super::content::Place;
 use super::files::{FilesConfig, Start};
-use super::follow::{Follower, Turn};
+use super::follow::{Follower, Turn, owns_path};
+use super::identity::Place;
 use super::identity::StreamId;
 use super::locate::{folder_of, name_of};
 use super::marks::Marks;
@@ -72,7 +72,7 @@ impl<'c> Reader<'c> {
     }
 
     /// Follows until told to stop, or until the engine is gone.
-    pub(super) fn run(mut self) -> Result<(), String> {
+    pub(super) fn run(mut self) {
         // Watches come first: what is written while the files are found must not be missed.
         self.find_files(true);
         self.save();
@@ -88,7 +88,6 @@ impl<'c> Reader<'c> {
         }
         self.next_save = Instant::now();
         self.save();
-        Ok(())
     }
 
     /// Reads until nothing is left, a batch of each file in turn; false when the engine is gone.
@@ -194,7 +193,7 @@ impl<'c> Reader<'c> {
         self.next_check = Instant::now() + self.config.stall / 2;
         self.cover();
         for follower in &mut self.followers {
-            follower.look(self.config, &mut self.desk);
+            follower.look(self.config, &self.desk);
         }
         for path in self.wanted_paths() {
             self.adopt(path, at_start);
@@ -289,7 +288,7 @@ impl<'c> Reader<'c> {
             && self
                 .followers
                 .iter()
-                .any(|follower| follower.owns(place, &path))
+                .any(|follower| owns_path(follower, place, &path))
         {
             return;
         }
@@ -310,33 +309,31 @@ impl<'c> Reader<'c> {
             .filter(|known| known.id.path == follower.print)
             .cloned()
             .collect();
-        if streams.is_empty() {
-            let at_end = at_start
-                && self.config.from == Start::End
-                && self.is_new(follower.print, metadata.as_ref());
+        let begun = self.marks.begun(follower.print);
+        if let (true, Some(begun)) = (streams.is_empty(), begun) {
+            catchup::resume_unread(&mut follower, begun, self.config, &mut self.desk);
+        } else if streams.is_empty() {
+            let new = at_start && self.is_new(metadata.as_ref());
+            let at_end = new && self.config.from == Start::End;
             // When the engine is gone, the next turn sees it too.
             let _closed = follower.begin(at_end, &mut self.desk);
         } else {
-            catchup::resume(
-                &mut follower,
-                streams,
-                &self.marks,
-                self.config,
-                &mut self.desk,
-            );
-            follower.look(self.config, &mut self.desk);
+            let (config, desk) = (self.config, &mut self.desk);
+            catchup::resume(&mut follower, streams, &self.marks, config, desk);
+            follower.look(config, desk);
+        }
+        if begun.is_none() {
+            let whole = follower.live().filter(|tail| tail.cursor == 0);
+            let whole = whole.map_or(0, |tail| tail.place.inode);
+            self.marks.begin(follower.print, whole);
         }
         self.followers.push(follower);
     }
 
-    /// Whether a path that is found at the start was never followed, and its file is older than
-    /// the last run.
-    fn is_new(&self, print: u64, metadata: Option<&std::fs::Metadata>) -> bool {
+    /// Whether the file of a path that was never followed is older than the last run.
+    fn is_new(&self, metadata: Option<&std::fs::Metadata>) -> bool {
         if self.first_run {
             return true;
-        }
-        if self.marks.knows_path(print) {
-            return false;
         }
         let created = metadata
             .and_then(|metadata| metadata.created().ok())

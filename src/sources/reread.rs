@@ -4,7 +4,8 @@
 //! In: a stream's name and a range that a batch once covered. Out: that batch again. What the
 //! engine does with it is its own business.
 
-use super::content::{Content, Place};
+use super::content::Content;
+use super::identity::Place;
 use super::identity::{StreamId, path_fingerprint};
 use super::lines;
 use super::locate::{self, Holds, Sought};

@@ -5,6 +5,7 @@
 //! `access.log-20261124-1790000000.gz` (dateext with an hour or seconds), `access.log.20261124`,
 //! and with the rotation before the extension `access-20261124.log`, `access.1.log`.
 
+use super::identity::Place;
 use std::path::PathBuf;
 
 /// What a rotated name says about its age.
@@ -31,15 +32,14 @@ impl Form {
 /// Takes `name` as a rotated form of `live`, both without folders.
 pub(super) fn form(live: &str, name: &str) -> Option<Form> {
     let (plain, compressed) = strip_compression(name);
-    let middle = match plain.strip_prefix(live) {
-        Some(rest) => rest,
-        None => {
-            let (stem, extension) = live.rsplit_once('.')?;
-            plain
-                .strip_prefix(stem)?
-                .strip_suffix(extension)?
-                .strip_suffix('.')?
-        }
+    let middle = if let Some(rest) = plain.strip_prefix(live) {
+        rest
+    } else {
+        let (stem, extension) = live.rsplit_once('.')?;
+        plain
+            .strip_prefix(stem)?
+            .strip_suffix(extension)?
+            .strip_suffix('.')?
     };
     let digits = middle.strip_prefix(['.', '-', '_'])?;
     let dated = digits.starts_with(|c: char| c.is_ascii_digit())
@@ -68,10 +68,11 @@ pub(super) fn is_compressed(name: &str) -> bool {
 }
 
 /// A rotated file beside (or away from) its log.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rotated {
     pub path: PathBuf,
     pub form: Form,
+    pub place: Place,
     /// Last modification, in nanoseconds since the epoch.
     pub modified: i128,
 }
@@ -140,6 +141,10 @@ mod tests {
                 .map(|(name, modified)| Rotated {
                     path: PathBuf::from(name),
                     form: form("a.log", name).unwrap(),
+                    place: Place {
+                        device: 0,
+                        inode: 0,
+                    },
                     modified: *modified,
                 })
                 .collect();

@@ -211,7 +211,7 @@ fn follow(
             Step::More => {}
             Step::Idle if ended => return Ok(()),
             Step::Idle => {
-                signal.wait(Duration::from_secs(60));
+                signal.wait(Duration::from_mins(1));
             }
             Step::Closed => return Ok(()),
             Step::Failed(error) => return Err(failed(error)),

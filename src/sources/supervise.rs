@@ -102,14 +102,13 @@ impl Outlet {
             .iter()
             .rposition(|(known, _)| Arc::ptr_eq(known, &origin))
             .or_else(|| cursors.iter().rposition(|(known, _)| *known == origin));
-        match known.and_then(|place| cursors.get_mut(place)) {
-            Some((_, offset)) => *offset = to,
-            None => {
-                if cursors.len() >= limits::STREAMS_KEPT_MAX {
-                    cursors.remove(0);
-                }
-                cursors.push((origin, to));
+        if let Some((_, offset)) = known.and_then(|place| cursors.get_mut(place)) {
+            *offset = to;
+        } else {
+            if cursors.len() >= limits::STREAMS_KEPT_MAX {
+                cursors.remove(0);
             }
+            cursors.push((origin, to));
         }
         Ok(())
     }
@@ -139,13 +138,15 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+type Release = Box<dyn Fn(&Origin, u64) + Send + Sync>;
+
 /// A running source. Dropping it stops the source too.
 pub struct Handle {
     signal: Arc<Signal>,
     outlet: Arc<Outlet>,
     thread: Option<JoinHandle<()>>,
     ended: Receiver<()>,
-    release: Option<Box<dyn Fn(&Origin, u64) + Send + Sync>>,
+    release: Option<Release>,
 }
 
 impl std::fmt::Debug for Handle {
@@ -270,7 +271,7 @@ fn watch_over(outlet: &Arc<Outlet>, signal: &Arc<Signal>, stall: Duration, body:
             "source `{}` failed and is started again: {why}",
             outlet.source
         ));
-        if began.elapsed() > Duration::from_secs(60) {
+        if began.elapsed() > Duration::from_mins(1) {
             pause = Duration::from_millis(limits::RESTART_PAUSE_MILLIS_MIN);
         }
         let until = Instant::now() + pause;

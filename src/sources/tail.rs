@@ -5,9 +5,12 @@
 //! bytes before the cursor are no longer those that were read (the file was truncated, and perhaps
 //! has grown again). Names and rotation are the business of `follow`.
 
-use super::content::{Content, Place};
+use super::content::Content;
+use super::identity::Place;
 use super::identity::{Mark, StreamId, fingerprint};
 use super::lines;
+use super::locate::Sought;
+use super::long_line::LongLine;
 use super::supervise::Outlet;
 use crate::event::{Origin, RecordSpan};
 use crate::telemetry::{counter, names};
@@ -62,16 +65,6 @@ pub(super) enum Step {
     Failed(io::Error),
 }
 
-/// A line longer than the buffer, of which the beginning is kept.
-#[derive(Debug, Default)]
-struct LongLine {
-    /// Up to here the line has been looked through.
-    scanned: u64,
-    /// Where its first byte that counts lies.
-    begins: u64,
-    kept: Vec<u8>,
-}
-
 /// An open incarnation.
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -87,7 +80,9 @@ pub(super) struct Tail {
     pub before: Vec<u8>,
     /// The furthest byte that was ever seen.
     pub seen: u64,
-    long: Option<LongLine>,
+    /// The first bytes of an unnamed stream, as they were when what came before it was looked for.
+    pub peeked: Option<Vec<u8>>,
+    pub long: Option<LongLine>,
 }
 
 impl Tail {
@@ -103,6 +98,7 @@ impl Tail {
             cursor: 0,
             before: Vec::new(),
             seen: 0,
+            peeked: None,
             long: None,
         })
     }
@@ -131,6 +127,7 @@ impl Tail {
         self.origin = None;
         self.cursor = 0;
         self.seen = 0;
+        self.peeked = None;
         self.before.clear();
         self.long = None;
     }
@@ -181,7 +178,8 @@ impl Tail {
         Ok(None)
     }
 
-    fn name(&mut self, head: &[u8], desk: &mut Desk) {
+    /// Gives the stream its name, from its first bytes.
+    pub(super) fn name(&mut self, head: &[u8], desk: &mut Desk) {
         let head = head.get(..limits::STREAM_HEAD_BYTES_MAX).unwrap_or(head);
         let id = StreamId {
             path: self.path_print,
@@ -195,6 +193,28 @@ impl Tail {
             stream: Arc::from(id.to_string()),
         });
         self.origin = Some((origin, id));
+    }
+
+    /// The first bytes of a stream that is to be named, once there is a line or enough of one.
+    pub(super) fn peek(&mut self, finished: bool) -> io::Result<Option<Vec<u8>>> {
+        let mut head = vec![0; limits::STREAM_HEAD_BYTES_MAX];
+        let count = self.content.read_at(0, &mut head)?;
+        head.truncate(count);
+        let enough = count == limits::STREAM_HEAD_BYTES_MAX
+            || (finished && count > 0)
+            || head.contains(&b'\n');
+        Ok(enough.then_some(head))
+    }
+
+    /// What to find the stream by at its cursor; `None` while it is unnamed.
+    pub(super) fn sought(&self) -> Option<Sought> {
+        let (_, id) = self.origin.as_ref()?;
+        Some(Sought {
+            id: *id,
+            offset: self.cursor,
+            before: Some(self.before.clone()),
+            mark: None,
+        })
     }
 
     /// What to know the stream by at its cursor.
@@ -216,7 +236,7 @@ impl Tail {
                 let end_of_file = count < buffer.len();
                 let read = buffer.get(..count).unwrap_or_default();
                 match read.split_at_checked(back) {
-                    Some((before, data)) if before == self.before => {
+                    Some((before, data)) if before == self.before && self.as_peeked(data) => {
                         self.take(data, desk, end_of_file, finished)
                     }
                     _ => Step::Replaced,
@@ -225,6 +245,15 @@ impl Tail {
         };
         desk.buffer = buffer;
         step
+    }
+
+    /// Whether an unnamed stream still begins as it did when it was looked at first.
+    fn as_peeked(&self, data: &[u8]) -> bool {
+        self.origin.is_some()
+            || self
+                .peeked
+                .as_ref()
+                .is_none_or(|peeked| data.starts_with(peeked))
     }
 
     /// Hands over the complete lines of `data`, which begins at the cursor.
@@ -240,11 +269,7 @@ impl Tail {
             if end_of_file && !nuls_alone {
                 return Step::Idle;
             }
-            self.long = Some(LongLine {
-                scanned: self.cursor,
-                begins: self.cursor,
-                ..LongLine::default()
-            });
+            self.long = Some(LongLine::at(self.cursor));
             return Step::More;
         }
         count_split(&split);
@@ -264,7 +289,7 @@ impl Tail {
         }
     }
 
-    fn hand_over(
+    pub(super) fn hand_over(
         &mut self,
         block: &[u8],
         records: Vec<RecordSpan>,
@@ -297,110 +322,9 @@ impl Tail {
         self.before
             .extend_from_slice(block.get(fresh..).unwrap_or_default());
     }
-
-    /// Looks on through a line that is longer than the buffer, or a run of NULs.
-    fn step_long(&mut self, desk: &mut Desk, finished: bool) -> Step {
-        let Some(mut long) = self.long.take() else {
-            return Step::More;
-        };
-        let step = match self.scan(&mut long, desk, finished) {
-            Ok(step) => step,
-            Err(error) => Step::Failed(error),
-        };
-        // The cursor has caught up when the line is done.
-        if self.cursor < long.scanned {
-            self.long = Some(long);
-        }
-        step
-    }
-
-    fn scan(&mut self, long: &mut LongLine, desk: &mut Desk, finished: bool) -> io::Result<Step> {
-        if self.content.before(self.cursor)? != self.before
-            || (!self.content.is_compressed() && self.content.len()? < long.scanned)
-        {
-            return Ok(Step::Replaced);
-        }
-        if long.kept.is_empty() {
-            long.scanned = self.content.next_data(long.scanned).max(long.scanned);
-        }
-        let mut buffer = std::mem::take(&mut desk.buffer);
-        let outcome = self
-            .content
-            .read_at(long.scanned, &mut buffer)
-            .map(|count| {
-                let chunk = buffer.get(..count).unwrap_or_default();
-                self.scan_chunk(long, chunk, desk, finished)
-            });
-        desk.buffer = buffer;
-        let done = outcome?;
-        if matches!(done, Step::More) && self.cursor == long.scanned {
-            self.before = self.content.before(self.cursor)?;
-        }
-        Ok(done)
-    }
-
-    fn scan_chunk(
-        &mut self,
-        long: &mut LongLine,
-        chunk: &[u8],
-        desk: &mut Desk,
-        finished: bool,
-    ) -> Step {
-        let nuls = if long.kept.is_empty() {
-            lines::leading_nuls(chunk)
-        } else {
-            0
-        };
-        if long.kept.is_empty() {
-            counter(names::SOURCE_NUL_BYTES).add(nuls as u64);
-            long.begins = long.scanned + nuls as u64;
-        }
-        let rest = chunk.get(nuls..).unwrap_or_default();
-        let line_end = memchr::memchr(b'\n', rest);
-        let line = rest
-            .get(..line_end.unwrap_or(rest.len()))
-            .unwrap_or_default();
-        // Two more than a record may have: enough to see that it is cut, with or without `\r`.
-        let room = (limits::RECORD_BYTES_MAX + 2).saturating_sub(long.kept.len());
-        let fits = line.get(..room).unwrap_or(line);
-        long.kept.extend_from_slice(fits);
-        let passed = nuls + line.len() + usize::from(line_end.is_some());
-        long.scanned += passed as u64;
-        self.seen = self.seen.max(long.scanned);
-        let last = finished && chunk.is_empty() && !long.kept.is_empty();
-        if line_end.is_none() && !last {
-            return if chunk.is_empty() {
-                Step::Idle
-            } else {
-                Step::More
-            };
-        }
-        self.emit_long(long, desk)
-    }
-
-    fn emit_long(&mut self, long: &LongLine, desk: &mut Desk) -> Step {
-        let mut records = Vec::new();
-        let split = lines::split(&long.kept, long.begins, true, &mut records);
-        count_split(&split);
-        if self.origin.is_none() {
-            // The name is made from what lies at the start of the file, NULs and all.
-            let mut head = vec![0; limits::STREAM_HEAD_BYTES_MAX];
-            match self.content.read_at(0, &mut head) {
-                Ok(count) => head.truncate(count),
-                Err(error) => return Step::Failed(error),
-            }
-            let whole = usize::try_from(long.scanned).unwrap_or(usize::MAX);
-            head.truncate(whole);
-            self.name(&head, desk);
-        }
-        match self.hand_over(&long.kept, records, long.scanned, desk) {
-            Ok(()) => Step::More,
-            Err(_) => Step::Closed,
-        }
-    }
 }
 
-fn count_split(split: &lines::Split) {
+pub(super) fn count_split(split: &lines::Split) {
     counter(names::RECORDS_TRUNCATED).add(split.truncated);
     counter(names::SOURCE_NUL_BYTES).add(split.nul_bytes);
 }

@@ -5,7 +5,7 @@
 //! tell (network file systems, a lost watch, too many watches) is made up for by polling, which
 //! the reader does.
 
-use super::content::Place;
+use super::identity::Place;
 use super::supervise::{Signal, lock};
 use crate::telemetry::{counter, names};
 use notify::event::{AccessKind, EventKind, ModifyKind};

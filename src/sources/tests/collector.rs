@@ -3,6 +3,7 @@
 use crate::event::{Batch, Origin};
 use crate::sources::{Closed, Files, FilesConfig, Handle, Sink, Start};
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
@@ -161,7 +162,7 @@ pub fn config(paths: &[&Path]) -> FilesConfig {
     FilesConfig {
         from: Start::Beginning,
         rotated_wait: Duration::from_millis(400),
-        stall: Duration::from_millis(1_000),
+        stall: Duration::from_secs(1),
         ..FilesConfig::new(paths.iter().map(|path| path.to_str().unwrap()))
     }
 }
@@ -181,15 +182,17 @@ pub fn write(path: &Path, text: impl AsRef<[u8]>) {
 
 /// `first`, `first + 1`, … as lines that look like a log's.
 pub fn numbered(numbers: std::ops::Range<u32>) -> String {
-    numbers
-        .map(|number| format!("line {number:06} from a client\n"))
-        .collect()
+    let mut text = String::new();
+    for number in numbers {
+        writeln!(text, "line {number:06} from a client").unwrap();
+    }
+    text
 }
 
 pub fn numbers(lines: &[String]) -> Vec<u32> {
     lines
         .iter()
-        .map(|line| line[5..11].parse().unwrap())
+        .map(|line| line.get(5..11).unwrap().parse().unwrap())
         .collect()
 }
 

@@ -95,9 +95,9 @@ fn a_full_spool_makes_stdin_wait_and_released_parts_go() {
 fn replay_numbers_lines_in_plain_and_gzipped_files() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("a.log");
-    let long = "z".repeat(600_000);
+    let cut = "z".repeat(600_000);
     write(&log, numbered(0..30_000));
-    write(&log, format!("\n{long}\r\nnot the last\nthe last"));
+    write(&log, format!("\n{cut}\r\nnot the last\nthe last"));
     let read = |path: &std::path::Path| {
         let mut replay = Replay::open(path.to_str().unwrap()).unwrap();
         assert_eq!(

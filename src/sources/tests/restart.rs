@@ -39,7 +39,7 @@ fn reread_all(config: &FilesConfig, sink: &Collector, again: &Collector) {
             .reread(&batch.origin, batch.from, batch.to)
             .unwrap();
         assert_eq!(
-            lines_of(&[same.clone()]),
+            lines_of(std::slice::from_ref(&same)),
             lines_of(std::slice::from_ref(batch))
         );
         let offsets = |batch: &crate::event::Batch| -> Vec<u64> {

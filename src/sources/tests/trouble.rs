@@ -32,7 +32,7 @@ fn a_file_that_may_not_be_read_is_told_of_and_recovers() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("access.log");
     write(&log, numbered(0..1));
-    fs::set_permissions(&log, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o000)).unwrap();
     let sink = Collector::new();
     let _handle = start(config(&[&log]), vec![], &sink);
     sink.wait_alarm("ermission denied");
