@@ -394,6 +394,7 @@ pub const EXTRA_FIELDS_MAX: usize = 64;
 /// A user's pattern may compile to this size: far above any honest log pattern, far below what
 /// would hurt a small machine.
 pub const LOG_PATTERN_COMPILED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Streams of one log that are looked for among its files after a start, the newest ones: those
 /// before them were read to their end.
 pub const STREAMS_SOUGHT_MAX: usize = 16;
