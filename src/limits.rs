@@ -68,7 +68,7 @@ pub const SCRIPT_FUNCTION_EXPRESSION_DEPTH_MAX: usize = 48;
 
 /// A string that a script builds may be this long: several times what a field is cut to, so that
 /// joining fields never breaks a rule.
-pub const SCRIPT_BUILT_STRING_BYTES_MAX: usize = 4 * SCRIPT_STRING_BYTES_MAX;
+pub const SCRIPT_BUILT_STRING_BYTES_MAX: usize = 8 * SCRIPT_STRING_BYTES_MAX;
 
 /// Items of an array in a script.
 pub const SCRIPT_ARRAY_ITEMS_MAX: usize = 1_000;
@@ -85,6 +85,9 @@ pub const SCRIPT_FUNCTIONS_MAX: usize = 4_000;
 /// A longer rule file is refused before it is parsed.
 pub const RULE_FILE_BYTES_MAX: usize = 1024 * 1024;
 
+/// Findings told of one rule file; more of them are only counted.
+pub const FINDINGS_A_FILE_MAX: usize = 200;
+
 /// Rules in a rule set.
 pub const RULES_MAX: usize = 10_000;
 
@@ -94,8 +97,9 @@ pub const BODY_ASKS_MAX: usize = 100;
 /// Fields of an emitted event or a webhook.
 pub const EMIT_FIELDS_MAX: usize = 64;
 
-/// Bytes of all names and values of an emitted event or a webhook together.
-pub const EMIT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of all names and values of an emitted event or a webhook together. Each text is cut to
+/// `MESSAGE_BYTES_MAX`, so what clients send can't reach it.
+pub const EMIT_BYTES_MAX: usize = 64 * 1024;
 
 /// A message, a reason or a log line from a body is cut to this length.
 pub const MESSAGE_BYTES_MAX: usize = 2_048;

@@ -248,17 +248,28 @@ fn register_effects(api: &mut Api<'_>) {
 fn send_webhook(context: &NativeCallContext, webhook: &str, fields: &Map) -> Answer<String> {
     let webhook = name(context, webhook)?;
     let fields: BTreeMap<String, serde_json::Value> =
-        fields.iter().map(|(key, value)| (key.to_string(), to_json(value))).collect();
+        fields.iter().map(|(key, value)| (key.to_string(), cut_json(to_json(value)))).collect();
     let bytes: usize = fields.iter().map(|(key, value)| key.len() + value.to_string().len()).sum();
     check_size(context, fields.len(), bytes)?;
     ask(context, Ask::Effect(Effect::Webhook { name: webhook, fields }))
+}
+
+/// Cuts the texts in a value.
+fn cut_json(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match value {
+        Json::String(text) => Json::String(cut(&text, limits::MESSAGE_BYTES_MAX).into_owned()),
+        Json::Array(items) => items.into_iter().map(cut_json).collect(),
+        Json::Object(entries) => Json::Object(entries.into_iter().map(|(key, value)| (key, cut_json(value))).collect()),
+        other => other,
+    }
 }
 
 fn run_program(context: &NativeCallContext, program: &str, args: &Array) -> Answer<String> {
     let program = name(context, program)?;
     let args = args
         .iter()
-        .map(|value| to_text(value).ok_or_else(|| value_error(context, "the arguments of a program are text, numbers or addresses")))
+        .map(|value| to_text(value).map(|text| cut(&text, limits::MESSAGE_BYTES_MAX).into_owned()).ok_or_else(|| value_error(context, "the arguments of a program are text, numbers or addresses")))
         .collect::<Answer<Vec<String>>>()?;
     check_size(context, args.len(), args.iter().map(String::len).sum())?;
     ask(context, Ask::Effect(Effect::Exec { name: program, args }))
@@ -272,12 +283,14 @@ fn emit(context: &NativeCallContext, kind: &str, fields: &Map) -> Answer<String>
         if value.is_unit() {
             continue;
         }
-        let value = to_field(value).ok_or_else(|| {
+        let mut value = to_field(value).ok_or_else(|| {
             value_error(context, format!("the field `{field}` of an event is text, a number, a truth or an address"))
         })?;
         bytes += field.len();
         if let crate::event::Value::Text(text) = &value {
+            let text = cut(text, limits::MESSAGE_BYTES_MAX);
             bytes += text.len();
+            value = crate::event::Value::text(text);
         }
         set.push((field.to_string(), value));
     }

@@ -124,14 +124,19 @@ fn refuse(engine: &mut Engine) {
     fn refused(context: &NativeCallContext) -> Result<(), Box<EvalAltResult>> {
         Err(value_error(context, format!("`{}` is not available", context.fn_name())))
     }
+    // Rhai looks for the exact type first, so each type needs its own refusal.
     for name in ["sleep", "exit", "print", "debug", "timestamp"] {
         engine
             .register_fn(name, |context: NativeCallContext| refused(&context))
-            .register_fn(name, |context: NativeCallContext, _: Dynamic| refused(&context));
+            .register_fn(name, |context: NativeCallContext, _: Dynamic| refused(&context))
+            .register_fn(name, |context: NativeCallContext, _: &str| refused(&context))
+            .register_fn(name, |context: NativeCallContext, _: i64| refused(&context))
+            .register_fn(name, |context: NativeCallContext, _: f64| refused(&context))
+            .register_fn(name, |context: NativeCallContext, _: bool| refused(&context))
+            .register_fn(name, |context: NativeCallContext, _: char| refused(&context))
+            .register_fn(name, |context: NativeCallContext, (): ()| refused(&context));
     }
     engine
-        .register_fn("sleep", |context: NativeCallContext, _: i64| refused(&context))
-        .register_fn("sleep", |context: NativeCallContext, _: f64| refused(&context))
         .register_fn("parse_json", |context: NativeCallContext, _: &str| refused(&context));
 }
 

@@ -2,6 +2,7 @@
 //! declares is judged. A file with an error contributes nothing and takes nobody else down.
 
 use super::builder;
+use super::check::{self, Checker};
 use super::book::Api;
 use super::context::{Unit, freeze, lock};
 use super::draft::{Collector, Draft, Param};
@@ -23,7 +24,7 @@ use crate::matching::{Matcher, MatcherRule, Predicate};
 use crate::windows::WindowSpec;
 use rhai::{AST, Engine, ImmutableString, Module, Position, Scope};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 /// What came of loading.
@@ -79,6 +80,8 @@ struct Loader<'s> {
     timers: Vec<Timer>,
     tests: Vec<Test>,
     names: BTreeMap<String, (Arc<str>, usize)>,
+    module_names: BTreeSet<String>,
+    emitted: BTreeSet<String>,
     findings: Vec<Finding>,
     digest: Sha256,
 }
@@ -113,6 +116,8 @@ impl<'s> Loader<'s> {
             timers: Vec::new(),
             tests: Vec::new(),
             names: BTreeMap::new(),
+            module_names: BTreeSet::new(),
+            emitted: BTreeSet::new(),
             findings: Vec::new(),
             digest: Sha256::new(),
         }
@@ -124,6 +129,10 @@ impl<'s> Loader<'s> {
             if let Err(notes) = self.load_module(module) {
                 self.tell(&Arc::from(module.path.as_str()), &module.text, notes);
             }
+        }
+        for file in files {
+            // A kind may be emitted by a file that comes later.
+            self.emitted.extend(check::emitted_kinds(&file.text));
         }
         for file in files {
             self.digest_text(&file.path, &file.text);
@@ -141,7 +150,14 @@ impl<'s> Loader<'s> {
         }
     }
 
-    fn tell(&mut self, path: &Arc<str>, text: &str, notes: Vec<Note>) {
+    fn tell(&mut self, path: &Arc<str>, text: &str, mut notes: Vec<Note>) {
+        // The gravest are told; what is more than anybody reads is only counted.
+        if notes.len() > limits::FINDINGS_A_FILE_MAX {
+            notes.sort_by_key(|note| std::cmp::Reverse(note.severity));
+            let more = notes.len() - limits::FINDINGS_A_FILE_MAX;
+            notes.truncate(limits::FINDINGS_A_FILE_MAX);
+            notes.push(Note::warning("more", Position::NONE, format!("there are `{more}` more findings in this file")));
+        }
         self.findings.extend(notes.into_iter().map(|note| note.place(path, text)));
     }
 
@@ -151,6 +167,10 @@ impl<'s> Loader<'s> {
         let mut ast = self.engine.compile(&module.text).map_err(|error| vec![parse_note(&error)])?;
         ast.set_source(&*file);
         self.refuse_api_names(&ast)?;
+        let notes = self.checker().module(&ast);
+        if !notes.is_empty() {
+            return Err(notes);
+        }
         let compiled = Module::eval_ast_as_new(Scope::new(), &ast, &self.engine)
             .map_err(|error| vec![self.error_note(&error)])?;
         let compiled: Arc<Module> = Arc::new(compiled);
@@ -162,7 +182,17 @@ impl<'s> Loader<'s> {
         ] {
             engine.register_static_module(&module.name, Arc::clone(&compiled));
         }
+        self.module_names.insert(module.name.clone());
         Ok(())
+    }
+
+    fn checker(&self) -> Checker<'_> {
+        Checker {
+            known: &self.settings.known,
+            book: &self.evaluator.book,
+            modules: &self.module_names,
+            emitted: &self.emitted,
+        }
     }
 
     fn load_file(&mut self, path: &Arc<str>, file: &RuleFile) -> Vec<Note> {
@@ -171,6 +201,7 @@ impl<'s> Loader<'s> {
             Err(notes) => return notes,
         };
         let mut notes = draft.collected.notes.clone();
+        notes.extend(self.checker().file(&draft));
         let params: Arc<[Param]> = draft.collected.params.clone().into();
         let summary: Arc<str> = Arc::from(header(&file.text));
         let mut rules = Vec::new();

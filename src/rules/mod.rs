@@ -34,6 +34,7 @@ mod timers;
 mod keys;
 mod rule;
 mod syntax;
+mod check;
 mod make;
 mod load;
 

@@ -7,6 +7,7 @@ use rhai::{AST, ASTNode, Expr, Position, Stmt};
 use sha2::{Digest, Sha256};
 use regex::Regex;
 use std::fmt::Write as _;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 /// Walks statements and functions; `visit` gets each node with the nodes above it.
@@ -121,4 +122,42 @@ pub(super) fn window_fingerprint(draft: &Draft, spec: &WindowSpec, ast: &AST) ->
 /// The first eight bytes of a digest as a number.
 pub(super) fn first_word(digest: &[u8]) -> u64 {
     digest.iter().take(8).fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
+
+/// A function or closure of a file, as a tree of its own.
+pub(super) struct Function {
+    pub name: String,
+    pub params: Vec<String>,
+    pub ast: AST,
+}
+
+/// All functions and closures of a file, each as a tree of its own.
+///
+/// The file is halved again and again, since a tree can only be made by leaving functions out.
+pub(super) fn functions(ast: &AST) -> Vec<Function> {
+    let mut names: Vec<(String, Vec<String>)> = ast
+        .iter_functions()
+        .map(|function| {
+            let params = function.params.iter().map(|param| (*param).to_owned()).collect();
+            (function.name.to_owned(), params)
+        })
+        .collect();
+    names.sort();
+    let mut out = Vec::with_capacity(names.len());
+    split(&ast.clone_functions_only(), names, &mut out);
+    out
+}
+
+fn split(ast: &AST, mut names: Vec<(String, Vec<String>)>, out: &mut Vec<Function>) {
+    let wanted: HashSet<(&str, usize)> =
+        names.iter().map(|(name, params)| (name.as_str(), params.len())).collect();
+    let mut only = ast.clone();
+    only.retain_functions(|_, _, name, params| wanted.contains(&(name, params)));
+    if names.len() <= 1 {
+        out.extend(names.into_iter().map(|(name, params)| Function { name, params, ast: only.clone() }));
+        return;
+    }
+    let rest = names.split_off(names.len() / 2);
+    split(&only, names, out);
+    split(&only, rest, out);
 }

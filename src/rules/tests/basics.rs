@@ -70,7 +70,6 @@ fn a_missing_field_makes_a_predicate_false_without_a_fault() {
         r#"e.query.url_decode().matches("a+")"#,
         r#"e.duration > 2.5"#,
         r#"e.duration + 1.0 > 2.5"#,
-        r#"e.user.foo(3)"#,
         r#"!e.user"#,
         r#"e.peer.within("10.0.0.0/8")"#,
         r#"e.user.len() > 3"#,
@@ -81,9 +80,6 @@ fn a_missing_field_makes_a_predicate_false_without_a_fault() {
         r#"e.nothing.of.the.sort == 3"#,
         r#"e.has("user")"#,
     ] {
-        if predicate.contains(".foo") {
-            continue;
-        }
         assert_eq!(holds(predicate, &event), Ok(false), "{predicate}");
     }
     assert_eq!(holds("e.user == ()", &event), Ok(true));

@@ -1,6 +1,10 @@
 //! Tests of rules as a whole: load, match, sample, run.
 
 mod basics;
+mod checks;
+mod hostile;
+mod random;
+mod trials;
 
 use super::*;
 use crate::clock::Timestamp;

@@ -1,0 +1,126 @@
+//! What `check` finds, as people read it.
+
+use super::*;
+use std::collections::BTreeSet;
+
+/// The codes found in a text, with their lines and columns.
+fn codes(text: &str) -> Vec<String> {
+    let settings = Settings {
+        known: Known {
+            channels: Some(BTreeSet::from(["ops".to_owned()])),
+            webhooks: Some(BTreeSet::new()),
+            programs: Some(BTreeSet::new()),
+            enforcers: Some(BTreeSet::from(["nftables".to_owned()])),
+            feeds: Some(BTreeSet::new()),
+            kinds: BTreeSet::from(["probe".to_owned()]),
+            fields: BTreeSet::from(["tenant".to_owned()]),
+        },
+        ..Settings::default()
+    };
+    let loaded = RuleSet::load(&[file(text)], &[], &settings);
+    loaded.findings.iter().map(|finding| format!("{}@{}:{}", finding.code, finding.line, finding.column)).collect()
+}
+
+#[test]
+fn a_good_file_has_no_findings() {
+    assert_eq!(codes(SAMPLE), Vec::<String>::new());
+}
+
+#[test]
+fn findings_are_shown_with_place_and_hint() {
+    insta::assert_snapshot!(findings(
+        r#"rule("a")
+    .on("http")
+    .when(|e| e.staus == 401 && e.path.startswith("/x"))
+    .by("ip").count(3, "5 minutes")
+    .then(|hit| blok(hit.ip, "1h"));
+"#
+    ));
+}
+
+#[test]
+fn each_kind_of_finding_has_its_code_and_place() {
+    let rule = |predicate: &str| format!("rule(\"r\").on(\"http\").by(\"ip\").when(|e| {predicate}).then(|hit| ());");
+    let then = |body: &str| format!("rule(\"r\").on(\"http\").by(\"ip\").then(|hit| {{ {body} }});");
+    for (text, wanted) in [
+        (rule("e.staus == 1"), "unknown-field@1:42"),
+        (rule("e.zone == \"x\""), "unknown-field@1:42"),
+        (rule("e.tenant == \"x\""), ""),
+        (rule("e[\"staus\"] == 1"), ""),
+        (rule("e.status == \"404\""), "wrong-type@1:52"),
+        (rule("e.path == 1"), "wrong-type@1:50"),
+        (rule("e.status in [1, \"2\"]"), "wrong-type"),
+        (rule("e.ip == \"10.0.0.0/8\""), "wrong-type@1:48"),
+        (rule("e.ip in \"10.0.0.0/8\""), "in-text@1:48"),
+        (rule("e.path.matches(\"(\")"), "bad-pattern@1:55"),
+        (rule("e.ip.within(\"10.0.0.0/99\")"), "bad-prefix@1:52"),
+        (rule("block(e.ip, \"1h\")"), "impure@1:40"),
+        (rule("state::get(\"x\")"), "impure"),
+        (rule("nothing == e.path"), "load@1:40"),
+        ("fn f(e) { e.path == nothing } rule(\"r\").on(\"http\").by(\"ip\").when(f).then(|hit| ());".to_owned(), "unknown-variable@1:21"),
+        (rule("nothing(e.path)"), "unknown-function@1:40"),
+        (rule("e.path.nothing()"), "unknown-function@1:47"),
+        (rule("other::f(e)"), "unknown-module"),
+        (rule("in_feed(e.ip, \"bad\")"), "not-configured@1:54"),
+        (rule("timestamp() == e.path"), "not-available"),
+        (then("print(\"x\")"), "not-available"),
+        (then("sleep(1)"), "not-available"),
+        (then("exit()"), "not-available"),
+        (then("Fn(\"block\").call(hit.ip, \"1h\")"), "not-available"),
+        (then("eval(\"1\")"), "syntax"),
+        (then("import \"x\" as y;"), "syntax"),
+        (then("cf::under_attack(\"example.com\")"), "cloudflare"),
+        (then("block(hit.ip, \"1 hour\")"), "bad-duration@1:58"),
+        (then("block(\"nobody\", \"1h\")"), "bad-target@1:50"),
+        (then("block(hit.ip, \"forever\")"), ""),
+        (then("block(hit.ip, \"1h\", #{ via: \"nft\" })"), "not-configured"),
+        (then("notify(\"oops\", \"x\")"), "not-configured@1:51"),
+        (then("webhook(\"x\")"), "not-configured"),
+        (then("exec(\"x\")"), "not-configured"),
+        (then("log(hit.status)"), "unknown-property@1:52"),
+        (then("log(hit.event.staus)"), "unknown-field@1:58"),
+        (then("hit.count = 3"), "event-assignment"),
+        (then("rule(\"x\")"), "misplaced"),
+        ("let n = 0; rule(\"r\").on(\"http\").by(\"ip\").then(|hit| { n += 1; });".to_owned(), "captured-assignment@1:60"),
+        ("let n = []; rule(\"r\").on(\"http\").by(\"ip\").then(|hit| { n.push(1); });".to_owned(), "captured-change"),
+        ("rule(\"r\").on(\"http\").count(3, \"5m\").then(|hit| log(\"x\"));".to_owned(), "no-key@1:21"),
+        ("rule(\"r\").on(\"http\").by(\"path\").then(|hit| block(hit.ip, \"1h\"));".to_owned(), "no-address"),
+        ("rule(\"r\").by(\"ip\").then(|hit| ());".to_owned(), "no-kind@1:1"),
+        ("rule(\"r\").on(\"htpp\").by(\"ip\").then(|hit| ());".to_owned(), "unknown-kind"),
+        ("rule(\"r\").on(\"http\").by(\"ip\");".to_owned(), "no-body@1:1"),
+        ("rule(\"r\").on(\"http\").by(\"staus\").then(|hit| ());".to_owned(), "unknown-field"),
+        ("rule(\"r\").on(\"http\").by(\"ip\").sum(\"path\", 3, \"1m\").then(|hit| ());".to_owned(), "wrong-type"),
+        ("rule(\"r\").on(\"http\").by(\"ip\").count(0, \"1m\").then(|hit| ());".to_owned(), "bad-window"),
+        ("rule(\"r\").on(\"http\").by(\"ip\").count(3, \"1 x\").then(|hit| ());".to_owned(), "bad-duration"),
+        ("rule(\"r\").on(\"http\").by(\"ip\").count(3, \"1m\").count(3, \"1m\").then(|hit| ());".to_owned(), "second-window"),
+        ("rule(\"r\").on(\"http\").by(\"ip\").ratio(|e| e.status == 1, 1.5, 3, \"1m\").then(|hit| ());".to_owned(), "bad-window"),
+        ("rule(\"r\").on(\"http\").by(\"ip\").mode(\"on\").then(|hit| ());".to_owned(), "bad-mode"),
+        ("rule(\"r r\").on(\"http\").by(\"ip\").then(|hit| ());".to_owned(), "bad-name"),
+        ("fn block(x, y) { } rule(\"r\").on(\"http\").by(\"ip\").then(|hit| ());".to_owned(), "api-name@1:16"),
+        ("rule(\"r\").on(\"http\").by(\"ip\").when(|e, x| true).then(|hit| ());".to_owned(), "bad-closure"),
+        ("every(\"1ms\", || log(\"x\"));".to_owned(), "bad-schedule"),
+        ("cron(\"x\", || log(\"x\"));".to_owned(), "bad-schedule"),
+        (rule("e.default == 1"), "syntax"),
+        ("fn f(e) { e.staus == 1 } rule(\"r\").on(\"http\").by(\"ip\").when(|e| f(e)).then(|hit| ());".to_owned(), "unknown-field@1:13"),
+        ("fn f(x) { block(x, \"1h\"); true } rule(\"r\").on(\"http\").by(\"ip\").when(|e| f(e.ip)).then(|hit| ());".to_owned(), "impure@1:11"),
+        ("test(\"t\", |t| { t.expect_blok(\"203.0.113.9\"); });".to_owned(), "unknown-function"),
+        ("let x = 1; x.foo(); rule(\"r\");".to_owned(), "load@1:14"),
+    ] {
+        let found = codes(&text);
+        let held = if wanted.is_empty() {
+            found.is_empty()
+        } else {
+            found.iter().any(|code| code == wanted || code.split('@').next() == Some(wanted))
+        };
+        assert!(held, "{text}\nwanted {wanted:?}, found {found:?}");
+    }
+}
+
+#[test]
+fn all_findings_of_a_file_are_told_at_once() {
+    let found = codes(
+        "rule(\"a\").on(\"http\").by(\"ip\").count(3, \"x\").then(|hit| blok(hit.ip));\nrule(\"b\").on(\"http\").by(\"ip\").mode(\"y\").when(|e| e.statu == 1).then(|hit| ());",
+    );
+    let codes: Vec<&str> = found.iter().map(|code| code.split('@').next().unwrap()).collect();
+    assert_eq!(codes, ["bad-duration", "unknown-function", "bad-mode", "unknown-field"]);
+}
