@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A range that can't be read again.
 #[derive(Debug, thiserror::Error)]
@@ -82,21 +83,52 @@ impl Rereader {
             let origin = Arc::new(origin.clone());
             return Ok(lines::batch(&origin, Bytes::new(), Vec::new(), from, from));
         }
-        let known = self.open.remove(&origin.stream);
-        let found = match known {
-            Some(content) => Some(content),
-            None => self.find(origin, to).map_err(failed)?,
-        };
-        let gone = || RereadError::Gone {
+        for attempt in 0..5 {
+            if attempt > 0 {
+                // A rotation may be moving the file just now.
+                std::thread::sleep(Duration::from_millis(limits::COPY_PAUSE_MILLIS));
+            }
+            let known = self.open.remove(&origin.stream);
+            let known = known.filter(|_| attempt == 0);
+            let found = match known.and_then(|content| self.still_holds(content, origin, to)) {
+                Some(content) => Some(content),
+                None => self.find(origin, to).map_err(failed)?,
+            };
+            let Some(mut content) = found else {
+                continue;
+            };
+            if let Some(batch) = read_range(&mut content, origin, from, to).map_err(failed)? {
+                self.open.insert(Arc::clone(&origin.stream), content);
+                return Ok(batch);
+            }
+        }
+        Err(RereadError::Gone {
             origin: Arc::clone(&origin.source),
             stream: Arc::clone(&origin.stream),
             from,
             to,
+        })
+    }
+
+    /// A plain file that is open may have been truncated since; a compressed one stays as it is.
+    fn still_holds(&self, mut content: Content, origin: &Origin, to: u64) -> Option<Content> {
+        let Some(id) = StreamId::parse(&origin.stream) else {
+            return Some(content);
         };
-        let mut content = found.ok_or_else(gone)?;
-        let batch = read_range(&mut content, origin, from, to).map_err(failed)?;
-        self.open.insert(Arc::clone(&origin.stream), content);
-        batch.ok_or_else(gone)
+        let sought = self.sought(id, origin, to);
+        let same = content.is_compressed()
+            || locate::holds(&mut content, &sought).is_ok_and(|holds| holds > Holds::Shorter);
+        same.then_some(content)
+    }
+
+    fn sought(&self, id: StreamId, origin: &Origin, to: u64) -> Sought {
+        let marks = Marks::open(self.state_dir.as_deref(), &origin.source);
+        Sought {
+            id,
+            offset: to,
+            before: None,
+            mark: marks.get(&id),
+        }
     }
 
     fn find(&self, origin: &Origin, to: u64) -> io::Result<Option<Content>> {
@@ -104,13 +136,7 @@ impl Rereader {
             let folder = self.state_dir.as_deref();
             return spool::open_stream(folder, origin);
         };
-        let marks = Marks::open(self.state_dir.as_deref(), &origin.source);
-        let sought = Sought {
-            id,
-            offset: to,
-            before: None,
-            mark: marks.get(&id),
-        };
+        let sought = self.sought(id, origin, to);
         let mut best: Option<(Holds, bool, Content)> = None;
         for path in self.candidates(&id) {
             let Ok(mut content) = Content::open(&path) else {
