@@ -406,3 +406,7 @@ pub const STREAMS_SOUGHT_MAX: usize = 16;
 /// The copy of a truncated file is looked for again after this pause, for a rotation may just be
 /// moving it.
 pub const COPY_PAUSE_MILLIS: u64 = 20;
+
+/// Looks at rotated files, 2 ms apart, until two agree: a rotation that renames many files takes
+/// some milliseconds.
+pub const PICTURE_ATTEMPTS_MAX: u32 = 25;

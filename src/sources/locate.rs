@@ -11,6 +11,7 @@ use crate::limits;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A place in a stream that is looked for.
 #[derive(Debug, Clone)]
@@ -145,7 +146,8 @@ pub(super) fn open_rotated(
     mut failed: impl FnMut(&Path, &io::Error),
 ) -> Vec<(Rotated, Content)> {
     let mut files = rotated(live, elsewhere);
-    for last in [false, false, false, false, true] {
+    for attempt in 0..limits::PICTURE_ATTEMPTS_MAX {
+        let last = attempt + 1 == limits::PICTURE_ATTEMPTS_MAX;
         let mut opened = Vec::new();
         let mut faults = Vec::new();
         for file in &files {
@@ -172,6 +174,7 @@ pub(super) fn open_rotated(
             return opened;
         }
         files = now;
+        std::thread::sleep(Duration::from_millis(2));
     }
     Vec::new()
 }
