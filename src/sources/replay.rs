@@ -6,6 +6,7 @@
 //! caller can put rotated files in the order of their time stamps.
 
 use super::lines;
+use crate::clock::{self, Timestamp};
 use crate::event::{Batch, Origin, RecordSpan};
 use crate::limits;
 use crate::telemetry::{counter, names};
@@ -36,6 +37,8 @@ pub struct Replay {
     offset: u64,
     /// The number of the next line.
     line: u64,
+    /// When the file was last written: what stamps without a year are read by.
+    arrival: Timestamp,
     ended: bool,
 }
 
@@ -83,6 +86,7 @@ impl Replay {
             rest: Vec::new(),
             offset: 0,
             line: 1,
+            arrival: written(path),
             ended: false,
         })
     }
@@ -140,6 +144,7 @@ impl Replay {
         self.line += records.len() as u64;
         let mut batch = lines::batch(&self.origin, block, records, from, to);
         batch.first_line = first_line;
+        batch.arrival = self.arrival;
         batch
     }
 
@@ -196,6 +201,16 @@ impl Replay {
         counter(names::RECORDS_TRUNCATED).add(split.truncated);
         Ok(self.give(Bytes::from(kept), records, passed))
     }
+}
+
+/// When a file was last written; now for what is no file.
+fn written(path: &str) -> Timestamp {
+    let since_epoch = std::fs::metadata(path)
+        .ok()
+        .filter(std::fs::Metadata::is_file)
+        .and_then(|metadata| metadata.modified().ok())
+        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    since_epoch.map_or_else(clock::now, |since| Timestamp::EPOCH.plus(since))
 }
 
 impl Iterator for Replay {

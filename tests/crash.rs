@@ -1,0 +1,228 @@
+//! `kill -9` at random moments, again and again: the hits and decisions are those of a run that
+//! nobody disturbed.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
+
+use riposte::clock::Timestamp;
+use riposte::store::{self, Entry, JournalQuery};
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Every kind of window and of memory that a rule can have, save those that run by the wall clock.
+const RULES: &str = r#"
+rule("count").on("http").when(|e| e.status == 401).by("ip").count(5, "2m")
+    .then(|hit| block(hit.ip, escalate("1h", "30d")));
+rule("distinct").on("http").when(|e| e.status == 404).by("ip").distinct("path", 6, "3m")
+    .then(|hit| block(hit.ip, "2h"));
+rule("sum").on("http").by(prefix("ip", 24, 48)).sum("bytes", 900000, "2m")
+    .then(|hit| { state::add("sums", 1, "1d"); emit("heavy", #{ net: hit.key, sums: state::get("sums") }); });
+rule("heavy").on("heavy").by("net").count(2, "10m").then(|hit| block(hit.key, "30m"));
+rule("leaky").on("http").when(|e| e.method == "POST").by("ip").leaky(4, "20s")
+    .then(|hit| block(hit.ip, "1h"));
+rule("row").on("http").by("ip").consecutive(|e| e.status == 403, 3).then(|hit| block(hit.ip, "1h"));
+rule("steps").on("http").by("ip").sequence([|e| e.path == "/a", |e| e.path == "/b"], "5m")
+    .then(|hit| if past_hits(hit.key, "1d") > 1 { block(hit.ip, "3h"); });
+rule("share").on("http").by("ip").ratio(|e| e.status >= 400, 0.8, 10, "5m").then(|hit| block(hit.ip, "1h"));
+rule("recidive").on("decision").by("ip").count(2, "1h").then(|hit| block(hit.ip, "7d"));
+rule("evidence").on("http").when(|e| e.status == 404).by("ip").count(4, "5m")
+    .then(|hit| if hit.events[0].path != "/p0" { block(hit.ip, "10m"); });
+"#;
+
+/// A log of many clients, made from a seed; event time runs up to now. No client fires a rule so
+/// often that the journal would put its hits together.
+fn log_lines(seed: u64, count: usize) -> Vec<String> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let start = riposte::clock::now().minus(Duration::from_secs(count as u64 / 40));
+    (0..count)
+        .map(|number| {
+            let time = start.plus(Duration::from_secs(number as u64 / 40)).to_jiff();
+            let client = match random.u8(..3) {
+                0 => format!("203.0.113.{}", random.u8(1..100)),
+                1 => format!("198.51.100.{}", random.u8(1..100)),
+                _ => format!("2001:db8:0:{}::{:x}", random.u8(1..100), random.u16(..)),
+            };
+            let method = if random.u8(..6) == 0 { "POST" } else { "GET" };
+            let path = match random.u8(..4) {
+                0 => "/a".to_owned(),
+                1 => "/b".to_owned(),
+                _ => format!("/p{}", random.u8(..20)),
+            };
+            let status = [200, 200, 401, 403, 404][random.usize(..5)];
+            let stamp = time.strftime("%d/%b/%Y:%H:%M:%S +0000");
+            format!(
+                "{client} - - [{stamp}] \"{method} {path} HTTP/1.1\" {status} {} \"-\" \"test\"\n",
+                random.u16(..2_000)
+            )
+        })
+        .collect()
+}
+
+struct Place {
+    dir: PathBuf,
+}
+
+impl Place {
+    fn new(root: &Path, name: &str) -> Self {
+        let dir = root.join(name);
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("rules.rhai"), RULES).unwrap();
+        let config = format!(
+            "state_dir = \"{0}/state\"\n[[sources]]\nname = \"web\"\npaths = [\"{0}/access.log\"]\nformat = \"nginx\"\nfrom = \"beginning\"\n[rules]\npack = false\npaths = [\"rules.rhai\"]\n[guard]\nfirst_days = \"0s\"\nblocks_per_minute = 100000\n[log]\nlevel = \"warn,riposte::pipeline::live=info\"\n",
+            dir.display()
+        );
+        fs::write(dir.join("riposte.toml"), config).unwrap();
+        Self { dir }
+    }
+
+    fn start(&self) -> Child {
+        let log = OpenOptions::new().create(true).append(true).open(self.dir.join("out.log")).unwrap();
+        Command::new(env!("CARGO_BIN_EXE_riposte"))
+            .arg("--config")
+            .arg(self.dir.join("riposte.toml"))
+            .arg("run")
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap()
+    }
+
+    fn append(&self, lines: &[String]) {
+        let path = self.dir.join("access.log");
+        let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+        file.write_all(lines.concat().as_bytes()).unwrap();
+    }
+
+    /// Every hit and decision: what it is about, when, how much; not the ids, which hold the
+    /// stream's name.
+    fn outcome(&self) -> BTreeSet<String> {
+        let reader = store::open_read_only(&self.dir.join("state")).unwrap();
+        let query = JournalQuery { limit: 1_000_000, ..JournalQuery::default() };
+        let words = |entry: &Entry| match entry {
+            Entry::Hit { hit, .. } => Some(format!(
+                "hit {} {} {} {} {} {}",
+                hit.rule, hit.key, hit.count, hit.first, hit.last, hit.time
+            )),
+            Entry::Decision { row, .. } => {
+                let decision = &row.decision;
+                let until = decision.until.unwrap_or(Timestamp::MAX);
+                Some(format!(
+                    "decision {} {} {} {until} {}",
+                    decision.rule, decision.target, decision.from, decision.reason
+                ))
+            }
+            _ => None,
+        };
+        reader.journal(&query).unwrap().iter().filter_map(|row| words(&row.entry)).collect()
+    }
+
+    /// Waits until the log is read to its end and saved.
+    fn wait_until_read(&self) {
+        let end = fs::metadata(self.dir.join("access.log")).unwrap().len();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let at = store::open_read_only(&self.dir.join("state"))
+                .and_then(|reader| reader.load())
+                .map_or(0, |loaded| loaded.cursors.iter().map(|(_, at)| *at).max().unwrap_or(0));
+            if at >= end {
+                return;
+            }
+            assert!(Instant::now() < deadline, "read to {at} of {end} only");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn starts(&self) -> usize {
+        self.log().matches("state restored").count()
+    }
+
+    fn wait_for_start(&self, before: usize) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.starts() == before && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("out.log")).unwrap_or_default()
+    }
+}
+
+fn terminate(child: &mut Child) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success(), "SIGTERM ends it in order");
+}
+
+/// Writes the log while the daemon is killed `kills` times; compares with an undisturbed run.
+fn kill_again_and_again(seed: u64, kills: usize, lines: usize) {
+    let root = tempfile::tempdir().unwrap();
+    let log = log_lines(seed, lines);
+    let calm = Place::new(root.path(), "calm");
+    calm.append(&log);
+    let mut daemon = calm.start();
+    calm.wait_until_read();
+    terminate(&mut daemon);
+    let wanted = calm.outcome();
+    assert!(wanted.len() > 100, "the log makes the rules fire: {}\n{}", wanted.len(), calm.log());
+
+    let mut random = fastrand::Rng::with_seed(seed);
+    let stormy = Place::new(root.path(), "stormy");
+    let mut rest = log.as_slice();
+    for kill in 0..kills {
+        let starts = stormy.starts();
+        let mut daemon = stormy.start();
+        let share = rest.len() / (kills - kill);
+        let now = random.usize(0..=share.min(rest.len()) * 2).min(rest.len());
+        let (part, later) = rest.split_at(now);
+        rest = later;
+        // Most are killed at work, some before they are up.
+        if random.u8(..8) > 0 {
+            stormy.wait_for_start(starts);
+        }
+        for piece in part.chunks(part.len() / 3 + 1) {
+            stormy.append(piece);
+            std::thread::sleep(Duration::from_micros(random.u64(0..9_000)));
+        }
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+    }
+    stormy.append(rest);
+    let mut daemon = stormy.start();
+    stormy.wait_until_read();
+    terminate(&mut daemon);
+    let got = stormy.outcome();
+    // The kills must have hurt: many starts found inputs that had to be evaluated again.
+    let restored = |line: &&str| line.contains("state restored");
+    let log = stormy.log();
+    let starts = log.lines().filter(restored).count();
+    let again = log.lines().filter(restored).filter(|line| !line.contains(" inputs=0 ")).count();
+    println!("{starts} starts, {again} of them evaluated inputs again");
+    assert!(again * 5 > kills, "{again} of {starts} starts found something to do again");
+    let missing: Vec<_> = wanted.difference(&got).take(5).collect();
+    let extra: Vec<_> = got.difference(&wanted).take(5).collect();
+    if !missing.is_empty() || !extra.is_empty() {
+        panic!(
+            "seed {seed}: {} wanted, {} got\nmissing: {missing:#?}\nextra: {extra:#?}\n{}",
+            wanted.len(),
+            got.len(),
+            stormy.log()
+        );
+    }
+}
+
+#[test]
+fn serial_two_hundred_kills_change_nothing() {
+    kill_again_and_again(7, 200, 8_000);
+}
+
+/// Many seeds; minutes. `cargo test --test crash -- --ignored`
+#[test]
+#[ignore = "slow: ten seeds of two hundred kills"]
+fn serial_two_thousand_kills_change_nothing() {
+    for seed in 100..110 {
+        kill_again_and_again(seed, 200, 8_000);
+    }
+}
