@@ -122,7 +122,7 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Stop after this long
-    #[arg(long, value_name = "DURATION", default_value = "12s")]
+    #[arg(long = "for", value_name = "DURATION", default_value = "12s")]
     pub for_: String,
 }
 

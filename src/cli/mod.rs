@@ -15,6 +15,7 @@ mod explain;
 mod look;
 mod remote;
 mod run;
+mod demo;
 mod pages;
 
 use crate::decisions::Mode;
@@ -118,7 +119,8 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         Command::Completions { shell } => pages::completions(shell, out),
         Command::Man => pages::man(out),
         Command::Docs { dir } => pages::docs(&dir, out),
-        Command::Init(_) | Command::Demo(_) | Command::Doctor(_) | Command::Bench(_) => {
+        Command::Demo(args) => demo::demo(&args, out),
+        Command::Init(_) | Command::Doctor(_) | Command::Bench(_) => {
             Err(Usage::new("not available in this version"))
         }
     }
