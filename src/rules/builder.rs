@@ -4,15 +4,15 @@
 //! note with its place, and the file runs on, so that all faults are told at once.
 
 use super::book::{Api, Place};
+use super::builder_windows;
 use super::context::{freeze, lock};
-use super::draft::{Closure, Collector, Draft, KeyPartDraft, Quantity, TestDraft, TimerDraft, WindowDraft};
+use super::draft::{Closure, Collector, Draft, KeyPartDraft, TestDraft, TimerDraft, WindowDraft};
 use super::finding::Note;
 use super::timers::Schedule;
 use crate::clock::parse_duration;
 use crate::decisions::Mode;
 use crate::event::Kind;
 use crate::limits;
-use crate::windows::WindowSpec;
 use rhai::{Array, Dynamic, FnPtr, NativeCallContext, Position};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,25 +33,29 @@ impl Builder {
         lock(&self.collector).notes.push(note.split_hint());
     }
 
-    fn error(&self, code: &'static str, position: Position, message: impl Into<String>) {
+    pub(super) fn error(&self, code: &'static str, position: Position, message: impl Into<String>) {
         self.note(Note::error(code, position, message.into()));
     }
 
-    fn duration(&self, context: &NativeCallContext, text: &str) -> Option<Duration> {
+    pub(super) fn duration(&self, context: &NativeCallContext, text: &str) -> Option<Duration> {
         parse_duration(text)
             .map_err(|error| self.error("bad-duration", context.call_position(), error.to_string()))
             .ok()
     }
 
-    fn count(&self, context: &NativeCallContext, number: i64) -> Option<u64> {
+    pub(super) fn count(&self, context: &NativeCallContext, number: i64) -> Option<u64> {
         let count = u64::try_from(number).ok().filter(|count| *count > 0);
         if count.is_none() {
-            self.error("bad-window", context.call_position(), format!("`{number}` is no number of events to wait for"));
+            self.error(
+                "bad-window",
+                context.call_position(),
+                format!("`{number}` is no number of events to wait for"),
+            );
         }
         count
     }
 
-    fn window(&self, context: &NativeCallContext, window: WindowDraft) -> Self {
+    pub(super) fn window(&self, context: &NativeCallContext, window: WindowDraft) -> Self {
         let position = context.call_position();
         let second = {
             let mut draft = lock(&self.draft);
@@ -60,22 +64,35 @@ impl Builder {
             second
         };
         if second {
-            self.error("second-window", position, "a rule has one window, this is its second");
+            self.error(
+                "second-window",
+                position,
+                "a rule has one window, this is its second",
+            );
         }
         self.clone()
     }
 
-    fn set(&self, context: &NativeCallContext, what: &'static str, set: impl FnOnce(&mut Draft) -> bool) -> Self {
+    fn set(
+        &self,
+        context: &NativeCallContext,
+        what: &'static str,
+        set: impl FnOnce(&mut Draft) -> bool,
+    ) -> Self {
         let taken = set(&mut lock(&self.draft));
         if taken {
-            self.error("set-twice", context.call_position(), format!("`{what}` is set twice"));
+            self.error(
+                "set-twice",
+                context.call_position(),
+                format!("`{what}` is set twice"),
+            );
         }
         self.clone()
     }
 }
 
 /// A closure as it was handed over, with what it captured, frozen.
-fn closure(context: &NativeCallContext, pointer: &FnPtr) -> Closure {
+pub(super) fn closure(context: &NativeCallContext, pointer: &FnPtr) -> Closure {
     Closure {
         name: pointer.fn_name().into(),
         captured: pointer.curry().iter().map(freeze).collect(),
@@ -87,7 +104,7 @@ fn closure(context: &NativeCallContext, pointer: &FnPtr) -> Closure {
 pub(super) fn register(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
     register_top(api, collector);
     register_matching(api);
-    register_windows(api);
+    builder_windows::register_windows(api);
     register_rest(api);
 }
 
@@ -114,10 +131,15 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
         "Run a body again and again, at whole multiples of the duration, in event time.",
         r#"every("5m", || log("five minutes have passed"))"#,
     )
-    .register_fn("every", move |context: NativeCallContext, period: &str, body: FnPtr| {
-        let schedule = parse_duration(period).map_err(|error| error.to_string()).and_then(Schedule::every);
-        add_timer(&shared, &context, schedule, &body);
-    });
+    .register_fn(
+        "every",
+        move |context: NativeCallContext, period: &str, body: FnPtr| {
+            let schedule = parse_duration(period)
+                .map_err(|error| error.to_string())
+                .and_then(Schedule::every);
+            add_timer(&shared, &context, schedule, &body);
+        },
+    );
     let shared = Arc::clone(collector);
     api.doc(
         Place::File,
@@ -126,9 +148,12 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
         "Run a body at times: minute, hour, day of month, month, day of week (UTC), in event time.",
         r#"cron("0 3 * * *", || log("it is three o'clock"))"#,
     )
-    .register_fn("cron", move |context: NativeCallContext, expression: &str, body: FnPtr| {
-        add_timer(&shared, &context, Schedule::cron(expression), &body);
-    });
+    .register_fn(
+        "cron",
+        move |context: NativeCallContext, expression: &str, body: FnPtr| {
+            add_timer(&shared, &context, Schedule::cron(expression), &body);
+        },
+    );
     let shared = Arc::clone(collector);
     api.doc(
         Place::File,
@@ -137,10 +162,16 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
         "A test of the file's rules, run by `riposte test`; it gets a `t` (see Tests).",
         r#"test("nine guesses don't block", |t| t.expect_no_hits())"#,
     )
-    .register_fn("test", move |context: NativeCallContext, name: &str, body: FnPtr| {
-        let test = TestDraft { name: name.to_owned(), body: closure(&context, &body) };
-        lock(&shared).tests.push(test);
-    });
+    .register_fn(
+        "test",
+        move |context: NativeCallContext, name: &str, body: FnPtr| {
+            let test = TestDraft {
+                name: name.to_owned(),
+                body: closure(&context, &body),
+            };
+            lock(&shared).tests.push(test);
+        },
+    );
     let shared = Arc::clone(collector);
     api.doc(
         Place::File,
@@ -149,9 +180,12 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
         "A value that the config may set without editing the file; without it the default.",
         r#"let limit = param("threshold", 10)"#,
     )
-    .register_fn("param", move |context: NativeCallContext, name: &str, default: Dynamic| {
-        lock(&shared).param(name, default, context.call_position())
-    });
+    .register_fn(
+        "param",
+        move |context: NativeCallContext, name: &str, default: Dynamic| {
+            lock(&shared).param(name, default, context.call_position())
+        },
+    );
     api.doc(
         Place::File,
         "prefix",
@@ -161,8 +195,16 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
     )
     .register_type_with_name::<Prefix>("prefix")
     .register_fn("prefix", |field: &str, v4: i64, v6: i64| {
-        let bits = |bits: i64, max: u8| u8::try_from(bits).ok().filter(|bits| (1..=max).contains(bits));
-        Prefix(KeyPartDraft::Prefix { field: field.to_owned(), v4: bits(v4, 32), v6: bits(v6, 128) })
+        let bits = |bits: i64, max: u8| {
+            u8::try_from(bits)
+                .ok()
+                .filter(|bits| (1..=max).contains(bits))
+        };
+        Prefix(KeyPartDraft::Prefix {
+            field: field.to_owned(),
+            v4: bits(v4, 32),
+            v6: bits(v6, 128),
+        })
     });
 }
 
@@ -179,7 +221,9 @@ fn add_timer(
             collector.timers.push(TimerDraft { schedule, body });
         }
         Err(text) => {
-            collector.notes.push(Note::error("bad-schedule", context.call_position(), text).split_hint());
+            collector
+                .notes
+                .push(Note::error("bad-schedule", context.call_position(), text).split_hint());
         }
     }
 }
@@ -188,9 +232,15 @@ fn register_matching(api: &mut Api<'_>) {
     fn add_kind(builder: &Builder, context: &NativeCallContext, kind: &Dynamic) {
         match kind.as_immutable_string_ref() {
             Ok(name) if !name.is_empty() && name.len() <= limits::SCRIPT_NAME_BYTES_MAX => {
-                lock(&builder.draft).kinds.push((Kind::from_name(&name), context.call_position()));
+                lock(&builder.draft)
+                    .kinds
+                    .push((Kind::from_name(&name), context.call_position()));
             }
-            _ => builder.error("bad-kind", context.call_position(), "a kind of event is named by text, as in `\"http\"`"),
+            _ => builder.error(
+                "bad-kind",
+                context.call_position(),
+                "a kind of event is named by text, as in `\"http\"`",
+            ),
         }
     }
     api.doc(
@@ -261,104 +311,6 @@ fn register_matching(api: &mut Api<'_>) {
         }
         b.set(&context, "by", |draft| draft.key.replace((parts, context.call_position())).is_some())
     });
-}
-
-fn register_windows(api: &mut Api<'_>) {
-    let each = |spec: WindowSpec| WindowDraft { spec, tests: Vec::new(), quantity: None };
-    api.doc(Place::Rule, "count", ".count(n, duration)", "Fire at the n-th event within any such time. Exact up to 64, above it late by at most an eighth of the time, never early.", r#"rule("guessing").on("ssh.auth").by("ip").count(10, "5m")"#)
-    .register_fn("count", move |context: NativeCallContext, b: &mut Builder, n: i64, within: &str| {
-        match (b.count(&context, n), b.duration(&context, within)) {
-            (Some(n), Some(within)) => b.window(&context, each(WindowSpec::Count { n, within })),
-            _ => b.clone(),
-        }
-    });
-    api.doc(Place::Rule, "distinct", ".distinct(field | closure, n, duration)", "Fire at the n-th different value of a field within such a time.", r#"rule("scanner").on("http").when(|e| e.status == 404).by("ip").distinct("path", 25, "5m")"#)
-    .register_fn("distinct", |context: NativeCallContext, b: &mut Builder, field: Dynamic, n: i64, within: &str| {
-        match (b.count(&context, n), b.duration(&context, within), quantity(b, &context, &field)) {
-            (Some(n), Some(within), quantity @ Some(_)) => {
-                b.window(&context, WindowDraft { spec: WindowSpec::Distinct { n, within }, tests: Vec::new(), quantity })
-            }
-            _ => b.clone(),
-        }
-    });
-    api.doc(Place::Rule, "sum", ".sum(field | closure, amount, duration)", "Fire when the amounts of a field within such a time reach the amount; late by at most an eighth of the time, never early.", r#"rule("hoarder").on("http").by("ip").sum("bytes", 1_000_000_000, "1h")"#)
-    .register_fn("sum", |context: NativeCallContext, b: &mut Builder, field: Dynamic, amount: Dynamic, within: &str| {
-        let at_least = super::body_api::number(&amount);
-        if at_least.is_none() {
-            b.error("bad-window", context.call_position(), "the amount of `sum` is a number");
-        }
-        match (at_least, b.duration(&context, within), quantity(b, &context, &field)) {
-            (Some(at_least), Some(within), quantity @ Some(_)) => {
-                b.window(&context, WindowDraft { spec: WindowSpec::Sum { at_least, within }, tests: Vec::new(), quantity })
-            }
-            _ => b.clone(),
-        }
-    });
-    api.doc(Place::Rule, "leaky", ".leaky(capacity, duration)", "A leaky bucket: each event pours one in, one leaks out every such time; fire when more than the capacity are in it.", r#"rule("steady").on("http").by("ip").leaky(100, "1s")"#)
-    .register_fn("leaky", move |context: NativeCallContext, b: &mut Builder, capacity: i64, leak: &str| {
-        match (b.count(&context, capacity), b.duration(&context, leak)) {
-            (Some(capacity), Some(leak_every)) => b.window(&context, each(WindowSpec::Leaky { capacity, leak_every })),
-            _ => b.clone(),
-        }
-    });
-    register_test_windows(api);
-}
-
-fn register_test_windows(api: &mut Api<'_>) {
-    api.doc(Place::Rule, "consecutive", ".consecutive(closure, n)", "Fire when the closure was true n times in a row; once false, it starts anew.", r#"rule("down").on("probe").by("probe").consecutive(|e| e.ok == false, 3)"#)
-    .register_fn("consecutive", |context: NativeCallContext, b: &mut Builder, test: FnPtr, n: i64| {
-        match b.count(&context, n) {
-            Some(n) => {
-                let tests = vec![closure(&context, &test)];
-                b.window(&context, WindowDraft { spec: WindowSpec::Consecutive { n }, tests, quantity: None })
-            }
-            None => b.clone(),
-        }
-    });
-    api.doc(Place::Rule, "sequence", ".sequence([closure, …], duration)", "Fire when the closures were true one after the other, each at another event, within such a time.", r#"rule("guess-then-in").on("ssh.auth").by("ip").sequence([|e| e.outcome == "failure", |e| e.outcome == "success"], "10m")"#)
-    .register_fn("sequence", |context: NativeCallContext, b: &mut Builder, list: Array, within: &str| {
-        let Some(within) = b.duration(&context, within) else { return b.clone() };
-        let tests: Vec<Closure> = list
-            .iter()
-            .filter_map(|item| item.read_lock::<FnPtr>().map(|pointer| closure(&context, &pointer)))
-            .collect();
-        if tests.len() != list.len() || tests.len() > limits::WINDOW_PREDICATES_MAX {
-            b.error("bad-window", context.call_position(), format!("`sequence` takes a list of at most {} closures", limits::WINDOW_PREDICATES_MAX));
-            return b.clone();
-        }
-        let steps = u8::try_from(tests.len()).unwrap_or(u8::MAX);
-        b.window(&context, WindowDraft { spec: WindowSpec::Sequence { steps, within }, tests, quantity: None })
-    });
-    api.doc(Place::Rule, "absent", ".absent(duration)", "Fire when a key that was seen stays silent for such a time; then once, until it is seen again.", r#"rule("backup-missing").on("backup.done").by("host").absent("25h")"#)
-    .register_fn("absent", |context: NativeCallContext, b: &mut Builder, after: &str| {
-        match b.duration(&context, after) {
-            Some(after) => b.window(&context, WindowDraft { spec: WindowSpec::Absent { after }, tests: Vec::new(), quantity: None }),
-            None => b.clone(),
-        }
-    });
-    api.doc(Place::Rule, "ratio", ".ratio(closure, share, at_least, duration)", "Fire when the closure was true for such a share (0 to 1) of at least so many events within such a time.", r#"rule("errors").on("http").by("host").ratio(|e| e.status >= 500, 0.2, 100, "5m")"#)
-    .register_fn("ratio", |context: NativeCallContext, b: &mut Builder, test: FnPtr, share: Dynamic, at_least: i64, within: &str| {
-        let share = super::body_api::number(&share).unwrap_or(f64::NAN);
-        match (b.count(&context, at_least), b.duration(&context, within)) {
-            (Some(at_least), Some(within)) => {
-                let tests = vec![closure(&context, &test)];
-                b.window(&context, WindowDraft { spec: WindowSpec::Ratio { share, at_least, within }, tests, quantity: None })
-            }
-            _ => b.clone(),
-        }
-    });
-}
-
-/// The field or closure that `distinct` and `sum` look at.
-fn quantity(builder: &Builder, context: &NativeCallContext, value: &Dynamic) -> Option<Quantity> {
-    if let Some(pointer) = value.read_lock::<FnPtr>() {
-        return Some(Quantity::Closure(closure(context, &pointer)));
-    }
-    if let Ok(field) = value.as_immutable_string_ref() {
-        return Some(Quantity::Field(field.to_string()));
-    }
-    builder.error("bad-window", context.call_position(), "the first value is a field's name or a closure");
-    None
 }
 
 fn register_rest(api: &mut Api<'_>) {

@@ -3,16 +3,16 @@
 
 use super::fault::Fault;
 use super::host::{Host, Lookups};
-use crate::decisions::{Ask, RuleName};
+use crate::decisions::Ask;
+use crate::limits;
 use rhai::{
     AST, CallFnOptions, Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext,
     Position, Scope,
 };
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::cell::Cell;
-use crate::limits;
 
 /// A rule file after load: its functions and what they may see.
 #[derive(Debug)]
@@ -36,7 +36,6 @@ pub(super) struct Run {
 /// The surroundings of a body.
 pub(super) struct BodyRunState {
     pub host: Arc<dyn Host>,
-    pub rule: RuleName,
     /// What the ids that calls return begin with: the hit's id, or the timer's name and time.
     pub id: String,
     pub asks: Mutex<Vec<Ask>>,
@@ -65,7 +64,10 @@ pub(super) fn limit_error(context: &NativeCallContext, text: String) -> Box<Eval
 }
 
 /// An error of a value, which a script may catch.
-pub(super) fn value_error(context: &NativeCallContext, text: impl Into<String>) -> Box<EvalAltResult> {
+pub(super) fn value_error(
+    context: &NativeCallContext,
+    text: impl Into<String>,
+) -> Box<EvalAltResult> {
     EvalAltResult::ErrorRuntime(text.into().into(), context.call_position()).into()
 }
 
@@ -75,13 +77,19 @@ thread_local! {
 }
 
 /// Counts native work against a limit of its own, so that a loop over costly calls ends early.
-pub(super) fn charge(context: &NativeCallContext, operations: usize) -> Result<(), Box<EvalAltResult>> {
+pub(super) fn charge(
+    context: &NativeCallContext,
+    operations: usize,
+) -> Result<(), Box<EvalAltResult>> {
     let operations = u64::try_from(operations).unwrap_or(u64::MAX);
     let work = WORK.get().saturating_add(operations);
     WORK.set(work);
     if work > limits::SCRIPT_NATIVE_WORK_MAX {
         let name = context.fn_name();
-        return Err(limit_error(context, format!("calls like `{name}` take more work than the limit allows")));
+        return Err(limit_error(
+            context,
+            format!("calls like `{name}` take more work than the limit allows"),
+        ));
     }
     Ok(())
 }
@@ -111,7 +119,9 @@ impl ScriptFn {
         run: &Arc<Run>,
         argument: Option<Dynamic>,
     ) -> Result<Dynamic, CallError> {
-        let options = CallFnOptions::new().eval_ast(false).with_tag(Tag(Arc::clone(run)));
+        let options = CallFnOptions::new()
+            .eval_ast(false)
+            .with_tag(Tag(Arc::clone(run)));
         let mut arguments = self.captured.clone();
         arguments.extend(argument.filter(|_| self.takes_argument));
         begin_work();
@@ -160,7 +170,10 @@ pub(super) fn freeze(value: &Dynamic) -> Dynamic {
         return array.iter().map(freeze).collect::<rhai::Array>().into();
     }
     if let Some(map) = flat.read_lock::<rhai::Map>() {
-        let frozen: rhai::Map = map.iter().map(|(key, value)| (key.clone(), freeze(value))).collect();
+        let frozen: rhai::Map = map
+            .iter()
+            .map(|(key, value)| (key.clone(), freeze(value)))
+            .collect();
         return frozen.into();
     }
     if let Some(pointer) = flat.read_lock::<rhai::FnPtr>() {

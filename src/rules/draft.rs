@@ -25,7 +25,11 @@ pub(super) struct Closure {
 pub(super) enum KeyPartDraft {
     Field(String),
     /// `None`: the number of bits is out of range.
-    Prefix { field: String, v4: Option<u8>, v6: Option<u8> },
+    Prefix {
+        field: String,
+        v4: Option<u8>,
+        v6: Option<u8>,
+    },
     Closure(Closure),
 }
 
@@ -127,7 +131,11 @@ impl Collector {
                 ));
             }
         } else {
-            self.params.push(Param { name: name.to_owned(), default: shown.clone(), value: shown });
+            self.params.push(Param {
+                name: name.to_owned(),
+                default: shown.clone(),
+                value: shown,
+            });
         }
         let Some(given) = self.given.get(name) else {
             return default;

@@ -1,15 +1,15 @@
 //! Runs closures: predicates and keys purely, bodies with a host. Here faults are told apart, and a
 //! field that isn't there makes a predicate false instead of faulty.
 
+use super::book::Entry;
 use super::context::{BodyRunState, CallError, Run, ScriptFn, lock};
 use super::engine::{self, Purpose};
-use super::book::Entry;
 use super::event::ScriptEvent;
 use super::fault::{Fault, FaultKind};
 use super::host::{Host, Lookups};
 use super::names;
 use super::rule::PureFn;
-use crate::decisions::{Ask, RuleName};
+use crate::decisions::Ask;
 use crate::event::Event;
 use crate::matching::{Predicate, Verdict};
 use crate::telemetry;
@@ -50,7 +50,14 @@ impl Evaluator {
                 book.push(entry);
             }
         }
-        Self { pure, body, test, book, seed, lookups }
+        Self {
+            pure,
+            body,
+            test,
+            book,
+            seed,
+            lookups,
+        }
     }
 
     /// Whether any function of that name exists.
@@ -61,19 +68,30 @@ impl Evaluator {
     /// A pure closure's value; `()` when it failed after a field was read that isn't there.
     pub(super) fn pure(&self, closure: &PureFn, event: &Arc<Event>) -> Result<Dynamic, Fault> {
         let argument = Dynamic::from(ScriptEvent::new(Arc::clone(event)));
-        match closure.function.call(&self.pure, &closure.run, Some(argument)) {
+        match closure
+            .function
+            .call(&self.pure, &closure.run, Some(argument))
+        {
             Ok(value) => Ok(value),
             Err(error) => self.judge(closure, event, &error),
         }
     }
 
     /// Runs a failed closure again (it is pure) to see whether a missing field was read before.
-    fn judge(&self, closure: &PureFn, event: &Arc<Event>, error: &CallError) -> Result<Dynamic, Fault> {
+    fn judge(
+        &self,
+        closure: &PureFn,
+        event: &Arc<Event>,
+        error: &CallError,
+    ) -> Result<Dynamic, Fault> {
         let fault = closure.function.fault(error, &|name| self.knows(name));
         if fault.kind == FaultKind::Value {
             let missed = Arc::new(AtomicBool::new(false));
             let watched = ScriptEvent::watched(Arc::clone(event), Arc::clone(&missed));
-            let again = closure.function.call(&self.pure, &closure.run, Some(Dynamic::from(watched)));
+            let again =
+                closure
+                    .function
+                    .call(&self.pure, &closure.run, Some(Dynamic::from(watched)));
             if again.is_err() && missed.load(Ordering::Relaxed) {
                 return Ok(Dynamic::UNIT);
             }
@@ -88,12 +106,18 @@ impl Evaluator {
         match value.as_bool() {
             Ok(verdict) => Ok(verdict),
             Err(_) if value.is_unit() => Ok(false),
-            Err(kind) => Err(self.fault_at(closure, format!("a predicate gives true or false, this one gave `{kind}`"))),
+            Err(kind) => Err(self.fault_at(
+                closure,
+                format!("a predicate gives true or false, this one gave `{kind}`"),
+            )),
         }
     }
 
     /// A fault of ours at a closure.
-    #[expect(clippy::unused_self, reason = "reads as the evaluator's verdict where it is used")]
+    #[expect(
+        clippy::unused_self,
+        reason = "reads as the evaluator's verdict where it is used"
+    )]
     pub(super) fn fault_at(&self, closure: &PureFn, message: String) -> Fault {
         telemetry::counter(telemetry::names::RULE_FAULTS).add(1);
         Fault::value(message, &closure.function.unit, closure.function.position)
@@ -104,7 +128,6 @@ impl Evaluator {
         &self,
         function: &ScriptFn,
         argument: Option<Dynamic>,
-        rule: &RuleName,
         id: String,
         host: &Arc<dyn Host>,
     ) -> BodyRun {
@@ -113,14 +136,19 @@ impl Evaluator {
             lookups: Arc::clone(&self.lookups),
             body: Some(BodyRunState {
                 host: Arc::clone(host),
-                rule: Arc::clone(rule),
                 id,
                 asks: Mutex::default(),
             }),
         });
         let outcome = function.call(&self.body, &run, argument);
-        let mut asks = run.body.as_ref().map(|body| std::mem::take(&mut *lock(&body.asks))).unwrap_or_default();
-        let fault = outcome.err().map(|error| function.fault(&error, &|name| self.knows(name)));
+        let mut asks = run
+            .body
+            .as_ref()
+            .map(|body| std::mem::take(&mut *lock(&body.asks)))
+            .unwrap_or_default();
+        let fault = outcome
+            .err()
+            .map(|error| function.fault(&error, &|name| self.knows(name)));
         if let Some(fault) = &fault {
             telemetry::counter(telemetry::names::RULE_FAULTS).add(1);
             if fault.kind == FaultKind::Limit {

@@ -43,7 +43,11 @@ impl fmt::Display for Fault {
         if self.line == 0 {
             write!(f, "{}: {}", self.file, self.message)
         } else {
-            write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)
+            write!(
+                f,
+                "{}:{}:{}: {}",
+                self.file, self.line, self.column, self.message
+            )
         }
     }
 }
@@ -53,7 +57,11 @@ impl Fault {
     /// that name exists.
     pub(super) fn new(error: &EvalAltResult, unit: &Unit, known: &dyn Fn(&str) -> bool) -> Self {
         let (error, position, source) = innermost(error, Position::NONE, "");
-        let file = if source.is_empty() { Arc::clone(&unit.file) } else { Arc::from(source) };
+        let file = if source.is_empty() {
+            Arc::clone(&unit.file)
+        } else {
+            Arc::from(source)
+        };
         let (kind, message) = explain(error, known);
         Self {
             kind,
@@ -77,7 +85,11 @@ impl Fault {
 
     /// A panic in a native function, caught: a fault of ours, not of the rule.
     pub(super) fn panicked(unit: &Unit) -> Self {
-        Self::value("an internal error ended it; please report this".to_owned(), unit, Position::NONE)
+        Self::value(
+            "an internal error ended it; please report this".to_owned(),
+            unit,
+            Position::NONE,
+        )
     }
 }
 
@@ -90,11 +102,17 @@ pub(super) fn innermost<'e>(
     match error {
         EvalAltResult::ErrorInFunctionCall(_, inside, inner, position) => {
             let position = if position.is_none() { outer } else { *position };
-            innermost(inner, position, if inside.is_empty() { source } else { inside })
+            innermost(
+                inner,
+                position,
+                if inside.is_empty() { source } else { inside },
+            )
         }
-        EvalAltResult::ErrorInModule(_, inner, position) => {
-            innermost(inner, if position.is_none() { outer } else { *position }, source)
-        }
+        EvalAltResult::ErrorInModule(_, inner, position) => innermost(
+            inner,
+            if position.is_none() { outer } else { *position },
+            source,
+        ),
         _ => {
             let own = error.position();
             (error, if own.is_none() { outer } else { own }, source)
@@ -107,7 +125,9 @@ pub(super) fn explain(error: &EvalAltResult, known: &dyn Fn(&str) -> bool) -> (F
     use EvalAltResult as E;
     let limit = |text: String| (FaultKind::Limit, text);
     match error {
-        E::ErrorTooManyOperations(_) => limit("it takes more operations than the limit allows".to_owned()),
+        E::ErrorTooManyOperations(_) => {
+            limit("it takes more operations than the limit allows".to_owned())
+        }
         E::ErrorTooManyVariables(_) => limit(format!(
             "more than `{}` variables are alive at once",
             limits::SCRIPT_VARIABLES_MAX
@@ -116,27 +136,41 @@ pub(super) fn explain(error: &EvalAltResult, known: &dyn Fn(&str) -> bool) -> (F
             "functions call each other more than `{}` deep",
             limits::SCRIPT_CALL_LEVELS_MAX
         )),
-        E::ErrorDataTooLarge(what, _) => limit(format!("{} is larger than the limit allows", what.to_lowercase())),
+        E::ErrorDataTooLarge(what, _) => limit(format!(
+            "{} is larger than the limit allows",
+            what.to_lowercase()
+        )),
         E::ErrorTerminated(reason, _) => limit(reason.to_string()),
         E::ErrorTooManyModules(_) => (FaultKind::Defect, "modules can't be imported".to_owned()),
         E::ErrorFunctionNotFound(signature, _) => {
             let name = signature.split([' ', '(']).next().unwrap_or(signature);
             if known(name) {
-                (FaultKind::Value, format!("`{name}` doesn't take these values: `{signature}`"))
+                (
+                    FaultKind::Value,
+                    format!("`{name}` doesn't take these values: `{signature}`"),
+                )
             } else {
                 (FaultKind::Defect, format!("there is no function `{name}`"))
             }
         }
-        E::ErrorVariableNotFound(name, _) => (FaultKind::Defect, format!("there is no variable `{name}`")),
-        E::ErrorModuleNotFound(name, _) => (FaultKind::Defect, format!("there is no module `{name}`")),
+        E::ErrorVariableNotFound(name, _) => {
+            (FaultKind::Defect, format!("there is no variable `{name}`"))
+        }
+        E::ErrorModuleNotFound(name, _) => {
+            (FaultKind::Defect, format!("there is no module `{name}`"))
+        }
         E::ErrorRuntime(value, _) => (FaultKind::Value, value.to_string()),
-        E::ErrorPropertyNotFound(name, _) => (FaultKind::Value, format!("there is no property `{name}`")),
-        E::ErrorMismatchOutputType(wanted, got, _) => {
-            (FaultKind::Value, format!("`{wanted}` is needed here, but it is `{got}`"))
+        E::ErrorPropertyNotFound(name, _) => {
+            (FaultKind::Value, format!("there is no property `{name}`"))
         }
-        E::ErrorMismatchDataType(wanted, got, _) => {
-            (FaultKind::Value, format!("`{wanted}` is needed here, but it is `{got}`"))
-        }
+        E::ErrorMismatchOutputType(wanted, got, _) => (
+            FaultKind::Value,
+            format!("`{wanted}` is needed here, but it is `{got}`"),
+        ),
+        E::ErrorMismatchDataType(wanted, got, _) => (
+            FaultKind::Value,
+            format!("`{wanted}` is needed here, but it is `{got}`"),
+        ),
         other => (FaultKind::Value, other.unposition_text()),
     }
 }
@@ -149,7 +183,9 @@ trait Unposition {
 impl Unposition for EvalAltResult {
     fn unposition_text(&self) -> String {
         let text = self.to_string();
-        let text = text.rsplit_once(" (line ").map_or(text.as_str(), |(fact, _)| fact);
+        let text = text
+            .rsplit_once(" (line ")
+            .map_or(text.as_str(), |(fact, _)| fact);
         let mut characters = text.chars();
         match characters.next() {
             Some(first) => first.to_lowercase().chain(characters).collect(),

@@ -53,11 +53,20 @@ pub(super) struct Note {
 
 impl Note {
     pub(super) fn error(code: &'static str, position: rhai::Position, message: String) -> Self {
-        Self { severity: Severity::Error, code, position, message, hint: None }
+        Self {
+            severity: Severity::Error,
+            code,
+            position,
+            message,
+            hint: None,
+        }
     }
 
     pub(super) fn warning(code: &'static str, position: rhai::Position, message: String) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(code, position, message) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, position, message)
+        }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -121,14 +130,24 @@ struct Paint {
 impl Paint {
     const fn of(severity: Severity, color: bool) -> Self {
         if !color {
-            return Self { bold: "", blue: "", severity: "", reset: "" };
+            return Self {
+                bold: "",
+                blue: "",
+                severity: "",
+                reset: "",
+            };
         }
         let severity = match severity {
             Severity::Error => "\x1b[1;31m",
             Severity::Warning => "\x1b[1;33m",
             Severity::Note => "\x1b[1;36m",
         };
-        Self { bold: "\x1b[1m", blue: "\x1b[34m", severity, reset: "\x1b[0m" }
+        Self {
+            bold: "\x1b[1m",
+            blue: "\x1b[34m",
+            severity,
+            reset: "\x1b[0m",
+        }
     }
 }
 
@@ -146,7 +165,12 @@ pub fn render(findings: &[Finding], color: bool) -> String {
 
 fn render_one(out: &mut String, finding: &Finding, color: bool) {
     let paint = Paint::of(finding.severity, color);
-    let Paint { bold, blue, severity, reset } = paint;
+    let Paint {
+        bold,
+        blue,
+        severity,
+        reset,
+    } = paint;
     let word = match finding.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -168,23 +192,39 @@ fn render_one(out: &mut String, finding: &Finding, color: bool) {
     let _ = writeln!(out, "{:gutter$}{blue}-->{reset} {place}", "");
     if finding.line > 0 && !finding.source_line.is_empty() {
         // A tab is shown as one space, so that the caret stands right.
-        let shown: String = finding.source_line.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
+        let shown: String = finding
+            .source_line
+            .chars()
+            .map(|c| if c == '\t' { ' ' } else { c })
+            .collect();
         let _ = writeln!(out, "{:gutter$} {blue}|{reset}", "");
         let _ = writeln!(out, "{blue}{} |{reset} {}", finding.line, escape(&shown));
         if finding.column > 0 && finding.column <= shown.chars().count() + 1 {
             let before: String = shown.chars().take(finding.column - 1).collect();
             let indent = escape(&before).chars().count();
-            let _ = writeln!(out, "{:gutter$} {blue}|{reset} {:indent$}{severity}^{reset}", "", "");
+            let _ = writeln!(
+                out,
+                "{:gutter$} {blue}|{reset} {:indent$}{severity}^{reset}",
+                "", ""
+            );
         }
     }
     if let Some(hint) = &finding.hint {
-        let _ = writeln!(out, "{:gutter$} {blue}={reset} hint: {}", "", escape_lines(hint));
+        let _ = writeln!(
+            out,
+            "{:gutter$} {blue}={reset} hint: {}",
+            "",
+            escape_lines(hint)
+        );
     }
 }
 
 /// Escapes each line, keeping the line breaks that are ours.
 fn escape_lines(text: &str) -> String {
-    text.lines().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n    ")
+    text.lines()
+        .map(|line| escape(line).into_owned())
+        .collect::<Vec<_>>()
+        .join("\n    ")
 }
 
 /// The findings as a JSON array, for editors.
@@ -193,7 +233,10 @@ pub fn to_json(findings: &[Finding]) -> serde_json::Value {
 }
 
 /// The known word that is nearest to a mistyped one: at most a third of its letters wrong.
-pub(super) fn did_you_mean<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub(super) fn did_you_mean<'w>(
+    word: &str,
+    known: impl IntoIterator<Item = &'w str>,
+) -> Option<&'w str> {
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()
@@ -210,7 +253,9 @@ fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(64).collect();
     let width = b.len() + 1;
     let mut rows: Vec<usize> = vec![0; (a.len() + 1) * width];
-    let at = |rows: &[usize], i: usize, j: usize| rows.get(i * width + j).copied().unwrap_or(usize::MAX / 2);
+    let at = |rows: &[usize], i: usize, j: usize| {
+        rows.get(i * width + j).copied().unwrap_or(usize::MAX / 2)
+    };
     for i in 0..=a.len() {
         for j in 0..=b.len() {
             let value = if i == 0 || j == 0 {
@@ -260,7 +305,10 @@ mod tests {
 
     #[test]
     fn near_words_are_found_and_far_ones_are_not() {
-        assert_eq!(did_you_mean("staus", ["path", "status", "host"]), Some("status"));
+        assert_eq!(
+            did_you_mean("staus", ["path", "status", "host"]),
+            Some("status")
+        );
         assert_eq!(did_you_mean("pth", ["path", "port"]), Some("path"));
         assert_eq!(did_you_mean("usre", ["user", "host"]), Some("user"));
         assert_eq!(did_you_mean("tenant", ["path", "status"]), None);

@@ -58,7 +58,9 @@ fn compiled(context: &NativeCallContext, pattern: &str) -> Answer<std::sync::Arc
             }
             Ok(regex)
         }
-        Err(text) if pattern.len() > limits::RULE_PATTERN_BYTES_MAX => Err(limit_error(context, text)),
+        Err(text) if pattern.len() > limits::RULE_PATTERN_BYTES_MAX => {
+            Err(limit_error(context, text))
+        }
         Err(text) => Err(value_error(context, text)),
     }
 }
@@ -72,9 +74,9 @@ fn any(
 ) -> Answer<bool> {
     charge(context, list.len() * (1 + text.len() / BYTES_PER_OPERATION))?;
     for item in list {
-        let part = item
-            .as_immutable_string_ref()
-            .map_err(|kind| value_error(context, format!("the list holds a `{kind}`, not only text")))?;
+        let part = item.as_immutable_string_ref().map_err(|kind| {
+            value_error(context, format!("the list holds a `{kind}`, not only text"))
+        })?;
         if test(text, &part) {
             return Ok(true);
         }
@@ -90,9 +92,12 @@ fn register_lists(api: &mut Api<'_>) {
         "Whether the text contains any text of a list.",
         r#"e.path.contains_any(["/.git/", "/.env"])"#,
     )
-    .register_fn("contains_any", |context: NativeCallContext, text: &str, list: Array| {
-        any(&context, text, &list, |text, part| text.contains(part))
-    });
+    .register_fn(
+        "contains_any",
+        |context: NativeCallContext, text: &str, list: Array| {
+            any(&context, text, &list, |text, part| text.contains(part))
+        },
+    );
     api.doc(
         Place::Pure,
         "starts_with_any",
@@ -100,9 +105,12 @@ fn register_lists(api: &mut Api<'_>) {
         "Whether the text begins with any text of a list.",
         r#"e.path.starts_with_any(["/wp-admin/", "/administrator/"])"#,
     )
-    .register_fn("starts_with_any", |context: NativeCallContext, text: &str, list: Array| {
-        any(&context, text, &list, |text, part| text.starts_with(part))
-    });
+    .register_fn(
+        "starts_with_any",
+        |context: NativeCallContext, text: &str, list: Array| {
+            any(&context, text, &list, |text, part| text.starts_with(part))
+        },
+    );
     api.doc(
         Place::Pure,
         "ends_with_any",
@@ -110,9 +118,12 @@ fn register_lists(api: &mut Api<'_>) {
         "Whether the text ends with any text of a list.",
         r#"e.path.ends_with_any([".php", ".asp", ".jsp"])"#,
     )
-    .register_fn("ends_with_any", |context: NativeCallContext, text: &str, list: Array| {
-        any(&context, text, &list, |text, part| text.ends_with(part))
-    });
+    .register_fn(
+        "ends_with_any",
+        |context: NativeCallContext, text: &str, list: Array| {
+            any(&context, text, &list, |text, part| text.ends_with(part))
+        },
+    );
 }
 
 fn register_decoding(api: &mut Api<'_>) {
@@ -123,10 +134,13 @@ fn register_decoding(api: &mut Api<'_>) {
         "The text with `%XX` and `+` decoded once; bytes that are not UTF-8 become U+FFFD.",
         r#"e.query.url_decode().url_decode().to_lower().contains("<script")"#,
     )
-    .register_fn("url_decode", |context: NativeCallContext, text: &str| -> Answer<String> {
-        charge(&context, 1 + text.len() / BYTES_PER_OPERATION)?;
-        Ok(url_decode(text))
-    });
+    .register_fn(
+        "url_decode",
+        |context: NativeCallContext, text: &str| -> Answer<String> {
+            charge(&context, 1 + text.len() / BYTES_PER_OPERATION)?;
+            Ok(url_decode(text))
+        },
+    );
     api.doc(
         Place::Pure,
         "query_value",
@@ -134,14 +148,17 @@ fn register_decoding(api: &mut Api<'_>) {
         "The first value of a query parameter, decoded once, or `()`.",
         r#"e.query.query_value("author") == "1""#,
     )
-    .register_fn("query_value", |context: NativeCallContext, query: &str, name: &str| -> Answer<Dynamic> {
-        charge(&context, 1 + query.len() / BYTES_PER_OPERATION)?;
-        let value = query.split('&').find_map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (url_decode(key) == name).then(|| url_decode(value))
-        });
-        Ok(value.map_or(Dynamic::UNIT, Dynamic::from))
-    });
+    .register_fn(
+        "query_value",
+        |context: NativeCallContext, query: &str, name: &str| -> Answer<Dynamic> {
+            charge(&context, 1 + query.len() / BYTES_PER_OPERATION)?;
+            let value = query.split('&').find_map(|pair| {
+                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (url_decode(key) == name).then(|| url_decode(value))
+            });
+            Ok(value.map_or(Dynamic::UNIT, Dynamic::from))
+        },
+    );
 }
 
 fn register_numbers(api: &mut Api<'_>) {
@@ -169,13 +186,16 @@ fn register_numbers(api: &mut Api<'_>) {
         "The text cut to a number of characters, with a mark.",
         r#"e.user_agent.shorten(40) == "curl/8""#,
     )
-    .register_fn("shorten", |text: &str, characters: i64| -> ImmutableString {
-        let characters = usize::try_from(characters).unwrap_or(0);
-        match text.char_indices().nth(characters) {
-            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
-            None => text.into(),
-        }
-    });
+    .register_fn(
+        "shorten",
+        |text: &str, characters: i64| -> ImmutableString {
+            let characters = usize::try_from(characters).unwrap_or(0);
+            match text.char_indices().nth(characters) {
+                Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
+                None => text.into(),
+            }
+        },
+    );
 }
 
 /// Percent-decoding, `+` as space, once.
@@ -186,7 +206,9 @@ pub(super) fn url_decode(text: &str) -> String {
     while let Some(&byte) = bytes.get(at) {
         let digits = (bytes.get(at + 1), bytes.get(at + 2));
         match (byte, digits) {
-            (b'%', (Some(&high), Some(&low))) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+            (b'%', (Some(&high), Some(&low)))
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
                 out.push(hex(high) * 16 + hex(low));
                 at += 3;
             }

@@ -89,7 +89,9 @@ impl KeySpec {
                 }
                 KeyPartSpec::Closure(closure) => {
                     let value = evaluator.pure(closure, event)?;
-                    if !script_parts(&value, &mut parts).map_err(|text| evaluator.fault_at(closure, text))? {
+                    if !script_parts(&value, &mut parts)
+                        .map_err(|text| evaluator.fault_at(closure, text))?
+                    {
                         return Ok(None);
                     }
                 }
@@ -164,7 +166,10 @@ pub(super) fn sample(
     let Some(key) = rule.key_spec.of(event, evaluator)? else {
         return Ok(None);
     };
-    let mut sample = Sample { weight: event.repeat(), ..Sample::at(event.time) };
+    let mut sample = Sample {
+        weight: event.repeat(),
+        ..Sample::at(event.time)
+    };
     for (bit, test) in rule.tests.iter().enumerate() {
         if evaluator.test(test, event)? {
             sample.flags |= 1 << bit.min(63);
@@ -174,11 +179,15 @@ pub(super) fn sample(
     match &rule.quantity {
         None => {}
         Some(QuantitySpec::Field(field)) => {
-            let Some(value) = event.get_named(field) else { return Ok(None) };
+            let Some(value) = event.get_named(field) else {
+                return Ok(None);
+            };
             if distinct {
                 sample.distinct = Some(hash(&value.to_text(), evaluator.seed));
             } else {
-                let Some(amount) = amount(value) else { return Ok(None) };
+                let Some(amount) = amount(value) else {
+                    return Ok(None);
+                };
                 sample.amount = amount;
             }
         }
@@ -188,11 +197,15 @@ pub(super) fn sample(
                 return Ok(None);
             }
             if distinct {
-                let text = to_text(&value)
-                    .ok_or_else(|| evaluator.fault_at(closure, "`distinct` compares text, numbers or addresses".to_owned()))?;
+                let text = to_text(&value).ok_or_else(|| {
+                    evaluator.fault_at(
+                        closure,
+                        "`distinct` compares text, numbers or addresses".to_owned(),
+                    )
+                })?;
                 sample.distinct = Some(hash(&text, evaluator.seed));
             } else {
-                sample.amount = super::body_api::number(&value)
+                sample.amount = super::body_marks::number(&value)
                     .ok_or_else(|| evaluator.fault_at(closure, "`sum` adds numbers".to_owned()))?;
             }
         }
@@ -212,7 +225,10 @@ fn amount(value: ValueRef<'_>) -> Option<f64> {
 
 /// A hash that is the same for the life of an installation, and that outsiders can't aim at.
 fn hash(text: &str, seed: u64) -> u64 {
-    let state = foldhash::quality::SeedableRandomState::with_seed(seed, foldhash::SharedSeed::global_fixed());
+    let state = foldhash::quality::SeedableRandomState::with_seed(
+        seed,
+        foldhash::SharedSeed::global_fixed(),
+    );
     let mut hasher = state.build_hasher();
     hasher.write(text.as_bytes());
     hasher.finish()

@@ -23,12 +23,18 @@ pub(super) struct Maker<'m> {
 
 impl Maker<'_> {
     fn error(&mut self, code: &'static str, position: Position, message: impl Into<String>) {
-        self.notes.push(Note::error(code, position, message.into()).split_hint());
+        self.notes
+            .push(Note::error(code, position, message.into()).split_hint());
     }
 
     /// The function behind a closure that is called with `arguments` values; a closure that takes
     /// none of one value is fine too.
-    pub(super) fn function(&mut self, closure: &Closure, arguments: usize, what: &str) -> Option<ScriptFn> {
+    pub(super) fn function(
+        &mut self,
+        closure: &Closure,
+        arguments: usize,
+        what: &str,
+    ) -> Option<ScriptFn> {
         let captured = closure.captured.len();
         let arities: Vec<usize> = self
             .file
@@ -38,7 +44,11 @@ impl Maker<'_> {
             .filter(|function| function.name == closure.name.as_str())
             .filter_map(|function| function.params.len().checked_sub(captured))
             .collect();
-        let arity = arities.iter().copied().find(|arity| *arity == arguments).or_else(|| arities.first().copied());
+        let arity = arities
+            .iter()
+            .copied()
+            .find(|arity| *arity == arguments)
+            .or_else(|| arities.first().copied());
         let takes_argument = match arity {
             Some(arity) if arity == arguments => arguments > 0,
             Some(0) => false,
@@ -46,12 +56,18 @@ impl Maker<'_> {
                 self.error(
                     "bad-closure",
                     closure.position,
-                    format!("the closure of `{what}` takes {arity} values, but it is given {arguments}"),
+                    format!(
+                        "the closure of `{what}` takes {arity} values, but it is given {arguments}"
+                    ),
                 );
                 return None;
             }
             None => {
-                self.error("bad-closure", closure.position, format!("`{}` is no function of this file", closure.name));
+                self.error(
+                    "bad-closure",
+                    closure.position,
+                    format!("`{}` is no function of this file", closure.name),
+                );
                 return None;
             }
         };
@@ -72,7 +88,10 @@ impl Maker<'_> {
             lookups: Arc::clone(&self.evaluator.lookups),
             body: None,
         };
-        Some(PureFn { function, run: Arc::new(run) })
+        Some(PureFn {
+            function,
+            run: Arc::new(run),
+        })
     }
 
     /// The key of a rule.
@@ -83,12 +102,26 @@ impl Maker<'_> {
         let mut specs = Vec::with_capacity(parts.len());
         for part in parts {
             match part {
-                KeyPartDraft::Field(field) => specs.push(KeyPartSpec::Field(Arc::from(field.as_str()))),
-                KeyPartDraft::Prefix { field, v4: Some(v4), v6: Some(v6) } => {
-                    specs.push(KeyPartSpec::Prefix { field: Arc::from(field.as_str()), v4: *v4, v6: *v6 });
+                KeyPartDraft::Field(field) => {
+                    specs.push(KeyPartSpec::Field(Arc::from(field.as_str())))
+                }
+                KeyPartDraft::Prefix {
+                    field,
+                    v4: Some(v4),
+                    v6: Some(v6),
+                } => {
+                    specs.push(KeyPartSpec::Prefix {
+                        field: Arc::from(field.as_str()),
+                        v4: *v4,
+                        v6: *v6,
+                    });
                 }
                 KeyPartDraft::Prefix { .. } => {
-                    self.error("bad-key", *position, "`prefix` takes 1 to 32 bits for IPv4 and 1 to 128 for IPv6");
+                    self.error(
+                        "bad-key",
+                        *position,
+                        "`prefix` takes 1 to 32 bits for IPv4 and 1 to 128 for IPv6",
+                    );
                 }
                 KeyPartDraft::Closure(closure) => {
                     specs.extend(self.pure(closure, "by").map(KeyPartSpec::Closure));
@@ -107,11 +140,17 @@ impl Maker<'_> {
         if let Err(text) = window.spec.check() {
             self.error("bad-window", position, text);
         }
-        let tests = window.tests.iter().filter_map(|test| self.pure(test, "the window")).collect();
+        let tests = window
+            .tests
+            .iter()
+            .filter_map(|test| self.pure(test, "the window"))
+            .collect();
         let quantity = match &window.quantity {
             None => None,
             Some(Quantity::Field(field)) => Some(QuantitySpec::Field(Arc::from(field.as_str()))),
-            Some(Quantity::Closure(closure)) => self.pure(closure, "the window").map(QuantitySpec::Closure),
+            Some(Quantity::Closure(closure)) => {
+                self.pure(closure, "the window").map(QuantitySpec::Closure)
+            }
         };
         (window.spec, tests, quantity)
     }
@@ -140,7 +179,10 @@ pub(super) fn parse_note(error: &ParseError) -> Note {
             Some("take it apart with `let`, or put a part of it into a function".to_owned()),
         ),
         ParseErrorType::TooManyFunctions => (
-            format!("the file has more than `{}` functions and closures", limits::SCRIPT_FUNCTIONS_MAX),
+            format!(
+                "the file has more than `{}` functions and closures",
+                limits::SCRIPT_FUNCTIONS_MAX
+            ),
             None,
         ),
         other => (lower_first(&other.to_string()), None),
@@ -153,8 +195,14 @@ pub(super) fn parse_note(error: &ParseError) -> Note {
 }
 
 fn reserved(word: &str) -> (String, Option<String>) {
-    if let Some((_, instead)) = super::engine::REFUSED.iter().find(|(name, _)| *name == word) {
-        return (format!("`{word}` is not available"), Some((*instead).to_owned()));
+    if let Some((_, instead)) = super::engine::REFUSED
+        .iter()
+        .find(|(name, _)| *name == word)
+    {
+        return (
+            format!("`{word}` is not available"),
+            Some((*instead).to_owned()),
+        );
     }
     (
         format!("`{word}` is a word that Rhai keeps for itself"),
@@ -164,18 +212,28 @@ fn reserved(word: &str) -> (String, Option<String>) {
 
 fn lower_first(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+    characters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(characters).collect()
+    })
 }
 
 /// The header of a file: its first `//!` lines, joined.
 pub(super) fn header(text: &str) -> String {
     let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
-    lines.map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned()
+    lines
+        .map(str::trim)
+        .collect::<Vec<_>>()
+        .join(" ")
+        .trim()
+        .to_owned()
 }
 
 /// A file's name without folder and ending (`wordpress` of `rules/wordpress.rhai`).
 pub(super) fn stem(path: &str) -> &str {
-    Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or(path)
+    Path::new(path)
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or(path)
 }
 
 /// Whether a rule may be called that: its name goes into the config, paths of URLs and metrics.

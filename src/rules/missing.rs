@@ -5,8 +5,16 @@ use rhai::{Array, Dynamic, Engine};
 
 /// Tests with one argument.
 pub(super) const TESTS: &[&str] = &[
-    "starts_with", "ends_with", "contains", "matches", "within", "contains_any",
-    "starts_with_any", "ends_with_any", "has", "in_feed",
+    "starts_with",
+    "ends_with",
+    "contains",
+    "matches",
+    "within",
+    "contains_any",
+    "starts_with_any",
+    "ends_with_any",
+    "has",
+    "in_feed",
 ];
 
 /// Tests without arguments.
@@ -14,12 +22,28 @@ const PLAIN_TESTS: &[&str] = &["is_v6", "is_private", "is_empty"];
 
 /// Transformations without arguments.
 const PLAIN_CHANGES: &[&str] = &[
-    "to_lower", "to_upper", "url_decode", "to_number", "len", "address", "chars", "bytes",
-    "parse_int", "parse_float", "geo",
+    "to_lower",
+    "to_upper",
+    "url_decode",
+    "to_number",
+    "len",
+    "address",
+    "chars",
+    "bytes",
+    "parse_int",
+    "parse_float",
+    "geo",
 ];
 
 /// Transformations with one argument.
-const CHANGES: &[&str] = &["capture", "query_value", "sub_string", "split", "shorten", "index_of"];
+const CHANGES: &[&str] = &[
+    "capture",
+    "query_value",
+    "sub_string",
+    "split",
+    "shorten",
+    "index_of",
+];
 
 /// Registers the answers of `()`.
 pub(super) fn register(engine: &mut Engine) {

@@ -24,18 +24,23 @@ mod helpers;
 mod lookups;
 mod missing;
 mod body_api;
+mod body_effects;
+mod body_marks;
 mod trial_api;
+mod trial_expect;
 mod engine;
 
 // From text to a rule set.
 mod draft;
 mod builder;
+mod builder_windows;
 mod timers;
 mod keys;
 mod rule;
 mod syntax;
 mod check;
 mod make;
+mod assemble;
 mod load;
 
 // The rule set at work.
@@ -44,6 +49,9 @@ mod set;
 mod stamps;
 mod trial;
 
+// For people.
+mod reference;
+
 pub use book::{Entry, Place};
 pub use draft::Param;
 pub use evaluate::BodyRun;
@@ -51,6 +59,7 @@ pub use fault::{Fault, FaultKind};
 pub use finding::{Finding, Severity, render, sort, to_json};
 pub use host::{Geo, Host, Lookups, NoLookups, StateValue};
 pub use load::Loaded;
+pub use reference::{book, reference};
 pub use rule::Rule;
 pub use set::{RuleSet, Test};
 pub use settings::{Known, ModuleFile, RuleFile, Settings};

@@ -12,7 +12,11 @@ static KEPT: LazyLock<RwLock<HashMap<String, Arc<Regex>>>> = LazyLock::new(RwLoc
 
 /// The compiled pattern, and whether it had to be compiled now. The error says why it can't be.
 pub(super) fn get(pattern: &str) -> Result<(Arc<Regex>, bool), String> {
-    if let Some(regex) = KEPT.read().unwrap_or_else(PoisonError::into_inner).get(pattern) {
+    if let Some(regex) = KEPT
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(pattern)
+    {
         return Ok((Arc::clone(regex), false));
     }
     let regex = Arc::new(compile(pattern)?);
@@ -40,7 +44,8 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
         .build()
         .map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => {
-                "the pattern is too large once compiled\nhint: repeat less, or use narrower classes".to_owned()
+                "the pattern is too large once compiled\nhint: repeat less, or use narrower classes"
+                    .to_owned()
             }
             other => {
                 let text = other.to_string();

@@ -87,15 +87,30 @@ pub(super) fn window_words(window: &WindowSpec) -> String {
         WindowSpec::Each => "each".to_owned(),
         WindowSpec::Count { n, within } => format!("{n} within {}", time(within)),
         WindowSpec::Distinct { n, within } => format!("{n} different within {}", time(within)),
-        WindowSpec::Sum { at_least, within } => format!("sum of {at_least} within {}", time(within)),
-        WindowSpec::Leaky { capacity, leak_every } => {
-            format!("more than {capacity}, one leaking every {}", time(leak_every))
+        WindowSpec::Sum { at_least, within } => {
+            format!("sum of {at_least} within {}", time(within))
+        }
+        WindowSpec::Leaky {
+            capacity,
+            leak_every,
+        } => {
+            format!(
+                "more than {capacity}, one leaking every {}",
+                time(leak_every)
+            )
         }
         WindowSpec::Consecutive { n } => format!("{n} in a row"),
         WindowSpec::Sequence { steps, within } => format!("{steps} steps within {}", time(within)),
         WindowSpec::Absent { after } => format!("silent for {}", time(after)),
-        WindowSpec::Ratio { share, at_least, within } => {
-            format!("a share of {share} of at least {at_least} within {}", time(within))
+        WindowSpec::Ratio {
+            share,
+            at_least,
+            within,
+        } => {
+            format!(
+                "a share of {share} of at least {at_least} within {}",
+                time(within)
+            )
         }
     }
 }

@@ -10,7 +10,7 @@ use super::rule::Rule;
 use super::timers::Timer;
 use super::trial::{TestBench, TestResult};
 use crate::clock::Timestamp;
-use crate::decisions::{Hit, RuleName};
+use crate::decisions::Hit;
 use crate::event::{Event, key::Key};
 use crate::matching::Matcher;
 use crate::windows::{RuleWindow, Sample};
@@ -86,15 +86,16 @@ impl RuleSet {
 
     /// Runs a rule's body for a hit; a rule without one asks for nothing.
     pub fn run_body(&self, rule: u32, hit: &Arc<Hit>, host: &Arc<dyn Host>) -> BodyRun {
-        let Some((rule, body)) = self
+        let Some(body) = self
             .rules
             .get(rule as usize)
-            .and_then(|rule| rule.body.as_ref().map(|body| (rule, body)))
+            .and_then(|rule| rule.body.as_ref())
         else {
             return BodyRun::default();
         };
         let argument = Dynamic::from(ScriptHit(Arc::clone(hit)));
-        self.evaluator.body(body, Some(argument), &rule.name, hit.id.to_string(), host)
+        self.evaluator
+            .body(body, Some(argument), hit.id.to_string(), host)
     }
 
     /// The timers, in the order of their files.
@@ -107,9 +108,8 @@ impl RuleSet {
         let Some(timer) = self.timers.get(timer) else {
             return BodyRun::default();
         };
-        let name: RuleName = Arc::clone(&timer.name);
-        let id = format!("{name}@{time}");
-        self.evaluator.body(&timer.body, None, &name, id, host)
+        let id = format!("{}@{time}", timer.name);
+        self.evaluator.body(&timer.body, None, id, host)
     }
 
     /// The tests of all files.
@@ -124,6 +124,9 @@ impl RuleSet {
 
     /// Runs all tests, each on a bench of its own.
     pub fn run_tests(&self, make: &dyn Fn() -> Box<dyn TestBench>) -> Vec<TestResult> {
-        self.tests.iter().map(|test| self.run_test(test, make())).collect()
+        self.tests
+            .iter()
+            .map(|test| self.run_test(test, make()))
+            .collect()
     }
 }

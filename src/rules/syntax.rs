@@ -3,11 +3,11 @@
 
 use super::draft::{Closure, Draft, KeyPartDraft, Quantity};
 use crate::windows::WindowSpec;
+use regex::Regex;
 use rhai::{AST, ASTNode, Expr, Position, Stmt};
 use sha2::{Digest, Sha256};
-use regex::Regex;
-use std::fmt::Write as _;
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 /// Walks statements and functions; `visit` gets each node with the nodes above it.
@@ -32,7 +32,8 @@ pub(super) fn rule_names(ast: &AST) -> Vec<String> {
     let mut names = Vec::new();
     walk(ast, &mut |path| {
         let call = match path.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, _))) | Some(ASTNode::Stmt(Stmt::FnCall(call, _))) => call,
+            Some(ASTNode::Expr(Expr::FnCall(call, _)))
+            | Some(ASTNode::Stmt(Stmt::FnCall(call, _))) => call,
             _ => return,
         };
         if call.name == "rule"
@@ -66,7 +67,10 @@ fn shape(ast: &AST, closure: &Closure, depth: usize) -> String {
     });
     if depth > 0 {
         for function_name in ast.iter_functions().map(|function| function.name) {
-            if function_name != closure.name.as_str() && text.contains(function_name) && !called.iter().any(|known| known == function_name) {
+            if function_name != closure.name.as_str()
+                && text.contains(function_name)
+                && !called.iter().any(|known| known == function_name)
+            {
                 called.push(function_name.to_owned());
             }
         }
@@ -74,7 +78,11 @@ fn shape(ast: &AST, closure: &Closure, depth: usize) -> String {
     called.sort();
     let mut out = without_places(&text);
     for name in called {
-        let inner = Closure { name: name.as_str().into(), captured: Vec::new(), position: Position::NONE };
+        let inner = Closure {
+            name: name.as_str().into(),
+            captured: Vec::new(),
+            position: Position::NONE,
+        };
         out.push_str(&shape(ast, &inner, depth - 1));
     }
     for value in &closure.captured {
@@ -86,7 +94,8 @@ fn shape(ast: &AST, closure: &Closure, depth: usize) -> String {
 /// Drops what depends on places in the file (` @ 12:3`, closures' names) or on the build (hashes).
 fn without_places(text: &str) -> String {
     static PLACES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r" @ [0-9:()\-.]+|, [0-9]+:[0-9]+|anon\$[0-9a-f]+|hash: [0-9]+( \([a-z ]*\))?").ok()
+        Regex::new(r" @ [0-9:()\-.]+|, [0-9]+:[0-9]+|anon\$[0-9a-f]+|hash: [0-9]+( \([a-z ]*\))?")
+            .ok()
     });
     match &*PLACES {
         Some(places) => places.replace_all(text, "").into_owned(),
@@ -100,11 +109,14 @@ const FOLLOWED_CALLS: usize = 4;
 /// Of a rule's key, window and what they look at.
 pub(super) fn window_fingerprint(draft: &Draft, spec: &WindowSpec, ast: &AST) -> u64 {
     let mut text = format!("{spec:?}|");
-    let add = |text: &mut String, closure: &Closure| text.push_str(&shape(ast, closure, FOLLOWED_CALLS));
+    let add =
+        |text: &mut String, closure: &Closure| text.push_str(&shape(ast, closure, FOLLOWED_CALLS));
     for part in draft.key.iter().flat_map(|(parts, _)| parts) {
         match part {
             KeyPartDraft::Field(field) => text.push_str(&format!("field {field}|")),
-            KeyPartDraft::Prefix { field, v4, v6 } => text.push_str(&format!("prefix {field} {v4:?} {v6:?}|")),
+            KeyPartDraft::Prefix { field, v4, v6 } => {
+                text.push_str(&format!("prefix {field} {v4:?} {v6:?}|"))
+            }
             KeyPartDraft::Closure(closure) => add(&mut text, closure),
         }
     }
@@ -121,7 +133,10 @@ pub(super) fn window_fingerprint(draft: &Draft, spec: &WindowSpec, ast: &AST) ->
 
 /// The first eight bytes of a digest as a number.
 pub(super) fn first_word(digest: &[u8]) -> u64 {
-    digest.iter().take(8).fold(0, |word, byte| (word << 8) | u64::from(*byte))
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |word, byte| (word << 8) | u64::from(*byte))
 }
 
 /// A function or closure of a file, as a tree of its own.
@@ -138,7 +153,11 @@ pub(super) fn functions(ast: &AST) -> Vec<Function> {
     let mut names: Vec<(String, Vec<String>)> = ast
         .iter_functions()
         .map(|function| {
-            let params = function.params.iter().map(|param| (*param).to_owned()).collect();
+            let params = function
+                .params
+                .iter()
+                .map(|param| (*param).to_owned())
+                .collect();
             (function.name.to_owned(), params)
         })
         .collect();
@@ -149,12 +168,18 @@ pub(super) fn functions(ast: &AST) -> Vec<Function> {
 }
 
 fn split(ast: &AST, mut names: Vec<(String, Vec<String>)>, out: &mut Vec<Function>) {
-    let wanted: HashSet<(&str, usize)> =
-        names.iter().map(|(name, params)| (name.as_str(), params.len())).collect();
+    let wanted: HashSet<(&str, usize)> = names
+        .iter()
+        .map(|(name, params)| (name.as_str(), params.len()))
+        .collect();
     let mut only = ast.clone();
     only.retain_functions(|_, _, name, params| wanted.contains(&(name, params)));
     if names.len() <= 1 {
-        out.extend(names.into_iter().map(|(name, params)| Function { name, params, ast: only.clone() }));
+        out.extend(names.into_iter().map(|(name, params)| Function {
+            name,
+            params,
+            ast: only.clone(),
+        }));
         return;
     }
     let rest = names.split_off(names.len() / 2);

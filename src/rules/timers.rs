@@ -94,7 +94,9 @@ pub struct Cron {
     any_weekday: bool,
 }
 
-const MONTHS: &[&str] = &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: &[&str] = &[
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+];
 const WEEKDAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// A day that matches is sought this far ahead: 29 February on a given weekday comes within 28
@@ -139,30 +141,40 @@ impl Cron {
     }
 
     fn day_matches(&self, date: jiff::civil::Date) -> bool {
-        let has = |bits: u64, value: i8| u32::try_from(value).is_ok_and(|bit| bits & (1 << bit) != 0);
+        let has =
+            |bits: u64, value: i8| u32::try_from(value).is_ok_and(|bit| bits & (1 << bit) != 0);
         if !has(self.months, date.month()) {
             return false;
         }
         let day = has(self.days, date.day());
         let weekday = has(self.weekdays, date.weekday().to_sunday_zero_offset());
-        if self.any_day || self.any_weekday { day && weekday } else { day || weekday }
+        if self.any_day || self.any_weekday {
+            day && weekday
+        } else {
+            day || weekday
+        }
     }
 
     fn next_after(&self, moment: Timestamp) -> Timestamp {
         let start = jiff::tz::Offset::UTC.to_datetime(moment.to_jiff());
         let mut date = start.date();
         // The first minute that may match on the first day; later days begin at midnight.
-        let mut from = u32::try_from(start.hour()).unwrap_or(0) * 60 + u32::try_from(start.minute()).unwrap_or(0) + 1;
+        let mut from = u32::try_from(start.hour()).unwrap_or(0) * 60
+            + u32::try_from(start.minute()).unwrap_or(0)
+            + 1;
         for _ in 0..DAYS_AHEAD_MAX {
             if self.day_matches(date) {
                 let found = (from..24 * 60).find(|minute| {
-                    self.hours & (1 << (minute / 60)) != 0 && self.minutes & (1 << (minute % 60)) != 0
+                    self.hours & (1 << (minute / 60)) != 0
+                        && self.minutes & (1 << (minute % 60)) != 0
                 });
                 if let Some(minute) = found {
                     return at(date, minute);
                 }
             }
-            let Ok(tomorrow) = date.tomorrow() else { return Timestamp::MAX };
+            let Ok(tomorrow) = date.tomorrow() else {
+                return Timestamp::MAX;
+            };
             date = tomorrow;
             from = 0;
         }
@@ -172,9 +184,12 @@ impl Cron {
 
 fn at(date: jiff::civil::Date, minute: u32) -> Timestamp {
     let midnight = date.to_datetime(jiff::civil::Time::midnight());
-    jiff::tz::Offset::UTC.to_timestamp(midnight).map_or(Timestamp::MAX, |stamp| {
-        Timestamp::from_micros(stamp.as_microsecond()).plus(Duration::from_secs(u64::from(minute) * 60))
-    })
+    jiff::tz::Offset::UTC
+        .to_timestamp(midnight)
+        .map_or(Timestamp::MAX, |stamp| {
+            Timestamp::from_micros(stamp.as_microsecond())
+                .plus(Duration::from_secs(u64::from(minute) * 60))
+        })
 }
 
 /// A field as bits: `*`, `5`, `1-5`, `*/15`, `mon-fri`, and lists of these. Values run from `low` to
@@ -185,7 +200,9 @@ fn bits(field: &str, low: u32, high: u32, names: &[&str], first_name: u32) -> Op
         if let Some(place) = names.iter().position(|name| *name == lower) {
             return u32::try_from(place).ok()?.checked_add(first_name);
         }
-        text.parse().ok().filter(|number| (low..=high).contains(number))
+        text.parse()
+            .ok()
+            .filter(|number| (low..=high).contains(number))
     };
     let mut out = 0_u64;
     for part in field.split(',') {
@@ -219,18 +236,46 @@ mod tests {
 
     fn next(expression: &str, after: &str) -> String {
         let schedule = Schedule::cron(expression).unwrap();
-        schedule.next_after(Timestamp::parse_rfc3339(after).unwrap()).to_string()
+        schedule
+            .next_after(Timestamp::parse_rfc3339(after).unwrap())
+            .to_string()
     }
 
     #[test]
     fn cron_finds_the_next_time() {
-        assert_eq!(next("0 3 * * *", "2026-11-24T03:00:00Z"), "2026-11-25T03:00:00Z");
-        assert_eq!(next("*/15 * * * *", "2026-11-24T03:14:59Z"), "2026-11-24T03:15:00Z");
-        assert_eq!(next("0 9 * * mon-fri", "2026-11-27T09:00:00Z"), "2026-11-30T09:00:00Z");
-        assert_eq!(next("0 0 29 feb *", "2026-01-01T00:00:00Z"), "2028-02-29T00:00:00Z");
-        assert_eq!(next("0 0 13 * 5", "2026-11-10T00:00:00Z"), "2026-11-13T00:00:00Z");
-        assert_eq!(next("@weekly", "2026-11-24T00:00:00Z"), "2026-11-29T00:00:00Z");
-        for bad in ["", "* * * *", "60 * * * *", "0 0 31 feb *", "5-1 * * * *", "*/0 * * * *", "x * * * *"] {
+        assert_eq!(
+            next("0 3 * * *", "2026-11-24T03:00:00Z"),
+            "2026-11-25T03:00:00Z"
+        );
+        assert_eq!(
+            next("*/15 * * * *", "2026-11-24T03:14:59Z"),
+            "2026-11-24T03:15:00Z"
+        );
+        assert_eq!(
+            next("0 9 * * mon-fri", "2026-11-27T09:00:00Z"),
+            "2026-11-30T09:00:00Z"
+        );
+        assert_eq!(
+            next("0 0 29 feb *", "2026-01-01T00:00:00Z"),
+            "2028-02-29T00:00:00Z"
+        );
+        assert_eq!(
+            next("0 0 13 * 5", "2026-11-10T00:00:00Z"),
+            "2026-11-13T00:00:00Z"
+        );
+        assert_eq!(
+            next("@weekly", "2026-11-24T00:00:00Z"),
+            "2026-11-29T00:00:00Z"
+        );
+        for bad in [
+            "",
+            "* * * *",
+            "60 * * * *",
+            "0 0 31 feb *",
+            "5-1 * * * *",
+            "*/0 * * * *",
+            "x * * * *",
+        ] {
             assert!(Schedule::cron(bad).is_err(), "{bad}");
         }
     }
@@ -240,7 +285,10 @@ mod tests {
         let schedule = Schedule::every(Duration::from_secs(300)).unwrap();
         let moment = Timestamp::from_secs(1_000);
         assert_eq!(schedule.next_after(moment), Timestamp::from_secs(1_200));
-        assert_eq!(schedule.next_after(Timestamp::from_secs(1_200)), Timestamp::from_secs(1_500));
+        assert_eq!(
+            schedule.next_after(Timestamp::from_secs(1_200)),
+            Timestamp::from_secs(1_500)
+        );
         assert!(Schedule::every(Duration::from_millis(1)).is_err());
     }
 }

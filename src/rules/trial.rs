@@ -72,9 +72,15 @@ pub fn render_results(results: &[TestResult]) -> String {
     let mut out = String::new();
     for result in results {
         let word = if result.passed() { "ok    " } else { "FAILED" };
-        out.push_str(&format!("{word} {}:{} {}\n", result.file, result.line, result.name));
+        out.push_str(&format!(
+            "{word} {}:{} {}\n",
+            result.file, result.line, result.name
+        ));
         for failure in &result.failures {
-            out.push_str(&format!("       {}:{}: {}\n", result.file, failure.line, failure.message));
+            out.push_str(&format!(
+                "       {}:{}: {}\n",
+                result.file, failure.line, failure.message
+            ));
             for line in &failure.got {
                 out.push_str(&format!("         got: {line}\n"));
             }
@@ -91,11 +97,17 @@ pub(super) fn run(evaluator: &Evaluator, test: &Test, bench: Box<dyn TestBench>)
         lookups: Arc::clone(&evaluator.lookups),
         body: None,
     });
-    let outcome = test.body.call(&evaluator.test, &run, Some(Dynamic::from(handle.clone())));
+    let outcome = test
+        .body
+        .call(&evaluator.test, &run, Some(Dynamic::from(handle.clone())));
     let mut inner = lock(&handle.0);
     if let Err(error) = &outcome {
         let fault = fault(evaluator, test, error);
-        inner.failures.push(Failure { line: fault.line, message: fault.message, got: Vec::new() });
+        inner.failures.push(Failure {
+            line: fault.line,
+            message: fault.message,
+            got: Vec::new(),
+        });
     }
     let faults = inner.bench.faults().to_vec();
     if !faults.is_empty() && !inner.faults_expected {

@@ -3,9 +3,9 @@
 
 use super::book::{Api, Place};
 use super::context::{lock, value_error};
-use super::stamps;
 use super::trial::{Failure, TestBench};
 use super::values::{Address, to_field};
+use super::{stamps, trial_expect};
 use crate::clock::{format_duration, parse_duration};
 use crate::decisions::{Ask, Decision, Effect, Hit, Remedy, Target};
 use crate::event::net;
@@ -30,11 +30,15 @@ pub(super) struct Handle(pub Arc<Mutex<Inner>>);
 
 impl Handle {
     pub(super) fn new(bench: Box<dyn TestBench>) -> Self {
-        Self(Arc::new(Mutex::new(Inner { bench, failures: Vec::new(), faults_expected: false })))
+        Self(Arc::new(Mutex::new(Inner {
+            bench,
+            failures: Vec::new(),
+            faults_expected: false,
+        })))
     }
 
     /// Notes a failure unless `held`.
-    fn expect(
+    pub(super) fn expect(
         &self,
         context: &NativeCallContext,
         held: impl FnOnce(&dyn TestBench) -> bool,
@@ -47,7 +51,11 @@ impl Handle {
         }
         let got = got(inner.bench.as_ref());
         let line = context.call_position().line().unwrap_or(0);
-        inner.failures.push(Failure { line, message: message(), got });
+        inner.failures.push(Failure {
+            line,
+            message: message(),
+            got,
+        });
     }
 }
 
@@ -67,25 +75,42 @@ fn some<T>(items: &[T], what: &str, words: impl Fn(&T) -> String) -> Vec<String>
 
 fn got_decisions(bench: &dyn TestBench) -> Vec<String> {
     some(bench.decisions(), "decisions", |decision: &Decision| {
-        let long = decision.duration().map_or_else(|| "forever".to_owned(), format_duration);
-        format!("{} {} for {long} by {}", decision.remedy.name(), decision.target, decision.rule)
+        let long = decision
+            .duration()
+            .map_or_else(|| "forever".to_owned(), format_duration);
+        format!(
+            "{} {} for {long} by {}",
+            decision.remedy.name(),
+            decision.target,
+            decision.rule
+        )
     })
 }
 
-fn got_hits(bench: &dyn TestBench) -> Vec<String> {
+pub(super) fn got_hits(bench: &dyn TestBench) -> Vec<String> {
     some(bench.hits(), "hits", |hit: &Arc<Hit>| {
-        format!("{} for {} at {} (count {})", hit.rule, escape_cut(hit.key.as_bytes(), 100), hit.time, hit.count)
+        format!(
+            "{} for {} at {} (count {})",
+            hit.rule,
+            escape_cut(hit.key.as_bytes(), 100),
+            hit.time,
+            hit.count
+        )
     })
 }
 
-fn got_asks(bench: &dyn TestBench) -> Vec<String> {
+pub(super) fn got_asks(bench: &dyn TestBench) -> Vec<String> {
     some(bench.asks(), "asks", |ask: &Ask| match ask {
         Ask::Decide { target, remedy, .. } => format!("{} {target}", remedy.name()),
         Ask::Lift { target } => format!("unblock {target}"),
-        Ask::Effect(Effect::Notify { channel, message }) => format!("notify {channel}: {}", escape_cut(message.as_bytes(), 100)),
+        Ask::Effect(Effect::Notify { channel, message }) => {
+            format!("notify {channel}: {}", escape_cut(message.as_bytes(), 100))
+        }
         Ask::Effect(Effect::Webhook { name, .. }) => format!("webhook {name}"),
         Ask::Effect(Effect::Exec { name, .. }) => format!("exec {name}"),
-        Ask::Effect(Effect::Log { message }) => format!("log {}", escape_cut(message.as_bytes(), 100)),
+        Ask::Effect(Effect::Log { message }) => {
+            format!("log {}", escape_cut(message.as_bytes(), 100))
+        }
         Ask::Emit { kind, .. } => format!("emit {kind}"),
         Ask::Tag { key, name, .. } => format!("tag {} {name}", escape_cut(key.as_bytes(), 100)),
         Ask::Score { key, points } => format!("score {} {points}", escape_cut(key.as_bytes(), 100)),
@@ -97,8 +122,7 @@ pub(super) fn register(api: &mut Api<'_>) {
     api.engine.register_type_with_name::<Handle>("test bench");
     register_feeding(api);
     register_decisions(api);
-    register_hits(api);
-    register_asks(api);
+    trial_expect::register(api);
 }
 
 fn duration(context: &NativeCallContext, text: &str) -> Answer<Duration> {
@@ -106,21 +130,40 @@ fn duration(context: &NativeCallContext, text: &str) -> Answer<Duration> {
 }
 
 fn feed(context: &NativeCallContext, t: &Handle, format: &str, text: &str) -> Answer<()> {
-    lock(&t.0).bench.lines(format, text).map_err(|error| value_error(context, error))
+    lock(&t.0)
+        .bench
+        .lines(format, text)
+        .map_err(|error| value_error(context, error))
 }
 
 fn register_feeding(api: &mut Api<'_>) {
-    api.doc(Place::Test, "lines", "t.lines(format, lines)", "Feed lines, as text or as a list, in a format of the config (`nginx`, `sshd`, `auto` …).", r#"t.lines("nginx", t.repeat(line, 10, "10s"))"#)
-        .register_fn("lines", |context: NativeCallContext, t: &mut Handle, format: &str, text: &str| feed(&context, t, format, text))
-        .register_fn("lines", |context: NativeCallContext, t: &mut Handle, format: &str, lines: Array| {
+    api.doc(
+        Place::Test,
+        "lines",
+        "t.lines(format, lines)",
+        "Feed lines, as text or as a list, in a format of the config (`nginx`, `sshd`, `auto` …).",
+        r#"t.lines("nginx", t.repeat(line, 10, "10s"))"#,
+    )
+    .register_fn(
+        "lines",
+        |context: NativeCallContext, t: &mut Handle, format: &str, text: &str| {
+            feed(&context, t, format, text)
+        },
+    )
+    .register_fn(
+        "lines",
+        |context: NativeCallContext, t: &mut Handle, format: &str, lines: Array| {
             let mut text = String::new();
             for line in &lines {
-                let line = line.as_immutable_string_ref().map_err(|kind| value_error(&context, format!("a line is text, not `{kind}`")))?;
+                let line = line.as_immutable_string_ref().map_err(|kind| {
+                    value_error(&context, format!("a line is text, not `{kind}`"))
+                })?;
                 text.push_str(&line);
                 text.push('\n');
             }
             feed(&context, t, format, &text)
-        });
+        },
+    );
     api.doc(Place::Test, "repeat", "t.repeat(line, n, every)", "The line n times, its time stamp moved on each time (access log, error log, syslog, ISO 8601, epoch).", r#"t.lines("nginx", t.repeat(line, 3, "1s"))"#)
         .register_fn("repeat", |context: NativeCallContext, _: &mut Handle, line: &str, n: i64, every: &str| -> Answer<Array> {
             let count = usize::try_from(n).unwrap_or(0);
@@ -130,24 +173,50 @@ fn register_feeding(api: &mut Api<'_>) {
             let lines = stamps::repeat(line, count, duration(&context, every)?).map_err(|text| value_error(&context, text))?;
             Ok(lines.into_iter().map(Dynamic::from).collect())
         });
-    api.doc(Place::Test, "event", "t.event(kind, fields)", "Feed an event made by hand.", r#"t.event("probe", #{ probe: "origin-a", ok: false })"#)
-        .register_fn("event", |context: NativeCallContext, t: &mut Handle, kind: &str, fields: Map| -> Answer<()> {
+    api.doc(
+        Place::Test,
+        "event",
+        "t.event(kind, fields)",
+        "Feed an event made by hand.",
+        r#"t.event("probe", #{ probe: "origin-a", ok: false })"#,
+    )
+    .register_fn(
+        "event",
+        |context: NativeCallContext, t: &mut Handle, kind: &str, fields: Map| -> Answer<()> {
             let mut values = Vec::with_capacity(fields.len());
             for (name, value) in &fields {
                 if value.is_unit() {
                     continue;
                 }
-                let value = to_field(value).ok_or_else(|| value_error(&context, format!("the field `{name}` is text, a number, a truth or an address")))?;
+                let value = to_field(value).ok_or_else(|| {
+                    value_error(
+                        &context,
+                        format!("the field `{name}` is text, a number, a truth or an address"),
+                    )
+                })?;
                 values.push((name.to_string(), value));
             }
-            lock(&t.0).bench.event(kind, values).map_err(|error| value_error(&context, error))
-        });
-    api.doc(Place::Test, "advance", "t.advance(duration)", "Move the time on; `absent` and timers run.", r#"t.advance("1h")"#)
-        .register_fn("advance", |context: NativeCallContext, t: &mut Handle, by: &str| -> Answer<()> {
+            lock(&t.0)
+                .bench
+                .event(kind, values)
+                .map_err(|error| value_error(&context, error))
+        },
+    );
+    api.doc(
+        Place::Test,
+        "advance",
+        "t.advance(duration)",
+        "Move the time on; `absent` and timers run.",
+        r#"t.advance("1h")"#,
+    )
+    .register_fn(
+        "advance",
+        |context: NativeCallContext, t: &mut Handle, by: &str| -> Answer<()> {
             let by = duration(&context, by)?;
             lock(&t.0).bench.advance(by);
             Ok(())
-        });
+        },
+    );
 }
 
 /// The target that a test means: one IPv6 address is its /64, as in `block`.
@@ -155,7 +224,9 @@ fn target(context: &NativeCallContext, value: &Dynamic) -> Answer<Target> {
     if let Some(address) = value.read_lock::<Address>() {
         return Ok(Target::client(address.0));
     }
-    let text = value.as_immutable_string_ref().map_err(|kind| value_error(context, format!("a target is text, not `{kind}`")))?;
+    let text = value
+        .as_immutable_string_ref()
+        .map_err(|kind| value_error(context, format!("a target is text, not `{kind}`")))?;
     net::parse_ip(text.trim().as_bytes())
         .map(Target::client)
         .or_else(|| Target::parse(&text))
@@ -179,10 +250,16 @@ fn decided(bench: &dyn TestBench, remedy: Remedy, target: &Target, long: Option<
 }
 
 fn remedy(context: &NativeCallContext, name: &str) -> Answer<Remedy> {
-    [Remedy::Block, Remedy::Challenge, Remedy::Captcha, Remedy::Throttle, Remedy::Allow]
-        .into_iter()
-        .find(|remedy| remedy.name() == name)
-        .ok_or_else(|| value_error(context, format!("`{name}` is no remedy")))
+    [
+        Remedy::Block,
+        Remedy::Challenge,
+        Remedy::Captcha,
+        Remedy::Throttle,
+        Remedy::Allow,
+    ]
+    .into_iter()
+    .find(|remedy| remedy.name() == name)
+    .ok_or_else(|| value_error(context, format!("`{name}` is no remedy")))
 }
 
 fn register_decisions(api: &mut Api<'_>) {
@@ -197,96 +274,62 @@ fn register_decisions(api: &mut Api<'_>) {
             t.expect(&context, |bench| decided(bench, Remedy::Block, &target, Some(duration)), || format!("wanted a block of `{target}` for `{long}`"), got_decisions);
             Ok(())
         });
-    api.doc(Place::Test, "expect_no_block", "t.expect_no_block(target)", "No block that concerns the target was proposed.", r#"t.expect_no_block("198.51.100.7")"#)
-        .register_fn("expect_no_block", |context: NativeCallContext, t: &mut Handle, whom: Dynamic| -> Answer<()> {
+    api.doc(
+        Place::Test,
+        "expect_no_block",
+        "t.expect_no_block(target)",
+        "No block that concerns the target was proposed.",
+        r#"t.expect_no_block("198.51.100.7")"#,
+    )
+    .register_fn(
+        "expect_no_block",
+        |context: NativeCallContext, t: &mut Handle, whom: Dynamic| -> Answer<()> {
             let target = target(&context, &whom)?;
-            t.expect(&context, |bench| !decided(bench, Remedy::Block, &target, None), || format!("wanted no block of `{target}`"), got_decisions);
+            t.expect(
+                &context,
+                |bench| !decided(bench, Remedy::Block, &target, None),
+                || format!("wanted no block of `{target}`"),
+                got_decisions,
+            );
             Ok(())
-        });
-    api.doc(Place::Test, "expect_decision", "t.expect_decision(remedy, target)", "A decision of that remedy that concerns the target was proposed.", r#"t.expect_decision("throttle", "203.0.113.9")"#)
-        .register_fn("expect_decision", |context: NativeCallContext, t: &mut Handle, name: &str, whom: Dynamic| -> Answer<()> {
+        },
+    );
+    api.doc(
+        Place::Test,
+        "expect_decision",
+        "t.expect_decision(remedy, target)",
+        "A decision of that remedy that concerns the target was proposed.",
+        r#"t.expect_decision("throttle", "203.0.113.9")"#,
+    )
+    .register_fn(
+        "expect_decision",
+        |context: NativeCallContext, t: &mut Handle, name: &str, whom: Dynamic| -> Answer<()> {
             let (remedy, target) = (remedy(&context, name)?, target(&context, &whom)?);
-            t.expect(&context, |bench| decided(bench, remedy, &target, None), || format!("wanted `{name}` of `{target}`"), got_decisions);
+            t.expect(
+                &context,
+                |bench| decided(bench, remedy, &target, None),
+                || format!("wanted `{name}` of `{target}`"),
+                got_decisions,
+            );
             Ok(())
-        });
-    api.doc(Place::Test, "expect_decisions", "t.expect_decisions(n)", "Just so many decisions were proposed.", "t.expect_decisions(1)")
-        .register_fn("expect_decisions", |context: NativeCallContext, t: &mut Handle, n: i64| {
-            t.expect(&context, |bench| usize::try_from(n) == Ok(bench.decisions().len()), || format!("wanted {n} decisions"), got_decisions);
-        });
-}
-
-fn register_hits(api: &mut Api<'_>) {
-    api.doc(Place::Test, "expect_hit", "t.expect_hit(rule[, key])", "The rule fired, with a key: for that key.", r#"t.expect_hit("wp-login-guessing", "203.0.113.9")"#)
-        .register_fn("expect_hit", |context: NativeCallContext, t: &mut Handle, rule: &str| {
-            t.expect(&context, |bench| bench.hits().iter().any(|hit| &*hit.rule == rule), || format!("wanted a hit of `{rule}`"), got_hits);
-        })
-        .register_fn("expect_hit", |context: NativeCallContext, t: &mut Handle, rule: &str, key: &str| {
+        },
+    );
+    api.doc(
+        Place::Test,
+        "expect_decisions",
+        "t.expect_decisions(n)",
+        "Just so many decisions were proposed.",
+        "t.expect_decisions(1)",
+    )
+    .register_fn(
+        "expect_decisions",
+        |context: NativeCallContext, t: &mut Handle, n: i64| {
             t.expect(
                 &context,
-                |bench| bench.hits().iter().any(|hit| &*hit.rule == rule && &*hit.key == key),
-                || format!("wanted a hit of `{rule}` for `{key}`"),
-                got_hits,
+                |bench| usize::try_from(n) == Ok(bench.decisions().len()),
+                || format!("wanted {n} decisions"),
+                got_decisions,
             );
-        });
-    api.doc(Place::Test, "expect_no_hit", "t.expect_no_hit(rule)", "The rule didn't fire.", r#"t.expect_no_hit("scanner")"#)
-        .register_fn("expect_no_hit", |context: NativeCallContext, t: &mut Handle, rule: &str| {
-            t.expect(&context, |bench| bench.hits().iter().all(|hit| &*hit.rule != rule), || format!("wanted no hit of `{rule}`"), got_hits);
-        });
-    api.doc(Place::Test, "expect_no_hits", "t.expect_no_hits()", "No rule fired.", "t.expect_no_hits()")
-        .register_fn("expect_no_hits", |context: NativeCallContext, t: &mut Handle| {
-            t.expect(&context, |bench| bench.hits().is_empty(), || "wanted no hits".to_owned(), got_hits);
-        });
-    api.doc(Place::Test, "expect_hits", "t.expect_hits(rule, n)", "The rule fired just so often.", r#"t.expect_hits("wp-login-guessing", 1)"#)
-        .register_fn("expect_hits", |context: NativeCallContext, t: &mut Handle, rule: &str, n: i64| {
-            t.expect(
-                &context,
-                |bench| usize::try_from(n) == Ok(bench.hits().iter().filter(|hit| &*hit.rule == rule).count()),
-                || format!("wanted {n} hits of `{rule}`"),
-                got_hits,
-            );
-        });
-}
-
-fn register_asks(api: &mut Api<'_>) {
-    api.doc(Place::Test, "expect_notify", "t.expect_notify(channel)", "A message to the channel was asked for.", r#"t.expect_notify("ops")"#)
-        .register_fn("expect_notify", |context: NativeCallContext, t: &mut Handle, wanted: &str| {
-            t.expect(
-                &context,
-                |bench| bench.asks().iter().any(|ask| matches!(ask, Ask::Effect(Effect::Notify { channel, .. }) if channel == wanted)),
-                || format!("wanted a message to `{wanted}`"),
-                got_asks,
-            );
-        });
-    api.doc(Place::Test, "expect_webhook", "t.expect_webhook(name)", "The webhook was asked for.", r#"t.expect_webhook("siem")"#)
-        .register_fn("expect_webhook", |context: NativeCallContext, t: &mut Handle, wanted: &str| {
-            t.expect(
-                &context,
-                |bench| bench.asks().iter().any(|ask| matches!(ask, Ask::Effect(Effect::Webhook { name, .. }) if name == wanted)),
-                || format!("wanted the webhook `{wanted}`"),
-                got_asks,
-            );
-        });
-    api.doc(Place::Test, "expect_exec", "t.expect_exec(name)", "The program was asked for.", r#"t.expect_exec("snapshot")"#)
-        .register_fn("expect_exec", |context: NativeCallContext, t: &mut Handle, wanted: &str| {
-            t.expect(
-                &context,
-                |bench| bench.asks().iter().any(|ask| matches!(ask, Ask::Effect(Effect::Exec { name, .. }) if name == wanted)),
-                || format!("wanted the program `{wanted}`"),
-                got_asks,
-            );
-        });
-    api.doc(Place::Test, "expect_emit", "t.expect_emit(kind)", "An event of the kind was emitted.", r#"t.expect_emit("shop.suspect")"#)
-        .register_fn("expect_emit", |context: NativeCallContext, t: &mut Handle, wanted: &str| {
-            t.expect(
-                &context,
-                |bench| bench.asks().iter().any(|ask| matches!(ask, Ask::Emit { kind, .. } if kind == wanted)),
-                || format!("wanted an event of kind `{wanted}`"),
-                got_asks,
-            );
-        });
-    api.doc(Place::Test, "expect_fault", "t.expect_fault()", "A rule ended in a fault; without this, a fault fails the test.", "t.expect_fault()")
-        .register_fn("expect_fault", |context: NativeCallContext, t: &mut Handle| {
-            lock(&t.0).faults_expected = true;
-            t.expect(&context, |bench| !bench.faults().is_empty(), || "wanted a fault".to_owned(), |_| vec!["no faults".to_owned()]);
-        });
+        },
+    );
 }

@@ -30,7 +30,8 @@ impl Address {
     }
 
     fn within(self, text: &str) -> Result<bool, Box<EvalAltResult>> {
-        let network = net::parse_net(text).ok_or_else(|| format!("`{text}` is no address or prefix"))?;
+        let network =
+            net::parse_net(text).ok_or_else(|| format!("`{text}` is no address or prefix"))?;
         Ok(network.contains(&self.0))
     }
 }
@@ -49,7 +50,9 @@ pub(super) fn field_value(value: ValueRef<'_>) -> Dynamic {
     match value {
         ValueRef::Bytes(bytes) => {
             // Cut first: replacing invalid bytes makes text longer, so it is cut again after.
-            let head = bytes.get(..limits::SCRIPT_STRING_BYTES_MAX + 4).unwrap_or(bytes);
+            let head = bytes
+                .get(..limits::SCRIPT_STRING_BYTES_MAX + 4)
+                .unwrap_or(bytes);
             let text = String::from_utf8_lossy(head);
             ImmutableString::from(&*cut(&text, limits::SCRIPT_STRING_BYTES_MAX)).into()
         }
@@ -79,7 +82,8 @@ pub(super) fn to_field(value: &Dynamic) -> Option<Value> {
 
 /// A simple value as text; `None` for arrays, maps, functions and `()`.
 pub(super) fn to_text(value: &Dynamic) -> Option<String> {
-    if value.is_unit() || value.is_array() || value.is_map() || value.is_fnptr() || value.is_blob() {
+    if value.is_unit() || value.is_array() || value.is_map() || value.is_fnptr() || value.is_blob()
+    {
         return None;
     }
     if let Some(address) = value.read_lock::<Address>() {
@@ -88,7 +92,8 @@ pub(super) fn to_text(value: &Dynamic) -> Option<String> {
     if let Some(moment) = value.read_lock::<Moment>() {
         return Some(moment.0.to_string());
     }
-    if value.is_string() || value.is_char() || value.is_int() || value.is_float() || value.is_bool() {
+    if value.is_string() || value.is_char() || value.is_int() || value.is_float() || value.is_bool()
+    {
         return Some(value.to_string());
     }
     None
@@ -100,7 +105,9 @@ pub(super) fn to_json(value: &Dynamic) -> serde_json::Value {
         return array.iter().map(to_json).collect();
     }
     if let Some(map) = value.read_lock::<rhai::Map>() {
-        let entries = map.iter().map(|(key, value)| (key.to_string(), to_json(value)));
+        let entries = map
+            .iter()
+            .map(|(key, value)| (key.to_string(), to_json(value)));
         return serde_json::Value::Object(entries.collect());
     }
     if let Ok(number) = value.as_int() {
@@ -121,10 +128,9 @@ pub(super) fn from_json(value: &serde_json::Value) -> Dynamic {
     match value {
         Json::Null => Dynamic::UNIT,
         Json::Bool(flag) => (*flag).into(),
-        Json::Number(number) => number.as_i64().map_or_else(
-            || number.as_f64().unwrap_or(f64::NAN).into(),
-            Dynamic::from,
-        ),
+        Json::Number(number) => number
+            .as_i64()
+            .map_or_else(|| number.as_f64().unwrap_or(f64::NAN).into(), Dynamic::from),
         Json::String(text) => text.clone().into(),
         Json::Array(items) => items.iter().map(from_json).collect::<rhai::Array>().into(),
         Json::Object(entries) => entries
@@ -148,7 +154,10 @@ pub(super) fn to_duration_ask(value: &Dynamic) -> Result<DurationAsk, String> {
     if let Some(escalation) = value.read_lock::<Escalation>() {
         return Ok(escalation.0);
     }
-    if value.as_immutable_string_ref().is_ok_and(|text| text.as_str() == "forever") {
+    if value
+        .as_immutable_string_ref()
+        .is_ok_and(|text| text.as_str() == "forever")
+    {
         return Ok(DurationAsk::Forever);
     }
     let duration = to_duration(value)?;
@@ -156,14 +165,6 @@ pub(super) fn to_duration_ask(value: &Dynamic) -> Result<DurationAsk, String> {
         return Err("a decision can't stand for no time".to_owned());
     }
     Ok(DurationAsk::Fixed(duration))
-}
-
-/// The network in a text or an address value, for `within`.
-pub(super) fn to_network(value: &Dynamic) -> Option<IpNet> {
-    if let Some(address) = value.read_lock::<Address>() {
-        return Some(IpNet::from(address.0));
-    }
-    net::parse_net(&value.as_immutable_string_ref().ok()?)
 }
 
 /// Registers addresses and moments with their operators.
@@ -186,7 +187,9 @@ fn register_address(api: &mut Api<'_>) {
         .register_fn("!=", |a: &str, b: Address| !b.matches_text(a))
         .register_fn("+", |a: &str, b: Address| format!("{a}{}", b.0))
         .register_fn("+", |a: Address, b: &str| format!("{}{b}", a.0))
-        .register_fn("contains", |text: &str, a: Address| text.contains(&a.0.to_string()));
+        .register_fn("contains", |text: &str, a: Address| {
+            text.contains(&a.0.to_string())
+        });
     api.doc(
         Place::Pure,
         "within",
@@ -195,18 +198,27 @@ fn register_address(api: &mut Api<'_>) {
         r#"e.ip.within("10.0.0.0/8") || e.ip.within(["192.0.2.0/24", "2001:db8::/32"])"#,
     )
     .register_fn("within", |a: Address, text: &str| a.within(text))
-    .register_fn("within", |a: Address, list: rhai::Array| -> Result<bool, Box<EvalAltResult>> {
-        for item in &list {
-            let text = item.as_immutable_string_ref().map_err(|kind| format!("a prefix is text, not `{kind}`"))?;
-            if a.within(&text)? {
-                return Ok(true);
+    .register_fn(
+        "within",
+        |a: Address, list: rhai::Array| -> Result<bool, Box<EvalAltResult>> {
+            for item in &list {
+                let text = item
+                    .as_immutable_string_ref()
+                    .map_err(|kind| format!("a prefix is text, not `{kind}`"))?;
+                if a.within(&text)? {
+                    return Ok(true);
+                }
             }
-        }
-        Ok(false)
-    })
-    .register_fn("within", |text: &str, prefix: &str| -> Result<bool, Box<EvalAltResult>> {
-        net::parse_ip(text.as_bytes()).map_or(Ok(false), |address| Address(address).within(prefix))
-    });
+            Ok(false)
+        },
+    )
+    .register_fn(
+        "within",
+        |text: &str, prefix: &str| -> Result<bool, Box<EvalAltResult>> {
+            net::parse_ip(text.as_bytes())
+                .map_or(Ok(false), |address| Address(address).within(prefix))
+        },
+    );
     api.doc(
         Place::Pure,
         "is_v6",
@@ -249,9 +261,14 @@ fn register_address(api: &mut Api<'_>) {
 
 fn is_private(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
+        IpAddr::V4(v4) => {
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified()
+        }
         IpAddr::V6(v6) => {
-            v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
+            v6.is_loopback()
+                || v6.is_unspecified()
+                || v6.is_unique_local()
+                || v6.is_unicast_link_local()
         }
     }
 }
@@ -286,15 +303,4 @@ fn register_moment(api: &mut Api<'_>) {
 
 fn civil(moment: Moment) -> jiff::civil::DateTime {
     jiff::tz::Offset::UTC.to_datetime(moment.0.to_jiff())
-}
-
-/// The words for a duration asked for, for messages (`1h`, `1h to 30d`, `forever`).
-pub(super) fn duration_words(ask: DurationAsk) -> String {
-    match ask {
-        DurationAsk::Fixed(duration) => format_duration(duration),
-        DurationAsk::Escalate { base, max } => {
-            format!("{} to {}", format_duration(base), format_duration(max))
-        }
-        DurationAsk::Forever => "forever".to_owned(),
-    }
 }

@@ -30,8 +30,9 @@ impl Checker<'_> {
             return;
         }
         if name == "Fn" {
-            let known = literal(call.expr.args.first())
-                .is_some_and(|(text, _)| text.starts_with("anon$") || functions.iter().any(|function| function.name == text));
+            let known = literal(call.expr.args.first()).is_some_and(|(text, _)| {
+                text.starts_with("anon$") || functions.iter().any(|function| function.name == text)
+            });
             if !known {
                 notes.push(foreign_pointer(position));
             }
@@ -41,10 +42,22 @@ impl Checker<'_> {
             return;
         }
         if let Some((_, instead)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
-            notes.push(Note::error("not-available", position, format!("`{name}` is not available")).hint(*instead));
+            notes.push(
+                Note::error(
+                    "not-available",
+                    position,
+                    format!("`{name}` is not available"),
+                )
+                .hint(*instead),
+            );
             return;
         }
-        let places: Vec<Place> = self.book.iter().filter(|entry| entry.name == name).map(|entry| entry.place).collect();
+        let places: Vec<Place> = self
+            .book
+            .iter()
+            .filter(|entry| entry.name == name)
+            .map(|entry| entry.place)
+            .collect();
         if !allowed(&places, name, facts) {
             if names::is_standard(name) {
                 return;
@@ -71,7 +84,10 @@ impl Checker<'_> {
         let name = call.expr.name.as_str();
         let message = format!("there is no function `{name}`");
         // A map may hold a closure under that name; of an event's fields we know better.
-        let sure = !call.method || receiver(path).is_none_or(|root| facts.events.contains_key(root) || facts.hits.contains_key(root));
+        let sure = !call.method
+            || receiver(path).is_none_or(|root| {
+                facts.events.contains_key(root) || facts.hits.contains_key(root)
+            });
         let note = if sure {
             Note::error("unknown-function", call.position, message)
         } else {
@@ -82,23 +98,46 @@ impl Checker<'_> {
             .iter()
             .map(|entry| entry.name)
             .chain(names::STANDARD.iter().copied())
-            .chain(functions.iter().map(|function| function.name.as_str()).filter(|name| !name.starts_with("anon$")));
+            .chain(
+                functions
+                    .iter()
+                    .map(|function| function.name.as_str())
+                    .filter(|name| !name.starts_with("anon$")),
+            );
         notes.push(match did_you_mean(name, known) {
             Some(near) => note.hint(format!("did you mean `{near}`?")),
             None => note,
         });
     }
 
-    fn module_call(&self, module: &str, name: &str, position: Position, facts: &Facts, notes: &mut Vec<Note>) {
+    fn module_call(
+        &self,
+        module: &str,
+        name: &str,
+        position: Position,
+        facts: &Facts,
+        notes: &mut Vec<Note>,
+    ) {
         match module {
             "cf" => notes.push(
-                Note::error("cloudflare", position, format!("`cf::{name}` needs Cloudflare, which isn't available in this version"))
-                    .hint("block with `block(…)`, or leave the rule out"),
+                Note::error(
+                    "cloudflare",
+                    position,
+                    format!("`cf::{name}` needs Cloudflare, which isn't available in this version"),
+                )
+                .hint("block with `block(…)`, or leave the rule out"),
             ),
             "state" => {
                 let known = ["get", "set", "add"];
                 if !known.contains(&name) {
-                    notes.push(Note::error("unknown-function", position, format!("there is no function `state::{name}`")).hint("there are `state::get`, `state::set` and `state::add`"));
+                    notes.push(
+                        Note::error(
+                            "unknown-function",
+                            position,
+                            format!("there is no function `state::{name}`"),
+                        )
+                        .hint("there are `state::get`, `state::set` and `state::add`"),
+                    );
                 } else if facts.roles.contains(&Role::Pure) {
                     notes.push(impure(&format!("state::{name}"), position));
                 }
@@ -106,11 +145,17 @@ impl Checker<'_> {
             "global" => {}
             other if self.modules.contains(other) => {}
             other => {
-                let note = Note::error("unknown-module", position, format!("there is no module `{other}`"));
+                let note = Note::error(
+                    "unknown-module",
+                    position,
+                    format!("there is no module `{other}`"),
+                );
                 let known = self.modules.iter().map(String::as_str).chain(["state"]);
                 notes.push(match did_you_mean(other, known) {
                     Some(near) => note.hint(format!("did you mean `{near}`?")),
-                    None => note.hint("modules are plugins in Rhai, called by the name of their folder"),
+                    None => {
+                        note.hint("modules are plugins in Rhai, called by the name of their folder")
+                    }
                 });
             }
         }
@@ -125,37 +170,61 @@ impl Checker<'_> {
         file: &FileDraft,
         notes: &mut Vec<Note>,
     ) {
-        let Expr::Variable(variable, short, position) = expr else { return };
+        let Expr::Variable(variable, short, position) = expr else {
+            return;
+        };
         let name = variable.1.as_str();
         if !variable.2.is_empty() {
             let module = variable.2.to_string();
             let module = module.trim_end_matches(':');
             if module != "global" && !self.modules.contains(module) {
-                notes.push(Note::error("unknown-module", *position, format!("there is no module `{module}`")));
+                notes.push(Note::error(
+                    "unknown-module",
+                    *position,
+                    format!("there is no module `{module}`"),
+                ));
             }
             return;
         }
         // What a closure captured is a parameter, but the tree doesn't say where it lies.
-        if short.is_some() || variable.0.is_some() || function.params.iter().any(|param| param == name) {
+        if short.is_some()
+            || variable.0.is_some()
+            || function.params.iter().any(|param| param == name)
+        {
             return;
         }
         let is_constant = file.unit.constants.contains_key(name) || matches!(name, "PI" | "E");
         if is_constant || functions.iter().any(|function| function.name == name) {
             return;
         }
-        let note = Note::error("unknown-variable", *position, format!("there is no variable `{name}` here"));
-        let near = did_you_mean(name, file.unit.constants.keys().map(rhai::ImmutableString::as_str));
+        let note = Note::error(
+            "unknown-variable",
+            *position,
+            format!("there is no variable `{name}` here"),
+        );
+        let near = did_you_mean(
+            name,
+            file.unit
+                .constants
+                .keys()
+                .map(rhai::ImmutableString::as_str),
+        );
         notes.push(match near {
             Some(near) => note.hint(format!("did you mean `{near}`?")),
-            None => note.hint("functions see their parameters and the file's constants (`const NAME = …`)"),
+            None => note
+                .hint("functions see their parameters and the file's constants (`const NAME = …`)"),
         });
     }
 }
 
 /// What is said of `Fn(…)` on anything but a function of the file.
 pub(super) fn foreign_pointer(position: Position) -> Note {
-    Note::error("not-available", position, "`Fn(…)` names functions of the file only".to_owned())
-        .hint("write a closure, as in `|x| block(x, \"1h\")`")
+    Note::error(
+        "not-available",
+        position,
+        "`Fn(…)` names functions of the file only".to_owned(),
+    )
+    .hint("write a closure, as in `|x| block(x, \"1h\")`")
 }
 
 fn allowed(places: &[Place], name: &str, facts: &Facts) -> bool {
@@ -186,8 +255,12 @@ fn misplaced(name: &str, places: &[Place], position: Position, facts: &Facts) ->
 }
 
 fn impure(name: &str, position: Position) -> Note {
-    Note::error("impure", position, format!("`{name}` can't be called in a predicate or key: they are pure"))
-        .hint("call it in the body (`then`)")
+    Note::error(
+        "impure",
+        position,
+        format!("`{name}` can't be called in a predicate or key: they are pure"),
+    )
+    .hint("call it in the body (`then`)")
 }
 
 /// The variable that a chain of `.` begins with, of the chain that a method call ends.
@@ -206,7 +279,13 @@ fn receiver<'t>(path: &[ASTNode<'t>]) -> Option<&'t str> {
     root
 }
 
-fn changed_capture(name: &str, path: &[ASTNode<'_>], position: Position, facts: &Facts, notes: &mut Vec<Note>) {
+fn changed_capture(
+    name: &str,
+    path: &[ASTNode<'_>],
+    position: Position,
+    facts: &Facts,
+    notes: &mut Vec<Note>,
+) {
     if names::CHANGING.contains(&name)
         && let Some(root) = receiver(path)
         && facts.captured.contains(root)

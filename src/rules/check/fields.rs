@@ -10,8 +10,12 @@ use rhai::{Expr, Position};
 
 /// The first property read from a variable: `e.path…` gives (`e`, `path`, what follows).
 pub(super) fn first_property(expr: &Expr) -> Option<(&str, &str, Position, Option<&Expr>)> {
-    let Expr::Dot(dot, ..) = expr else { return None };
-    let Expr::Variable(variable, ..) = &dot.lhs else { return None };
+    let Expr::Dot(dot, ..) = expr else {
+        return None;
+    };
+    let Expr::Variable(variable, ..) = &dot.lhs else {
+        return None;
+    };
     let (name, position, rest) = property(&dot.rhs)?;
     Some((variable.1.as_str(), name, position, rest))
 }
@@ -20,7 +24,9 @@ fn property(expr: &Expr) -> Option<(&str, Position, Option<&Expr>)> {
     match expr {
         Expr::Property(property, position) => Some((property.2.as_str(), *position, None)),
         Expr::Dot(dot, ..) | Expr::Index(dot, ..) => match &dot.lhs {
-            Expr::Property(property, position) => Some((property.2.as_str(), *position, Some(&dot.rhs))),
+            Expr::Property(property, position) => {
+                Some((property.2.as_str(), *position, Some(&dot.rhs)))
+            }
             _ => None,
         },
         _ => None,
@@ -30,16 +36,24 @@ fn property(expr: &Expr) -> Option<(&str, Position, Option<&Expr>)> {
 impl Checker<'_> {
     /// Checks what a chain of `.` reads from an event or a hit, and what it is compared with.
     pub(super) fn property(&self, expr: &Expr, facts: &Facts, notes: &mut Vec<Note>) {
-        let Some((root, name, position, rest)) = first_property(expr) else { return };
+        let Some((root, name, position, rest)) = first_property(expr) else {
+            return;
+        };
         if let Some(kinds) = facts.events.get(root) {
             self.field(name, position, kinds, notes);
         } else if let Some(kinds) = facts.hits.get(root) {
             if !hit::PROPERTIES.iter().any(|(known, _)| *known == name) {
-                let note = Note::error("unknown-property", position, format!("a hit has no `{name}`"));
+                let note = Note::error(
+                    "unknown-property",
+                    position,
+                    format!("a hit has no `{name}`"),
+                );
                 let known = hit::PROPERTIES.iter().map(|(known, _)| *known);
                 notes.push(match did_you_mean(name, known) {
                     Some(near) => note.hint(format!("did you mean `{near}`?")),
-                    None if Field::from_name(name).is_some() => note.hint(format!("fields are read from its event: `{root}.event.{name}`")),
+                    None if Field::from_name(name).is_some() => note.hint(format!(
+                        "fields are read from its event: `{root}.event.{name}`"
+                    )),
                     None => note,
                 });
             } else if name == "event"
@@ -51,29 +65,55 @@ impl Checker<'_> {
     }
 
     /// Checks a field of events of some kinds; none means any.
-    pub(super) fn field(&self, name: &str, position: Position, kinds: &[Kind], notes: &mut Vec<Note>) {
-        if event::PROPERTIES.iter().any(|(known, _)| *known == name) || self.known.fields.contains(name) {
+    pub(super) fn field(
+        &self,
+        name: &str,
+        position: Position,
+        kinds: &[Kind],
+        notes: &mut Vec<Note>,
+    ) {
+        if event::PROPERTIES.iter().any(|(known, _)| *known == name)
+            || self.known.fields.contains(name)
+        {
             return;
         }
         let lists: Vec<&[Field]> = kinds.iter().filter_map(Kind::fields).collect();
         if kinds.is_empty() || lists.len() < kinds.len() {
             return;
         }
-        if lists.iter().any(|fields| fields.iter().any(|field| field.name() == name)) {
+        if lists
+            .iter()
+            .any(|fields| fields.iter().any(|field| field.name() == name))
+        {
             return;
         }
-        let words = kinds.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(" and ");
-        let note = Note::warning("unknown-field", position, format!("{words} events have no field `{name}`"));
-        let known = lists.iter().flat_map(|fields| fields.iter().map(|field| field.name()));
+        let words = kinds
+            .iter()
+            .map(|kind| format!("`{kind}`"))
+            .collect::<Vec<_>>()
+            .join(" and ");
+        let note = Note::warning(
+            "unknown-field",
+            position,
+            format!("{words} events have no field `{name}`"),
+        );
+        let known = lists
+            .iter()
+            .flat_map(|fields| fields.iter().map(|field| field.name()));
         let others: Vec<&str> = Kind::BUILT_IN
             .iter()
-            .filter(|kind| kind.fields().is_some_and(|fields| fields.iter().any(|field| field.name() == name)))
+            .filter(|kind| {
+                kind.fields()
+                    .is_some_and(|fields| fields.iter().any(|field| field.name() == name))
+            })
             .map(Kind::name)
             .collect();
         notes.push(if let Some(near) = did_you_mean(name, known) {
             note.hint(format!("did you mean `{near}`?"))
         } else if others.is_empty() {
-            note.hint(format!("a field that your source adds is read as `e[\"{name}\"]`"))
+            note.hint(format!(
+                "a field that your source adds is read as `e[\"{name}\"]`"
+            ))
         } else {
             note.hint(format!("events of kind `{}` have it", others.join("`, `")))
         });
@@ -82,8 +122,14 @@ impl Checker<'_> {
 
 /// A comparison of a field with a constant that it never equals.
 pub(super) fn comparison(call: &Call<'_>, facts: &Facts, notes: &mut Vec<Note>) {
-    let Call { expr: call, position, .. } = call;
-    let [left, right] = call.args.as_slice() else { return };
+    let Call {
+        expr: call,
+        position,
+        ..
+    } = call;
+    let [left, right] = call.args.as_slice() else {
+        return;
+    };
     match call.name.as_str() {
         "==" | "!=" | "<" | "<=" | ">" | ">=" if call.is_operator_call() => {
             let (field, constant) = match (field_of(left, facts), field_of(right, facts)) {
@@ -95,13 +141,22 @@ pub(super) fn comparison(call: &Call<'_>, facts: &Facts, notes: &mut Vec<Note>) 
         }
         "contains" => {
             // `x in list` is `contains(list, x)`.
-            let Some(field) = field_of(right, facts) else { return };
+            let Some(field) = field_of(right, facts) else {
+                return;
+            };
             match left {
-                Expr::Array(items, _) => items.iter().for_each(|item| compare(field, item, *position, notes)),
+                Expr::Array(items, _) => items
+                    .iter()
+                    .for_each(|item| compare(field, item, *position, notes)),
                 Expr::DynamicConstant(value, at) => {
                     if let Some(items) = value.read_lock::<rhai::Array>() {
                         for item in items.iter() {
-                            compare(field, &Expr::from_dynamic(item.clone(), *at), *position, notes);
+                            compare(
+                                field,
+                                &Expr::from_dynamic(item.clone(), *at),
+                                *position,
+                                notes,
+                            );
                         }
                     }
                 }
@@ -137,7 +192,14 @@ fn compare(field: Field, constant: &Expr, position: Position, notes: &mut Vec<No
         if let (FieldType::Address, Expr::StringConstant(text, at)) = (field.kind(), constant)
             && crate::event::net::parse_ip(text.as_bytes()).is_none()
         {
-            let note = Note::warning("wrong-type", *at, format!("`{text}` is no address, so `{}` never equals it", field.name()));
+            let note = Note::warning(
+                "wrong-type",
+                *at,
+                format!(
+                    "`{text}` is no address, so `{}` never equals it",
+                    field.name()
+                ),
+            );
             notes.push(if crate::event::net::parse_net(text).is_some() {
                 note.hint(format!("write `e.{}.within(\"{text}\")`", field.name()))
             } else {
@@ -146,6 +208,17 @@ fn compare(field: Field, constant: &Expr, position: Position, notes: &mut Vec<No
         }
         return;
     }
-    let position = if constant.position().is_none() { position } else { constant.position() };
-    notes.push(Note::warning("wrong-type", position, format!("`{}` holds {holds}, it is compared with {what}", field.name())));
+    let position = if constant.position().is_none() {
+        position
+    } else {
+        constant.position()
+    };
+    notes.push(Note::warning(
+        "wrong-type",
+        position,
+        format!(
+            "`{}` holds {holds}, it is compared with {what}",
+            field.name()
+        ),
+    ));
 }

@@ -12,9 +12,18 @@ use std::collections::BTreeSet;
 
 /// Which argument of a function is a duration, counted from 0; methods count without the receiver.
 const DURATIONS: &[(&str, bool, usize)] = &[
-    ("block", false, 1), ("challenge", false, 1), ("captcha", false, 1), ("throttle", false, 1),
-    ("allow", false, 1), ("escalate", false, 0), ("escalate", false, 1), ("past_hits", false, 1),
-    ("tag", false, 2), ("advance", true, 0), ("repeat", true, 2), ("expect_block", true, 1),
+    ("block", false, 1),
+    ("challenge", false, 1),
+    ("captcha", false, 1),
+    ("throttle", false, 1),
+    ("allow", false, 1),
+    ("escalate", false, 0),
+    ("escalate", false, 1),
+    ("past_hits", false, 1),
+    ("tag", false, 2),
+    ("advance", true, 0),
+    ("repeat", true, 2),
+    ("expect_block", true, 1),
 ];
 
 const REMEDIES: &[&str] = &["block", "challenge", "captcha", "throttle", "allow"];
@@ -25,35 +34,79 @@ impl Checker<'_> {
         let name = call.expr.name.as_str();
         let args = call.expr.args.as_slice();
         if !call.expr.namespace.is_empty() {
-            if call.expr.namespace.to_string().starts_with("state") && matches!(name, "set" | "add") {
+            if call.expr.namespace.to_string().starts_with("state") && matches!(name, "set" | "add")
+            {
                 duration(literal(args.get(2)), false, notes);
             }
             return;
         }
-        for (_, _, place) in DURATIONS.iter().filter(|(known, method, _)| *known == name && *method == call.method) {
+        for (_, _, place) in DURATIONS
+            .iter()
+            .filter(|(known, method, _)| *known == name && *method == call.method)
+        {
             duration(literal(args.get(*place)), REMEDIES.contains(&name), notes);
         }
         if REMEDIES.contains(&name) || name == "unblock" {
             target(literal(args.first()), notes);
-            if let Some(Expr::Map(map, _)) = args.get(2) {
-                for (key, value) in &map.0 {
-                    if key.name == "via" {
-                        configured("enforcer", literal(Some(value)), self.known.enforcers.as_ref(), notes);
-                    }
-                }
-            }
+            self.via(args.get(2), notes);
         }
         // A method's receiver is left out of its arguments.
         let second = args.get(usize::from(!call.method));
         match name {
-            "notify" => configured("channel", literal(args.first()), self.known.channels.as_ref(), notes),
-            "webhook" => configured("webhook", literal(args.first()), self.known.webhooks.as_ref(), notes),
-            "exec" => configured("program", literal(args.first()), self.known.programs.as_ref(), notes),
+            "notify" => configured(
+                "channel",
+                literal(args.first()),
+                self.known.channels.as_ref(),
+                notes,
+            ),
+            "webhook" => configured(
+                "webhook",
+                literal(args.first()),
+                self.known.webhooks.as_ref(),
+                notes,
+            ),
+            "exec" => configured(
+                "program",
+                literal(args.first()),
+                self.known.programs.as_ref(),
+                notes,
+            ),
             "in_feed" => configured("feed", literal(second), self.known.feeds.as_ref(), notes),
             "matches" | "capture" => pattern(literal(second), notes),
             "within" => prefixes(second, notes),
             "has" if facts.roles.contains(&Role::Pure) => {}
             "contains" if !call.method => in_text(args, call.position, notes),
+            _ => {}
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// The enforcer that options name.
+    fn via(&self, options: Option<&Expr>, notes: &mut Vec<Note>) {
+        match options {
+            Some(Expr::Map(map, _)) => {
+                for (_, value) in map.0.iter().filter(|(key, _)| key.name == "via") {
+                    configured(
+                        "enforcer",
+                        literal(Some(value)),
+                        self.known.enforcers.as_ref(),
+                        notes,
+                    );
+                }
+            }
+            Some(Expr::DynamicConstant(value, position)) => {
+                let map = value.read_lock::<rhai::Map>();
+                let via = map.as_ref().and_then(|map| map.get("via"));
+                if let Some(Ok(name)) = via.map(|via| via.as_immutable_string_ref()) {
+                    configured(
+                        "enforcer",
+                        Some((&name, *position)),
+                        self.known.enforcers.as_ref(),
+                        notes,
+                    );
+                }
+            }
             _ => {}
         }
     }
@@ -73,18 +126,30 @@ fn target(text: Option<(&str, Position)>, notes: &mut Vec<Note>) {
     let Some((text, position)) = text else { return };
     if Target::parse(text).is_none() {
         notes.push(
-            Note::error("bad-target", position, format!("`{text}` is no target"))
-                .hint("write an address, a prefix, `AS64500`, `country:NL`, `user:NAME` or `host:NAME`"),
+            Note::error("bad-target", position, format!("`{text}` is no target")).hint(
+                "write an address, a prefix, `AS64500`, `country:NL`, `user:NAME` or `host:NAME`",
+            ),
         );
     }
 }
 
-fn configured(what: &str, name: Option<(&str, Position)>, known: Option<&BTreeSet<String>>, notes: &mut Vec<Note>) {
-    let (Some((name, position)), Some(known)) = (name, known) else { return };
+fn configured(
+    what: &str,
+    name: Option<(&str, Position)>,
+    known: Option<&BTreeSet<String>>,
+    notes: &mut Vec<Note>,
+) {
+    let (Some((name, position)), Some(known)) = (name, known) else {
+        return;
+    };
     if known.contains(name) {
         return;
     }
-    let note = Note::warning("not-configured", position, format!("the config has no {what} `{name}`"));
+    let note = Note::warning(
+        "not-configured",
+        position,
+        format!("the config has no {what} `{name}`"),
+    );
     notes.push(match did_you_mean(name, known.iter().map(String::as_str)) {
         Some(near) => note.hint(format!("did you mean `{near}`?")),
         None => note,
@@ -101,7 +166,11 @@ fn pattern(text: Option<(&str, Position)>, notes: &mut Vec<Note>) {
 fn prefixes(expr: Option<&Expr>, notes: &mut Vec<Note>) {
     let mut check = |text: &str, position: Position| {
         if net::parse_net(text).is_none() {
-            notes.push(Note::error("bad-prefix", position, format!("`{text}` is no address or prefix")));
+            notes.push(Note::error(
+                "bad-prefix",
+                position,
+                format!("`{text}` is no address or prefix"),
+            ));
         }
     };
     match expr {
@@ -128,10 +197,18 @@ fn prefixes(expr: Option<&Expr>, notes: &mut Vec<Note>) {
 
 /// `x in "text"` looks for a part of the text, which is seldom meant.
 fn in_text(args: &[Expr], position: Position, notes: &mut Vec<Note>) {
-    let [Expr::StringConstant(text, at), _] = args else { return };
-    let note = Note::warning("in-text", if at.is_none() { position } else { *at }, format!("`in` on the text `{text}` asks whether it is a part of that text"));
+    let [Expr::StringConstant(text, at), _] = args else {
+        return;
+    };
+    let note = Note::warning(
+        "in-text",
+        if at.is_none() { position } else { *at },
+        format!("`in` on the text `{text}` asks whether it is a part of that text"),
+    );
     notes.push(if net::parse_net(text).is_some() {
-        note.hint(format!("an address lies in a prefix by `.within(\"{text}\")`"))
+        note.hint(format!(
+            "an address lies in a prefix by `.within(\"{text}\")`"
+        ))
     } else {
         note.hint(format!("for a list write `in [\"{text}\"]`"))
     });

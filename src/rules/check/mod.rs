@@ -6,18 +6,19 @@
 //! don't.
 
 mod calls;
+mod facts;
 mod fields;
 mod literals;
 mod rules;
 
-use fields::comparison;
 use super::book::Entry;
-use super::draft::{Closure, Draft, KeyPartDraft, Quantity};
 use super::finding::{Note, Severity};
 use super::load::FileDraft;
 use super::settings::Known;
 use super::syntax::{Function, functions, walk};
 use crate::event::Kind;
+use facts::facts;
+use fields::comparison;
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,10 +63,17 @@ struct Call<'t> {
 /// The call that a node is.
 fn call_of<'t>(node: &ASTNode<'t>) -> Option<Call<'t>> {
     match node {
-        ASTNode::Expr(Expr::FnCall(expr, position)) | ASTNode::Stmt(Stmt::FnCall(expr, position)) => {
-            Some(Call { expr, position: *position, method: false })
-        }
-        ASTNode::Expr(Expr::MethodCall(expr, position)) => Some(Call { expr, position: *position, method: true }),
+        ASTNode::Expr(Expr::FnCall(expr, position))
+        | ASTNode::Stmt(Stmt::FnCall(expr, position)) => Some(Call {
+            expr,
+            position: *position,
+            method: false,
+        }),
+        ASTNode::Expr(Expr::MethodCall(expr, position)) => Some(Call {
+            expr,
+            position: *position,
+            method: true,
+        }),
         _ => None,
     }
 }
@@ -81,7 +89,17 @@ fn literal(expr: Option<&Expr>) -> Option<(&str, Position)> {
 /// Kinds that calls of `emit` name in a text, before it is parsed.
 pub(super) fn emitted_kinds(text: &str) -> BTreeSet<String> {
     let rests = text.split("emit(").skip(1);
-    rests.filter_map(|rest| Some(rest.trim_start().strip_prefix('"')?.split_once('"')?.0.to_owned())).collect()
+    rests
+        .filter_map(|rest| {
+            Some(
+                rest.trim_start()
+                    .strip_prefix('"')?
+                    .split_once('"')?
+                    .0
+                    .to_owned(),
+            )
+        })
+        .collect()
 }
 
 impl Checker<'_> {
@@ -91,12 +109,16 @@ impl Checker<'_> {
         let facts = facts(&functions, file);
         let mut notes = Vec::new();
         for function in &functions {
-            let Some(facts) = facts.get(&key(function)) else { continue };
+            let Some(facts) = facts.get(&key(function)) else {
+                continue;
+            };
             let mut found = Vec::new();
             self.function(function, facts, &functions, file, &mut found);
             if facts.roles.iter().all(|role| *role == Role::Test) && !facts.roles.is_empty() {
                 // A mistake in a test doesn't keep the rules out.
-                found.iter_mut().for_each(|note| note.severity = note.severity.min(Severity::Warning));
+                found
+                    .iter_mut()
+                    .for_each(|note| note.severity = note.severity.min(Severity::Warning));
             }
             notes.extend(found);
         }
@@ -110,7 +132,10 @@ impl Checker<'_> {
     /// Checks a plugin: only names, since nobody knows what calls it.
     pub(super) fn module(&self, ast: &rhai::AST) -> Vec<Note> {
         let functions = functions(ast);
-        let facts = Facts { roles: BTreeSet::from([Role::Body]), ..Facts::default() };
+        let facts = Facts {
+            roles: BTreeSet::from([Role::Body]),
+            ..Facts::default()
+        };
         let mut notes = Vec::new();
         for function in &functions {
             walk(&function.ast, &mut |path| {
@@ -153,8 +178,12 @@ impl Checker<'_> {
 
 /// `Fn("name")` names functions of the file only: else what a body calls could not be told.
 fn pointer(expr: &Expr, functions: &[Function], notes: &mut Vec<Note>) {
-    let Expr::DynamicConstant(value, position) = expr else { return };
-    let Some(pointer) = value.read_lock::<rhai::FnPtr>() else { return };
+    let Expr::DynamicConstant(value, position) = expr else {
+        return;
+    };
+    let Some(pointer) = value.read_lock::<rhai::FnPtr>() else {
+        return;
+    };
     let name = pointer.fn_name();
     if !name.starts_with("anon$") && !functions.iter().any(|function| function.name == name) {
         notes.push(calls::foreign_pointer(*position));
@@ -174,7 +203,9 @@ fn dedup(notes: &mut Vec<Note>) {
 
 /// Captured variables are frozen, events and hits can't be changed.
 fn assignment(stmt: &Stmt, facts: &Facts, notes: &mut Vec<Note>) {
-    let Stmt::Assignment(assignment) = stmt else { return };
+    let Stmt::Assignment(assignment) = stmt else {
+        return;
+    };
     let (root, whole) = match &assignment.1.lhs {
         Expr::Variable(variable, ..) => (variable.1.as_str(), true),
         Expr::Dot(dot, ..) | Expr::Index(dot, ..) => match &dot.lhs {
@@ -190,9 +221,17 @@ fn assignment(stmt: &Stmt, facts: &Facts, notes: &mut Vec<Note>) {
                 .hint("what a closure captures is frozen at load; in a body keep values with `state::set`"),
         );
     } else if !whole && facts.events.contains_key(root) {
-        notes.push(Note::error("event-assignment", position, format!("the event `{root}` can't be changed")));
+        notes.push(Note::error(
+            "event-assignment",
+            position,
+            format!("the event `{root}` can't be changed"),
+        ));
     } else if !whole && facts.hits.contains_key(root) {
-        notes.push(Note::error("event-assignment", position, format!("the hit `{root}` can't be changed")));
+        notes.push(Note::error(
+            "event-assignment",
+            position,
+            format!("the hit `{root}` can't be changed"),
+        ));
     }
 }
 
@@ -200,130 +239,4 @@ type FunctionKey = (String, usize);
 
 fn key(function: &Function) -> FunctionKey {
     (function.name.clone(), function.params.len())
-}
-
-/// What is known of each function: closures from their rules, named functions from their callers.
-fn facts(functions: &[Function], file: &FileDraft) -> BTreeMap<FunctionKey, Facts> {
-    let mut facts: BTreeMap<FunctionKey, Facts> = BTreeMap::new();
-    let by_name: BTreeMap<FunctionKey, &Function> = functions.iter().map(|function| (key(function), function)).collect();
-    let mut todo: Vec<FunctionKey> = Vec::new();
-    let mut seed = |closure: &Closure, role: Role, kinds: &[Kind]| {
-        for function in functions.iter().filter(|function| function.name == closure.name.as_str()) {
-            let entry = facts.entry(key(function)).or_default();
-            entry.roles.insert(role);
-            let captured = closure.captured.len();
-            entry.captured.extend(function.params.iter().take(captured).cloned());
-            if let Some(param) = function.params.get(captured) {
-                let held = if role == Role::Body { &mut entry.hits } else { &mut entry.events };
-                if role != Role::Test {
-                    merge(held.entry(param.clone()).or_insert_with(|| kinds.to_vec()), kinds);
-                }
-            }
-            todo.push(key(function));
-        }
-    };
-    for draft in &file.drafts {
-        let kinds: Vec<Kind> = draft.kinds.iter().map(|(kind, _)| kind.clone()).collect();
-        for closure in pure_closures(draft) {
-            seed(closure, Role::Pure, &kinds);
-        }
-        if let Some(body) = &draft.then {
-            seed(body, Role::Body, &kinds);
-        }
-    }
-    file.collected.timers.iter().for_each(|timer| seed(&timer.body, Role::Body, &[]));
-    file.collected.tests.iter().for_each(|test| seed(&test.body, Role::Test, &[]));
-    let mut rounds = 0;
-    while let Some(caller) = todo.pop() {
-        // Each step adds a fact, and there are few; the bound is for certainty.
-        rounds += 1;
-        if rounds > functions.len() * 64 {
-            break;
-        }
-        let (Some(function), Some(from)) = (by_name.get(&caller), facts.get(&caller).cloned()) else { continue };
-        for (callee, learned) in learned_from(function, &from, functions) {
-            let entry = facts.entry(callee.clone()).or_default();
-            let before = format!("{entry:?}");
-            entry.roles.extend(&learned.roles);
-            for (param, kinds) in &learned.events {
-                merge(entry.events.entry(param.clone()).or_insert_with(|| kinds.clone()), kinds);
-            }
-            for (param, kinds) in &learned.hits {
-                merge(entry.hits.entry(param.clone()).or_insert_with(|| kinds.clone()), kinds);
-            }
-            if before != format!("{entry:?}") {
-                todo.push(callee);
-            }
-        }
-    }
-    facts
-}
-
-/// Adds kinds; none means any, and stays.
-fn merge(into: &mut Vec<Kind>, kinds: &[Kind]) {
-    if kinds.is_empty() {
-        into.clear();
-    } else if !into.is_empty() {
-        for kind in kinds {
-            if !into.contains(kind) {
-                into.push(kind.clone());
-            }
-        }
-    }
-}
-
-/// What a function's calls tell of those it calls.
-fn learned_from(function: &Function, from: &Facts, functions: &[Function]) -> Vec<(FunctionKey, Facts)> {
-    let mut out = Vec::new();
-    walk(&function.ast, &mut |path| {
-        let Some(node) = path.last() else { return };
-        // A closure within it.
-        let mut inner: Option<String> = None;
-        if let ASTNode::Expr(Expr::DynamicConstant(value, _)) = node
-            && let Some(pointer) = value.read_lock::<rhai::FnPtr>()
-        {
-            inner = Some(pointer.fn_name().to_owned());
-        }
-        if let Some(call) = call_of(node) {
-            if call.expr.name == "Fn" {
-                inner = literal(call.expr.args.first()).map(|(name, _)| name.to_owned());
-            }
-            let args = call.expr.args.as_slice();
-            for callee in functions.iter().filter(|callee| callee.name == call.expr.name.as_str() && callee.params.len() == args.len()) {
-                let mut learned = Facts { roles: from.roles.clone(), ..Facts::default() };
-                for (param, arg) in callee.params.iter().zip(args) {
-                    if let Expr::Variable(variable, ..) = arg {
-                        if let Some(kinds) = from.events.get(variable.1.as_str()) {
-                            learned.events.insert(param.clone(), kinds.clone());
-                        } else if let Some(kinds) = from.hits.get(variable.1.as_str()) {
-                            learned.hits.insert(param.clone(), kinds.clone());
-                        }
-                    }
-                }
-                out.push((key(callee), learned));
-            }
-        }
-        if let Some(name) = inner {
-            let facts = Facts { roles: from.roles.clone(), ..Facts::default() };
-            out.extend(functions.iter().filter(|callee| callee.name == name).map(|callee| (key(callee), facts.clone())));
-        }
-    });
-    out
-}
-
-/// A rule's closures that must be pure.
-fn pure_closures(draft: &Draft) -> Vec<&Closure> {
-    let mut closures: Vec<&Closure> = draft.when.iter().collect();
-    for part in draft.key.iter().flat_map(|(parts, _)| parts) {
-        if let KeyPartDraft::Closure(closure) = part {
-            closures.push(closure);
-        }
-    }
-    if let Some((window, _)) = &draft.window {
-        closures.extend(&window.tests);
-        if let Some(Quantity::Closure(closure)) = &window.quantity {
-            closures.push(closure);
-        }
-    }
-    closures
 }

@@ -21,8 +21,14 @@ impl Checker<'_> {
                     KeyPartDraft::Field(field) => self.field(field, *position, &kinds, notes),
                     KeyPartDraft::Prefix { field, .. } => {
                         self.field(field, *position, &kinds, notes);
-                        if Field::from_name(field).is_some_and(|field| field.kind() != FieldType::Address) {
-                            notes.push(Note::warning("wrong-type", *position, format!("`prefix` needs an address, `{field}` holds none")));
+                        if Field::from_name(field)
+                            .is_some_and(|field| field.kind() != FieldType::Address)
+                        {
+                            notes.push(Note::warning(
+                                "wrong-type",
+                                *position,
+                                format!("`prefix` needs an address, `{field}` holds none"),
+                            ));
                         }
                     }
                     KeyPartDraft::Closure(_) => {}
@@ -30,33 +36,60 @@ impl Checker<'_> {
             }
         }
         if let Some((window, position)) = &draft.window {
-            self.window(&window.spec, window.quantity.as_ref(), *position, &kinds, notes);
+            self.window(
+                &window.spec,
+                window.quantity.as_ref(),
+                *position,
+                &kinds,
+                notes,
+            );
             if draft.key.is_none() {
                 notes.push(
-                    Note::warning("no-key", *position, format!("the window of `{}` counts all events together", draft.name))
-                        .hint("add `.by(\"ip\")`, or whatever is to be counted apart"),
+                    Note::warning(
+                        "no-key",
+                        *position,
+                        format!("the window of `{}` counts all events together", draft.name),
+                    )
+                    .hint("add `.by(\"ip\")`, or whatever is to be counted apart"),
                 );
             }
         }
         if !holds_address(draft)
-            && let Some(position) = draft.then.as_ref().and_then(|body| reads_ip(body, functions))
+            && let Some(position) = draft
+                .then
+                .as_ref()
+                .and_then(|body| reads_ip(body, functions))
         {
             notes.push(
-                Note::warning("no-address", position, format!("the key of `{}` holds no address, so `hit.ip` is `()`", draft.name))
-                    .hint("use `hit.event.ip`, or put the address into the key with `.by(…)`"),
+                Note::warning(
+                    "no-address",
+                    position,
+                    format!(
+                        "the key of `{}` holds no address, so `hit.ip` is `()`",
+                        draft.name
+                    ),
+                )
+                .hint("use `hit.event.ip`, or put the address into the key with `.by(…)`"),
             );
         }
         if draft.then.is_none() {
             let message = format!("`{}` has no `then`: it only records its hits", draft.name);
-            notes.push(Note { severity: Severity::Note, ..Note::warning("no-body", draft.position, message) });
+            notes.push(Note {
+                severity: Severity::Note,
+                ..Note::warning("no-body", draft.position, message)
+            });
         }
     }
 
     fn kinds(&self, draft: &Draft, notes: &mut Vec<Note>) {
         if draft.kinds.is_empty() {
             notes.push(
-                Note::warning("no-kind", draft.position, format!("`{}` listens to events of every kind", draft.name))
-                    .hint("say which with `.on(\"http\")`"),
+                Note::warning(
+                    "no-kind",
+                    draft.position,
+                    format!("`{}` listens to events of every kind", draft.name),
+                )
+                .hint("say which with `.on(\"http\")`"),
             );
         }
         for (kind, position) in &draft.kinds {
@@ -71,36 +104,62 @@ impl Checker<'_> {
                 .chain(self.emitted.iter().map(String::as_str));
             if let Some(near) = did_you_mean(name, known) {
                 notes.push(
-                    Note::warning("unknown-kind", *position, format!("nothing makes events of the kind `{name}`"))
-                        .hint(format!("did you mean `{near}`?")),
+                    Note::warning(
+                        "unknown-kind",
+                        *position,
+                        format!("nothing makes events of the kind `{name}`"),
+                    )
+                    .hint(format!("did you mean `{near}`?")),
                 );
             }
         }
     }
 
-    fn window(&self, spec: &WindowSpec, quantity: Option<&Quantity>, position: Position, kinds: &[Kind], notes: &mut Vec<Note>) {
-        let Some(Quantity::Field(field)) = quantity else { return };
+    fn window(
+        &self,
+        spec: &WindowSpec,
+        quantity: Option<&Quantity>,
+        position: Position,
+        kinds: &[Kind],
+        notes: &mut Vec<Note>,
+    ) {
+        let Some(Quantity::Field(field)) = quantity else {
+            return;
+        };
         self.field(field, position, kinds, notes);
-        let text = Field::from_name(field).is_some_and(|field| matches!(field.kind(), FieldType::Text | FieldType::Address));
+        let text = Field::from_name(field)
+            .is_some_and(|field| matches!(field.kind(), FieldType::Text | FieldType::Address));
         if text && matches!(spec, WindowSpec::Sum { .. }) {
-            notes.push(Note::warning("wrong-type", position, format!("`sum` adds numbers, `{field}` holds none")));
+            notes.push(Note::warning(
+                "wrong-type",
+                position,
+                format!("`sum` adds numbers, `{field}` holds none"),
+            ));
         }
     }
 }
 
 /// Whether the key may hold an address; a closure's value isn't known.
 fn holds_address(draft: &Draft) -> bool {
-    draft.key.iter().flat_map(|(parts, _)| parts).any(|part| match part {
-        KeyPartDraft::Field(field) => Field::from_name(field).is_none_or(|field| field.kind() == FieldType::Address),
-        KeyPartDraft::Prefix { .. } | KeyPartDraft::Closure(_) => true,
-    })
+    draft
+        .key
+        .iter()
+        .flat_map(|(parts, _)| parts)
+        .any(|part| match part {
+            KeyPartDraft::Field(field) => {
+                Field::from_name(field).is_none_or(|field| field.kind() == FieldType::Address)
+            }
+            KeyPartDraft::Prefix { .. } | KeyPartDraft::Closure(_) => true,
+        })
 }
 
 /// Where a body reads `hit.ip`.
 fn reads_ip(body: &Closure, functions: &[Function]) -> Option<Position> {
     let captured = body.captured.len();
     let wanted: FunctionKey = (body.name.to_string(), captured + 1);
-    let function = functions.iter().find(|function| super::key(function) == wanted)?;
+    let function = functions
+        .iter()
+        .find(|function| super::key(function) == wanted)?;
     let hit = function.params.get(captured)?;
     let mut found = None;
     walk(&function.ast, &mut |path| {

