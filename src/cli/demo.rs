@@ -5,12 +5,12 @@
 
 use super::args::DemoArgs;
 use super::output::{Output, Style};
-use super::sample::SampleLogs;
 use super::{End, Usage};
 use crate::clock::{self, format_duration, parse_duration};
 use crate::config::{self, SourceConfig};
 use crate::event::text;
 use crate::pipeline::live::Live;
+use crate::pipeline::sample::SampleLogs;
 use crate::store::{self, Entry, JournalQuery, Reader};
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,6 @@
 mod args;
 mod context;
 mod output;
-mod sample;
 
 mod check;
 mod replay;
@@ -16,6 +15,7 @@ mod look;
 mod remote;
 mod run;
 mod demo;
+mod bench;
 mod pages;
 
 use crate::decisions::Mode;
@@ -120,7 +120,8 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         Command::Man => pages::man(out),
         Command::Docs { dir } => pages::docs(&dir, out),
         Command::Demo(args) => demo::demo(&args, out),
-        Command::Init(_) | Command::Doctor(_) | Command::Bench(_) => {
+        Command::Bench(args) => bench::bench(&args, out),
+        Command::Init(_) | Command::Doctor(_) => {
             Err(Usage::new("not available in this version"))
         }
     }

@@ -30,3 +30,5 @@ pub mod machine;
 pub mod control;
 pub mod live;
 pub mod watch;
+pub mod sample;
+pub mod measure;

@@ -1,0 +1,19 @@
+//! The stages one by one on generated logs, as `riposte bench` measures them:
+//! `cargo bench --bench stages`.
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    riposte::pipeline::measure::measure(1_000_000, |figure| {
+        println!(
+            "{:<12} {:>7.0} ns each {:>12.0}/s {:>7.0} MB/s, peak {:>5.0} MB: {}",
+            figure.stage,
+            figure.nanos_each,
+            figure.per_second,
+            figure.bytes_per_second / 1e6,
+            figure.peak_bytes as f64 / 1e6,
+            figure.input
+        );
+        Ok(())
+    })?;
+    Ok(())
+}
