@@ -180,6 +180,7 @@ pub const TICK_BEHIND_SECS: u64 = 2;
 
 /// Faults of a config that are looked for at once.
 pub const CONFIG_FAULTS_MAX: usize = 20;
+
 /// A secret is at most this long; a key file larger than this is a mistake.
 pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 

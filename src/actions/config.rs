@@ -6,6 +6,7 @@
 mod check;
 mod effects;
 
+pub(in crate::actions) use check::check_url;
 pub use effects::{ChannelConfig, ChannelTo, Destination, ProgramConfig, WebhookConfig};
 
 use crate::clock::duration_text;
@@ -63,7 +64,7 @@ impl Default for NftablesConfig {
             priority: -310,
             cut_established: true,
             monitor: true,
-            reconcile_every: Duration::from_secs(60),
+            reconcile_every: Duration::from_mins(1),
         }
     }
 }

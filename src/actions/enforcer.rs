@@ -12,14 +12,14 @@ use crate::decisions::{Decision, Outcome, Target};
 pub enum Change {
     /// Put this in force.
     Enforce(Decision),
-    /// End what is in force for exactly this target, and for narrower ones inside it.
+    /// A target was lifted: put in force what is wanted now, and no more.
     Lift(Target),
 }
 
 /// What a call did.
 #[derive(Debug, Default)]
 pub struct Receipt {
-    /// How each change ended, in their order.
+    /// How each change ended, in their order; in a dry run the exact call.
     pub outcomes: Vec<Outcome>,
 }
 
@@ -98,6 +98,12 @@ pub trait Enforcer: Send {
 
     /// Does what was put off. `Some` says how the changes whose outcome was `Pending` ended.
     fn tick(&mut self, now: Timestamp) -> Result<Option<Outcome>, EnforceError> {
+        let _ = now;
+        Ok(None)
+    }
+
+    /// Does at once what was put off, because riposte ends. `Some` as in [`Enforcer::tick`].
+    fn settle(&mut self, now: Timestamp) -> Result<Option<Outcome>, EnforceError> {
         let _ = now;
         Ok(None)
     }

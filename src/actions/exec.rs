@@ -4,7 +4,12 @@
 //! In: the argv of the config, the values of the action. Out: an exact argv, or why there is none.
 //! Running within limits is left to `process`.
 
+use super::config::ProgramConfig;
+use super::effect_worker::{Attempt, Call, Effector};
+use super::message::neutralise;
+use crate::decisions::Effect;
 use crate::limits::PROGRAM_VALUE_BYTES_MAX;
+use crate::process::{self, ProcessError, Program};
 use std::collections::BTreeMap;
 
 /// An argv of the config, understood.
@@ -116,6 +121,81 @@ fn check_value(name: &str, value: &str, guarded: bool) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// One program of the config.
+#[derive(Debug)]
+pub(super) struct Exec {
+    config: ProgramConfig,
+}
+
+impl Exec {
+    pub(super) fn new(config: &ProgramConfig) -> Self {
+        Self {
+            config: config.clone(),
+        }
+    }
+
+    fn argv(&self, call: &Call<'_>) -> Result<Vec<String>, String> {
+        let mut values = BTreeMap::from([
+            ("rule".to_owned(), call.rule.to_string()),
+            ("key".to_owned(), call.key.to_owned()),
+            ("time".to_owned(), call.time.to_string()),
+            ("id".to_owned(), call.id.to_string()),
+        ]);
+        match call.effect {
+            Effect::Exec { args, .. } => {
+                for (index, value) in args.iter().enumerate() {
+                    values.insert((index + 1).to_string(), value.clone());
+                }
+            }
+            Effect::Notify { message, .. } => {
+                values.insert("message".to_owned(), neutralise(message));
+            }
+            Effect::Webhook { .. } | Effect::Log { .. } => {
+                return Err("a program carries values and messages alone".to_owned());
+            }
+        }
+        Argv::parse(&self.config.argv)?.fill(&values)
+    }
+}
+
+impl Effector for Exec {
+    fn perform(&mut self, call: &Call<'_>) -> Attempt {
+        let argv = match self.argv(call) {
+            Ok(argv) => argv,
+            Err(reason) => return Attempt::Failed(reason),
+        };
+        let mut program = Program::new(argv);
+        program.time_limit = self.config.timeout;
+        program.directory.clone_from(&self.config.directory);
+        program.environment = vec![("RIPOSTE_ACTION_ID".to_owned(), call.id.to_string())];
+        match process::run(&program) {
+            Ok(finished) if finished.success() => Attempt::Done,
+            Ok(finished) => Attempt::Retry {
+                reason: finished.words(),
+                after: None,
+                may_have_arrived: false,
+            },
+            Err(
+                error @ (ProcessError::TimedOut { .. }
+                | ProcessError::TooMuchOutput { .. }
+                | ProcessError::Wait { .. }),
+            ) => Attempt::Retry {
+                reason: error.to_string(),
+                after: None,
+                may_have_arrived: true,
+            },
+            Err(error) => Attempt::Failed(error.to_string()),
+        }
+    }
+
+    fn rehearse(&mut self, call: &Call<'_>) -> Result<String, String> {
+        let argv = self.argv(call)?;
+        serde_json::to_string(&argv)
+            .map(|argv| format!("exec {argv}"))
+            .map_err(|error| error.to_string())
+    }
 }
 
 #[cfg(test)]

@@ -14,13 +14,29 @@
 pub mod config;
 mod enforcer;
 pub mod reconcile;
+mod nft_json;
+mod nft_monitor;
+mod nftables;
+mod web_formats;
+mod web_files;
 mod exec;
+mod log;
+mod message;
+mod webhook;
+mod breaker;
+mod pace;
+mod queue;
+mod route;
+mod effect_worker;
+mod enforcer_worker;
 mod executors;
 
 pub use config::ActionsConfig;
 pub use enforcer::{Change, Difference, EnforceError, Enforcer, Receipt};
 pub use executors::{Executors, Health, HealthState, remove_all};
+pub use nftables::Nftables;
 pub use reconcile::{AddressRange, Entry};
+pub use web_files::WebFile;
 
 use crate::clock::Timestamp;
 use crate::decisions::{Action, ActionId, Decision, Outcome};
@@ -69,3 +85,6 @@ pub struct Item {
     /// It goes first, and may use the reserve of a destination's quota.
     pub urgent: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -231,9 +231,27 @@ fn same_end(present: Option<Timestamp>, wanted: Option<Timestamp>) -> bool {
     }
 }
 
+/// How ends are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// What we know was set: to the microsecond.
+    Known,
+    /// What was read back from the kernel: within the rounding of its seconds.
+    ReadBack,
+}
+
+impl Ends {
+    fn same(self, present: Option<Timestamp>, wanted: Option<Timestamp>) -> bool {
+        match self {
+            Self::Known => present == wanted,
+            Self::ReadBack => same_end(present, wanted),
+        }
+    }
+}
+
 /// What turns `present` into `wanted`. Neither may overlap within itself. Entries that are in both
-/// with (nearly) the same end are not touched.
-pub fn difference(present: &[Entry], wanted: &[Entry]) -> Plan {
+/// with the same end are not touched.
+pub fn difference(present: &[Entry], wanted: &[Entry], ends: Ends) -> Plan {
     let held: BTreeMap<AddressRange, Option<Timestamp>> = present
         .iter()
         .map(|entry| (entry.range, entry.until))
@@ -245,7 +263,7 @@ pub fn difference(present: &[Entry], wanted: &[Entry]) -> Plan {
     let mut plan = Plan::default();
     for (range, until) in &held {
         match asked.get(range) {
-            Some(wanted_until) if same_end(*until, *wanted_until) => plan.kept += 1,
+            Some(wanted_until) if ends.same(*until, *wanted_until) => plan.kept += 1,
             Some(_) => plan.remove.push(*range),
             None => {
                 plan.remove.push(*range);
@@ -257,7 +275,7 @@ pub fn difference(present: &[Entry], wanted: &[Entry]) -> Plan {
     }
     for entry in wanted {
         match held.get(&entry.range) {
-            Some(until) if same_end(*until, entry.until) => {}
+            Some(until) if ends.same(*until, entry.until) => {}
             Some(_) => plan.add.push(*entry),
             None => {
                 plan.add.push(*entry);

@@ -94,7 +94,7 @@ fn escaped_line(buffer: &[u8]) -> Vec<u8> {
             '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if character.is_control() || hidden {
             // Writing to a String can't fail.
-            let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
+            write!(out, "\\u{{{:x}}}", u32::from(character)).ok();
         } else {
             out.push(character);
         }

@@ -72,7 +72,7 @@ metrics! {
     counter RECONCILE_RUNS = "riposte_reconcile_runs_total", "comparisons of what is present at an enforcer with what is wanted";
     counter RECONCILE_MISSING = "riposte_reconcile_missing_total", "entries that were missing at an enforcer and were put back";
     counter RECONCILE_EXTRA = "riposte_reconcile_extra_total", "entries of ours that were present at an enforcer and not wanted";
-    counter NFTABLES_LOST = "riposte_nftables_lost_total", "times another tool removed our nftables table, set or rule";
+    counter ENFORCER_REBUILT = "riposte_enforcer_rebuilt_total", "times an enforcer's whole place (nftables table, file) was missing or changed and was made again";
     gauge NFTABLES_ENTRIES = "riposte_nftables_entries", "networks in our nftables sets";
     counter WEB_FILE_ROLLBACKS = "riposte_web_file_rollbacks_total", "web-server files put back because the server's test refused them";
     counter PROGRAMS_KILLED = "riposte_programs_killed_total", "child programs ended because they passed a limit";

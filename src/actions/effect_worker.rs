@@ -1,0 +1,180 @@
+//! The thread of a destination that effects go to: webhook, program, log.
+//!
+//! In: items of its queue. Out: attempts, paced and repeated within bounds, and one outcome an
+//! item. What an attempt is, is the [`Effector`]'s.
+
+use super::breaker::{Breaker, backoff};
+use super::executors::{HealthCell, HealthState};
+use super::message::call_text;
+use super::pace::Pace;
+use super::queue::Queue;
+use super::{Item, Outbox};
+use crate::clock::{self, Timestamp};
+use crate::decisions::{Action, ActionId, Effect, Outcome, RuleName};
+use crate::limits::RETRY_AFTER_SECS_MAX;
+use crate::telemetry::{self, names};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What an effect needs to know of its action.
+#[derive(Debug)]
+pub(super) struct Call<'i> {
+    pub(super) id: ActionId,
+    pub(super) rule: &'i RuleName,
+    pub(super) key: &'i str,
+    pub(super) time: Timestamp,
+    pub(super) effect: &'i Effect,
+}
+
+/// How one attempt went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// Done and confirmed.
+    Done,
+    /// Trying again would be no use.
+    Failed(String),
+    /// It may be tried again.
+    Retry {
+        reason: String,
+        /// The destination asked for this pause.
+        after: Option<Duration>,
+        /// The other side may have done it all the same.
+        may_have_arrived: bool,
+    },
+}
+
+/// One kind of effect.
+///
+/// - `perform` makes one attempt, blocks no longer than its own limit, and does not retry.
+/// - The same call again carries the same idempotency key.
+/// - `rehearse` gives the exact call, without secrets, and reaches nothing outside.
+pub(super) trait Effector: Send {
+    fn perform(&mut self, call: &Call<'_>) -> Attempt;
+    fn rehearse(&mut self, call: &Call<'_>) -> Result<String, String>;
+}
+
+/// A destination's thread.
+pub(super) struct EffectWorker {
+    pub(super) destination: String,
+    pub(super) effector: Box<dyn Effector>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) health: Arc<HealthCell>,
+    pub(super) outbox: Arc<dyn Outbox>,
+    pub(super) pace: Pace,
+    pub(super) attempts_max: u32,
+    /// The pause before the second attempt.
+    pub(super) pause: Duration,
+    pub(super) dry_run: bool,
+}
+
+impl EffectWorker {
+    /// Runs until the queue is stopped. An item that is being retried then keeps its place in the
+    /// outbox.
+    pub(super) fn run(mut self) {
+        let mut breaker = Breaker::default();
+        loop {
+            let woken = self.queue.take(1, None);
+            if woken.stopped {
+                return;
+            }
+            for item in woken.items {
+                let Action::Perform {
+                    rule,
+                    key,
+                    time,
+                    effect,
+                } = &item.action
+                else {
+                    continue;
+                };
+                let call = Call {
+                    id: item.id,
+                    rule,
+                    key,
+                    time: *time,
+                    effect,
+                };
+                let Some((outcome, attempt)) = self.carry_out(&call, &item, &mut breaker) else {
+                    return;
+                };
+                super::executors::count(&outcome);
+                let at = clock::now();
+                self.outbox
+                    .record(item.id, &self.destination, &outcome, attempt, at);
+            }
+        }
+    }
+
+    /// The outcome and the number of attempts; `None` when the thread has to end first.
+    fn carry_out(
+        &mut self,
+        call: &Call<'_>,
+        item: &Item,
+        breaker: &mut Breaker,
+    ) -> Option<(Outcome, u32)> {
+        if self.dry_run {
+            let outcome = match self.effector.rehearse(call) {
+                Ok(text) => Outcome::DryRun(call_text(&text)),
+                Err(reason) => Outcome::Failed(reason),
+            };
+            return Some((outcome, item.attempt));
+        }
+        let mut arrived = false;
+        let mut tries = 0;
+        loop {
+            self.wait_turn(item.urgent, breaker)?;
+            tries += 1;
+            let attempt = item.attempt.saturating_add(tries);
+            match self.effector.perform(call) {
+                Attempt::Done => {
+                    breaker.success();
+                    self.health.well();
+                    return Some((Outcome::Applied, attempt));
+                }
+                Attempt::Failed(reason) => {
+                    breaker.failure(Instant::now());
+                    self.fault(&reason);
+                    return Some((Outcome::Failed(reason), attempt));
+                }
+                Attempt::Retry {
+                    reason,
+                    after,
+                    may_have_arrived,
+                } => {
+                    breaker.failure(Instant::now());
+                    self.fault(&reason);
+                    arrived |= may_have_arrived;
+                    if tries >= self.attempts_max {
+                        let outcome = if arrived {
+                            Outcome::Unconfirmed(reason)
+                        } else {
+                            Outcome::Failed(reason)
+                        };
+                        return Some((outcome, attempt));
+                    }
+                    telemetry::counter(names::ACTIONS_RETRIED).add(1);
+                    let asked =
+                        after.map(|after| after.min(Duration::from_secs(RETRY_AFTER_SECS_MAX)));
+                    let pause = asked.unwrap_or_else(|| backoff(tries, self.pause));
+                    self.queue.pause(pause).then_some(())?;
+                }
+            }
+        }
+    }
+
+    /// Waits until the circuit and the quota let a call through; `None` when the thread has to end.
+    fn wait_turn(&self, urgent: bool, breaker: &Breaker) -> Option<()> {
+        while let Some(left) = breaker.wait(Instant::now()) {
+            self.queue.pause(left).then_some(())?;
+        }
+        while let Err(left) = self.pace.take(urgent) {
+            self.queue.pause(left).then_some(())?;
+        }
+        Some(())
+    }
+
+    fn fault(&self, reason: &str) {
+        tracing::warn!(destination = self.destination, reason, "an attempt failed");
+        self.health.fault(HealthState::Failing, reason);
+    }
+}

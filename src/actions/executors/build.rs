@@ -1,0 +1,191 @@
+//! From a config to running threads: one for each enforcer, webhook, program, and the log.
+
+use super::{Destination, Executors, HealthCell, Monitor, Queue, Reach};
+use crate::actions::Wanted;
+use crate::actions::config::ActionsConfig;
+use crate::actions::effect_worker::{EffectWorker, Effector};
+use crate::actions::enforcer::Enforcer;
+use crate::actions::enforcer_worker::{EnforcerWorker, IsLoss, WorkerState};
+use crate::actions::exec::Exec;
+use crate::actions::log::Log;
+use crate::actions::nftables::Nftables;
+use crate::actions::pace::Pace;
+use crate::actions::route::ReachKind;
+use crate::actions::web_files::WebFile;
+use crate::actions::webhook::Webhook;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Transactions or files a second for one enforcer; what comes faster goes into one.
+const ENFORCER_CALLS_PER_SECOND: u32 = 50;
+
+/// Log lines a second that rules may write.
+const LOG_LINES_PER_SECOND: u32 = 1_000;
+
+/// Files are compared with what is wanted this often.
+const FILES_RECONCILE_EVERY: Duration = Duration::from_mins(1);
+
+/// TLS needs more than a helper's stack.
+const EFFECT_STACK_BYTES: usize = 1024 * 1024;
+
+/// What differs from one effect's destination to the next.
+struct EffectSetting {
+    name: String,
+    effector: Box<dyn Effector>,
+    pace: Pace,
+    attempts_max: u32,
+}
+
+impl Executors {
+    pub(super) fn start_enforcers(
+        &mut self,
+        config: &ActionsConfig,
+        wanted: &Arc<dyn Wanted>,
+        dry_run: bool,
+    ) {
+        if let Some(nft) = config.nftables.as_ref().filter(|nft| nft.enabled) {
+            let queue = Arc::new(Queue::new(false));
+            if nft.monitor && !dry_run {
+                let notes = Arc::clone(&queue);
+                self.monitor = Some(Monitor::start(&nft.command, &nft.table, move |loss| {
+                    notes.lost(loss);
+                }));
+            }
+            self.start_enforcer(
+                Nftables::new(nft, dry_run),
+                (ReachKind::Kernel, nft.reconcile_every, Nftables::is_loss),
+                queue,
+                wanted,
+                dry_run,
+            );
+        }
+        for file in &config.files {
+            self.start_enforcer(
+                WebFile::new(file, dry_run),
+                (
+                    ReachKind::File(file.format),
+                    FILES_RECONCILE_EVERY,
+                    |_, _, _| false,
+                ),
+                Arc::new(Queue::new(false)),
+                wanted,
+                dry_run,
+            );
+        }
+    }
+
+    fn start_enforcer<E: Enforcer + 'static>(
+        &mut self,
+        enforcer: E,
+        (kind, reconcile_every, is_loss): (ReachKind, Duration, IsLoss<E>),
+        queue: Arc<Queue>,
+        wanted: &Arc<dyn Wanted>,
+        dry_run: bool,
+    ) {
+        let name = enforcer.name().to_owned();
+        let reach = Reach {
+            name: name.clone(),
+            kind,
+        };
+        let health = Arc::new(HealthCell::new(Some(reach.clone())));
+        let worker = EnforcerWorker {
+            enforcer,
+            is_loss,
+            queue: Arc::clone(&queue),
+            health: Arc::clone(&health),
+            outbox: Arc::clone(&self.outbox),
+            wanted: Arc::clone(wanted),
+            pace: Pace::per_second(ENFORCER_CALLS_PER_SECOND),
+            reconcile_every,
+            dry_run,
+            state: WorkerState::new(),
+        };
+        self.reaches.push(reach);
+        self.spawn(name, queue, health, move || worker.run());
+    }
+
+    pub(super) fn start_effects(&mut self, config: &ActionsConfig, dry_run: bool) {
+        let webhooks = config.webhooks.iter().map(|hook| EffectSetting {
+            name: format!("webhook:{}", hook.name),
+            effector: Box::new(Webhook::new(hook)),
+            pace: Pace::per_minute(hook.per_minute),
+            attempts_max: hook.attempts,
+        });
+        let programs = config.programs.iter().map(|program| EffectSetting {
+            name: format!("exec:{}", program.name),
+            effector: Box::new(Exec::new(program)),
+            pace: Pace::per_minute(program.per_minute),
+            attempts_max: program.attempts,
+        });
+        let log = std::iter::once_with(|| EffectSetting {
+            name: "log".to_owned(),
+            effector: Box::new(Log),
+            pace: Pace::per_second(LOG_LINES_PER_SECOND),
+            attempts_max: 1,
+        });
+        for setting in webhooks.chain(programs).chain(log) {
+            self.start_effect(setting, dry_run);
+        }
+    }
+
+    fn start_effect(&mut self, setting: EffectSetting, dry_run: bool) {
+        let queue = Arc::new(Queue::new(true));
+        let health = Arc::new(HealthCell::new(None));
+        let worker = EffectWorker {
+            destination: setting.name.clone(),
+            effector: setting.effector,
+            queue: Arc::clone(&queue),
+            health: Arc::clone(&health),
+            outbox: Arc::clone(&self.outbox),
+            pace: setting.pace,
+            attempts_max: setting.attempts_max,
+            pause: Duration::from_secs(1),
+            dry_run,
+        };
+        self.effects
+            .insert(setting.name.clone(), self.destinations.len());
+        self.spawn(setting.name, queue, health, move || worker.run());
+    }
+
+    fn spawn(
+        &mut self,
+        name: String,
+        queue: Arc<Queue>,
+        health: Arc<HealthCell>,
+        run: impl FnOnce() + Send + 'static,
+    ) {
+        let thread = std::thread::Builder::new()
+            .name(name.clone())
+            .stack_size(EFFECT_STACK_BYTES)
+            .spawn(run);
+        if let Err(error) = &thread {
+            let reason = format!("failed to start a thread: {error}");
+            tracing::error!(destination = name, reason, "destination is down");
+            health.fault(super::HealthState::Down, &reason);
+        }
+        self.destinations.push(Destination {
+            name,
+            queue,
+            health,
+            thread: thread.ok(),
+        });
+    }
+}
+
+/// Removes everything of ours at every enforcer of a config (`panic`, `doctor --remove`), also with
+/// no riposte running. One result for each enforcer.
+pub fn remove_all(config: &ActionsConfig) -> Vec<(String, Result<(), String>)> {
+    let mut results = Vec::new();
+    let mut remove = |enforcer: &mut dyn Enforcer| {
+        let removed = enforcer.remove_all().map_err(|error| error.to_string());
+        results.push((enforcer.name().to_owned(), removed));
+    };
+    // Also when it is switched off now: it may not have been before.
+    if let Some(nft) = &config.nftables {
+        remove(&mut Nftables::new(nft, false));
+    }
+    for file in &config.files {
+        remove(&mut WebFile::new(file, false));
+    }
+    results
+}
