@@ -21,13 +21,22 @@ pub(super) enum Loss {
     Element(AddressRange),
 }
 
+/// What the watch waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signal {
+    /// The watch is to end.
+    Stop,
+    /// The child ended.
+    Ended,
+}
+
 /// The pause before the child is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(2);
 
 /// A watch that runs until it is dropped.
 #[derive(Debug)]
 pub(super) struct Monitor {
-    stop: Option<mpsc::SyncSender<()>>,
+    signals: mpsc::SyncSender<Signal>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -44,16 +53,14 @@ impl Monitor {
         let program = Program::new(argv);
         let table = table.to_owned();
         let on_loss = Arc::new(Mutex::new(on_loss));
-        let (stop, stopped) = mpsc::sync_channel(1);
+        let (signals, received) = mpsc::sync_channel(2);
+        let sender = signals.clone();
         let thread = std::thread::Builder::new()
             .name("nft-monitor".to_owned())
             .stack_size(crate::limits::HELPER_THREAD_STACK_BYTES)
-            .spawn(move || watch(&program, &table, &on_loss, &stopped))
+            .spawn(move || watch(&program, &table, &on_loss, &(sender, received)))
             .ok();
-        Self {
-            stop: Some(stop),
-            thread,
-        }
+        Self { signals, thread }
     }
 }
 
@@ -61,12 +68,12 @@ fn watch<F: FnMut(Loss) + Send + 'static>(
     program: &Program,
     table: &str,
     on_loss: &Arc<Mutex<F>>,
-    stopped: &mpsc::Receiver<()>,
+    (sender, signals): &(mpsc::SyncSender<Signal>, mpsc::Receiver<Signal>),
 ) {
     loop {
-        let (ended, end) = mpsc::sync_channel(1);
         let note = Arc::clone(on_loss);
         let ours = table.to_owned();
+        let end = sender.clone();
         let follower = Follower::start(program, move |line| match line {
             Some(line) => {
                 if let Some(loss) = read_line(&String::from_utf8_lossy(line), &ours) {
@@ -74,29 +81,22 @@ fn watch<F: FnMut(Loss) + Send + 'static>(
                 }
             }
             None => {
-                // The other end is gone when the watch itself is being stopped.
-                ended.try_send(()).ok();
+                // Full only when a signal waits already, and then the watch wakes all the same.
+                end.try_send(Signal::Ended).ok();
             }
         });
         match follower {
             Ok(follower) => {
                 tell(on_loss, Loss::Structure);
-                loop {
-                    if stopped.recv_timeout(Duration::from_millis(250))
-                        != Err(mpsc::RecvTimeoutError::Timeout)
-                    {
-                        return;
-                    }
-                    if end.try_recv().is_ok() {
-                        break;
-                    }
+                if signals.recv() != Ok(Signal::Ended) {
+                    return;
                 }
                 drop(follower);
                 tracing::warn!("`nft monitor` ended and is started again");
             }
             Err(error) => tracing::debug!(%error, "no `nft monitor`"),
         }
-        if stopped.recv_timeout(RESTART_PAUSE) != Err(mpsc::RecvTimeoutError::Timeout) {
+        if signals.recv_timeout(RESTART_PAUSE) == Ok(Signal::Stop) {
             return;
         }
     }
@@ -109,7 +109,8 @@ fn tell<F: FnMut(Loss)>(on_loss: &Mutex<F>, loss: Loss) {
 
 impl Drop for Monitor {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        // Waits at most until the watch has taken the signal before; it is gone when it has ended.
+        self.signals.send(Signal::Stop).ok();
         if let Some(thread) = self.thread.take() {
             // A watch that panicked has nothing left to wait for.
             thread.join().ok();
