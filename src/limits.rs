@@ -2,6 +2,10 @@
 //!
 //! A bound that a user may set lives in the config; what is here is its default or its ceiling.
 
+mod faces;
+
+pub use faces::*;
+
 /// A longer record is cut here and counted. The longest request line nginx takes by default is
 /// 8 KiB (`large_client_header_buffers`); with referer and agent, 64 KiB holds any honest line.
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;

@@ -7,6 +7,7 @@ mod args;
 mod context;
 mod output;
 
+mod init;
 mod check;
 mod replay;
 mod parse;
@@ -80,6 +81,7 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
     let config = cli.config;
     match cli.command {
+        Command::Init(args) => init::init(&config, &args, out),
         Command::Run(args) => run::run(&config, &args, cli.verbose),
         Command::Check(args) => check::check(&config, &args, out),
         Command::Test(args) => check::test(&config, &args, out),
@@ -121,7 +123,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         Command::Docs { dir } => pages::docs(&dir, out),
         Command::Demo(args) => demo::demo(&args, out),
         Command::Bench(args) => bench::bench(&args, out),
-        Command::Init(_) | Command::Doctor(_) => {
+        Command::Doctor(_) => {
             Err(Usage::new("not available in this version"))
         }
     }

@@ -13,3 +13,11 @@ pub fn colour_wanted() -> bool {
 pub fn log_filter() -> Option<String> {
     std::env::var("RIPOSTE_LOG").ok().filter(|value| !value.is_empty())
 }
+
+/// The client's address of the SSH session that this process belongs to: the first word of
+/// `SSH_CONNECTION` (ssh(1)). Absent under sudo, which clears it.
+#[expect(clippy::disallowed_methods, reason = "this is the place that the ban points to")]
+pub fn ssh_client() -> Option<std::net::IpAddr> {
+    let connection = std::env::var("SSH_CONNECTION").ok()?;
+    crate::event::net::parse_ip(connection.split_whitespace().next()?.as_bytes())
+}
