@@ -21,13 +21,8 @@ use sha2::Digest;
 use std::sync::Arc;
 
 impl Loader<'_> {
-    pub(super) fn build_rule(
-        &self,
-        draft: &Draft,
-        file: &FileDraft,
-        params: &Arc<[Param]>,
-        summary: &Arc<str>,
-    ) -> Result<Rule, Vec<Note>> {
+    /// What is wrong with a rule's name.
+    fn judge_name(&self, draft: &Draft, file: &FileDraft) -> Vec<Note> {
         let mut notes = Vec::new();
         let at = draft.position;
         if !is_rule_name(&draft.name) {
@@ -68,6 +63,18 @@ impl Loader<'_> {
                 format!("there are more than `{}` rules", limits::RULES_MAX),
             ));
         }
+        notes
+    }
+
+    pub(super) fn build_rule(
+        &self,
+        draft: &Draft,
+        file: &FileDraft,
+        params: &Arc<[Param]>,
+        summary: &Arc<str>,
+    ) -> Result<Rule, Vec<Note>> {
+        let mut notes = self.judge_name(draft, file);
+        let at = draft.position;
         let mut maker = Maker {
             file,
             evaluator: &self.evaluator,

@@ -133,7 +133,7 @@ fn decide(
             "reason" => reason = Some(message(value)),
             "via" => {
                 via = to_text(value)
-                    .map(|name| Arc::from(&*cut(&name, limits::SCRIPT_NAME_BYTES_MAX)))
+                    .map(|name| Arc::from(&*cut(&name, limits::SCRIPT_NAME_BYTES_MAX)));
             }
             other => {
                 return Err(value_error(

@@ -10,6 +10,10 @@ use rhai::{Array, Dynamic, Map, NativeCallContext};
 use std::collections::BTreeMap;
 
 /// Registers the effects.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of functions, one after the other"
+)]
 pub(super) fn register_effects(api: &mut Api<'_>) {
     api.doc(
         Place::Body,
@@ -65,7 +69,7 @@ pub(super) fn register_effects(api: &mut Api<'_>) {
         "log",
         "log(message)",
         "Write a line to riposte's own log. A long message is cut with a mark.",
-        r#"log(`${hit.key}: ${hit.count} in a row`)"#,
+        r"log(`${hit.key}: ${hit.count} in a row`)",
     )
     .register_fn("log", |context: NativeCallContext, text: &str| {
         ask(

@@ -18,7 +18,7 @@ pub(super) fn register(api: &mut Api<'_>) {
 }
 
 /// How long a tag stays when nothing is said.
-const TAG_DEFAULT: Duration = Duration::from_secs(24 * 3_600);
+const TAG_DEFAULT: Duration = Duration::from_hours(24);
 
 fn register_marks(api: &mut Api<'_>) {
     api.doc(

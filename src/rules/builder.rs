@@ -108,6 +108,10 @@ pub(super) fn register(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
     register_rest(api);
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of functions, one after the other"
+)]
 fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
     let shared = Arc::clone(collector);
     api.doc(
@@ -183,7 +187,7 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
     .register_fn(
         "param",
         move |context: NativeCallContext, name: &str, default: Dynamic| {
-            lock(&shared).param(name, default, context.call_position())
+            lock(&shared).param(name, &default, context.call_position())
         },
     );
     api.doc(
@@ -228,6 +232,10 @@ fn add_timer(
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of functions, one after the other"
+)]
 fn register_matching(api: &mut Api<'_>) {
     fn add_kind(builder: &Builder, context: &NativeCallContext, kind: &Dynamic) {
         match kind.as_immutable_string_ref() {
@@ -251,7 +259,9 @@ fn register_matching(api: &mut Api<'_>) {
         r#"rule("login-failures").on("http", "ssh.auth").when(|e| e.outcome == "failure").by("ip").count(20, "10m")"#,
     )
     .register_fn("on", |context: NativeCallContext, b: &mut Builder, kinds: Array| {
-        kinds.iter().for_each(|kind| add_kind(b, &context, kind));
+        for kind in &kinds {
+                add_kind(b, &context, kind);
+            }
         b.clone()
     })
     .register_fn("on", |context: NativeCallContext, b: &mut Builder, kind: Dynamic| {
@@ -259,11 +269,15 @@ fn register_matching(api: &mut Api<'_>) {
         b.clone()
     })
     .register_fn("on", |context: NativeCallContext, b: &mut Builder, first: Dynamic, second: Dynamic| {
-        [first, second].iter().for_each(|kind| add_kind(b, &context, kind));
+        for kind in &[first, second] {
+                add_kind(b, &context, kind);
+            }
         b.clone()
     })
     .register_fn("on", |context: NativeCallContext, b: &mut Builder, first: Dynamic, second: Dynamic, third: Dynamic| {
-        [first, second, third].iter().for_each(|kind| add_kind(b, &context, kind));
+        for kind in &[first, second, third] {
+                add_kind(b, &context, kind);
+            }
         b.clone()
     });
     api.doc(

@@ -59,11 +59,19 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// An error that a script can't catch: a limit was reached.
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "rhai takes its errors boxed"
+)]
 pub(super) fn limit_error(context: &NativeCallContext, text: String) -> Box<EvalAltResult> {
     EvalAltResult::ErrorTerminated(text.into(), context.call_position()).into()
 }
 
 /// An error of a value, which a script may catch.
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "rhai takes its errors boxed"
+)]
 pub(super) fn value_error(
     context: &NativeCallContext,
     text: impl Into<String>,

@@ -119,8 +119,8 @@ pub(super) struct Collector {
 
 impl Collector {
     /// The value of a parameter: the config's where it fits the default's type.
-    pub(super) fn param(&mut self, name: &str, default: Dynamic, position: Position) -> Dynamic {
-        let default = freeze(&default);
+    pub(super) fn param(&mut self, name: &str, default: &Dynamic, position: Position) -> Dynamic {
+        let default = freeze(default);
         let shown = super::values::to_json(&default);
         if let Some(known) = self.params.iter().find(|param| param.name == name) {
             if known.default != shown {

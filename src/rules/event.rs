@@ -53,10 +53,6 @@ impl ScriptEvent {
         }
     }
 
-    pub(super) fn event(&self) -> &Arc<Event> {
-        &self.event
-    }
-
     fn miss(&self) -> Dynamic {
         if let Some(missed) = &self.missed {
             missed.store(true, Ordering::Relaxed);

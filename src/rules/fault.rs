@@ -163,11 +163,7 @@ pub(super) fn explain(error: &EvalAltResult, known: &dyn Fn(&str) -> bool) -> (F
         E::ErrorPropertyNotFound(name, _) => {
             (FaultKind::Value, format!("there is no property `{name}`"))
         }
-        E::ErrorMismatchOutputType(wanted, got, _) => (
-            FaultKind::Value,
-            format!("`{wanted}` is needed here, but it is `{got}`"),
-        ),
-        E::ErrorMismatchDataType(wanted, got, _) => (
+        E::ErrorMismatchOutputType(wanted, got, _) | E::ErrorMismatchDataType(wanted, got, _) => (
             FaultKind::Value,
             format!("`{wanted}` is needed here, but it is `{got}`"),
         ),

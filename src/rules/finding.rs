@@ -177,19 +177,20 @@ fn render_one(out: &mut String, finding: &Finding, color: bool) {
         Severity::Note => "note",
     };
     // Writing to a String can't fail.
-    let _ = writeln!(
+    writeln!(
         out,
         "{severity}{word}[{}]{reset}{bold}: {}{reset}",
         finding.code,
         escape_lines(&finding.message)
-    );
+    )
+    .ok();
     let gutter = finding.line.to_string().len();
     let place = match (finding.line, finding.column) {
         (0, _) => finding.file.to_string(),
         (line, 0) => format!("{}:{line}", finding.file),
         (line, column) => format!("{}:{line}:{column}", finding.file),
     };
-    let _ = writeln!(out, "{:gutter$}{blue}-->{reset} {place}", "");
+    writeln!(out, "{:gutter$}{blue}-->{reset} {place}", "").ok();
     if finding.line > 0 && !finding.source_line.is_empty() {
         // A tab is shown as one space, so that the caret stands right.
         let shown: String = finding
@@ -197,25 +198,27 @@ fn render_one(out: &mut String, finding: &Finding, color: bool) {
             .chars()
             .map(|c| if c == '\t' { ' ' } else { c })
             .collect();
-        let _ = writeln!(out, "{:gutter$} {blue}|{reset}", "");
-        let _ = writeln!(out, "{blue}{} |{reset} {}", finding.line, escape(&shown));
+        writeln!(out, "{:gutter$} {blue}|{reset}", "").ok();
+        writeln!(out, "{blue}{} |{reset} {}", finding.line, escape(&shown)).ok();
         if finding.column > 0 && finding.column <= shown.chars().count() + 1 {
             let before: String = shown.chars().take(finding.column - 1).collect();
             let indent = escape(&before).chars().count();
-            let _ = writeln!(
+            writeln!(
                 out,
                 "{:gutter$} {blue}|{reset} {:indent$}{severity}^{reset}",
                 "", ""
-            );
+            )
+            .ok();
         }
     }
     if let Some(hint) = &finding.hint {
-        let _ = writeln!(
+        writeln!(
             out,
             "{:gutter$} {blue}={reset} hint: {}",
             "",
             escape_lines(hint)
-        );
+        )
+        .ok();
     }
 }
 

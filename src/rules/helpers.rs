@@ -65,19 +65,19 @@ fn compiled(context: &NativeCallContext, pattern: &str) -> Answer<std::sync::Arc
     }
 }
 
-/// Whether `test` holds for any text of a list.
+/// Whether `holds` is true for any text of a list.
 fn any(
     context: &NativeCallContext,
     text: &str,
     list: &Array,
-    test: impl Fn(&str, &str) -> bool,
+    holds: impl Fn(&str, &str) -> bool,
 ) -> Answer<bool> {
     charge(context, list.len() * (1 + text.len() / BYTES_PER_OPERATION))?;
     for item in list {
         let part = item.as_immutable_string_ref().map_err(|kind| {
             value_error(context, format!("the list holds a `{kind}`, not only text"))
         })?;
-        if test(text, &part) {
+        if holds(text, &part) {
             return Ok(true);
         }
     }

@@ -103,7 +103,7 @@ impl Maker<'_> {
         for part in parts {
             match part {
                 KeyPartDraft::Field(field) => {
-                    specs.push(KeyPartSpec::Field(Arc::from(field.as_str())))
+                    specs.push(KeyPartSpec::Field(Arc::from(field.as_str())));
                 }
                 KeyPartDraft::Prefix {
                     field,

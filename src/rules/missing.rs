@@ -63,7 +63,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("sub_string", |(): (), _: i64, _: i64| ())
         .register_fn("network", |(): (), _: i64, _: i64| ())
         .register_fn("replace", |(): (), _: Dynamic, _: Dynamic| ())
-        .register_fn("trim", |_: &mut ()| ())
+        .register_fn("trim", |(): &mut ()| ())
         .register_fn("split", |(): ()| Array::new())
         // A text or a list never contains what isn't there.
         .register_fn("contains", |_: &str, (): ()| false)

@@ -101,13 +101,14 @@ fn functions(out: &mut String) {
     ];
     for (place, title) in sections {
         // Writing to a String can't fail.
-        let _ = write!(out, "\n## {title}\n");
+        write!(out, "\n## {title}\n").ok();
         for entry in book.iter().filter(|entry| entry.place == place) {
-            let _ = write!(
+            write!(
                 out,
                 "\n### `{}`\n\n{}\n\n```rhai\n{}\n```\n",
                 entry.signature, entry.doc, entry.example
-            );
+            )
+            .ok();
         }
     }
     out.push_str("\nRhai's own functions on text, numbers, lists and maps are there too (`len`, `to_lower`, `split`, `sub_string`, `min`, `round` …).\n");
@@ -116,7 +117,7 @@ fn functions(out: &mut String) {
 fn fields(out: &mut String) {
     out.push_str("\n## Fields\n\nEach with the name it has when events leave riposte: Elastic Common Schema, OpenTelemetry.\n");
     for kind in Kind::BUILT_IN {
-        let _ = write!(out, "\n### Kind `{kind}`\n\n");
+        write!(out, "\n### Kind `{kind}`\n\n").ok();
         let Some(fields) = kind.fields() else {
             out.push_str("Its fields are those that the source's format names.\n");
             continue;
@@ -125,7 +126,7 @@ fn fields(out: &mut String) {
             "| field | type | meaning | ECS | OpenTelemetry |\n| --- | --- | --- | --- | --- |\n",
         );
         for field in fields {
-            let _ = writeln!(
+            writeln!(
                 out,
                 "| `{}` | {} | {} | `{}` | `{}` |",
                 field.name(),
@@ -133,7 +134,8 @@ fn fields(out: &mut String) {
                 field.doc(),
                 field.ecs(),
                 field.otel()
-            );
+            )
+            .ok();
         }
     }
     out.push_str("\nA rule may `emit` a kind of its own, with any fields.\n");
@@ -153,12 +155,13 @@ fn properties(out: &mut String) {
         ("Every event has", event::PROPERTIES),
         ("A hit has", hit::PROPERTIES),
     ] {
-        let _ = write!(
+        write!(
             out,
             "\n## {title}\n\n| property | meaning |\n| --- | --- |\n"
-        );
+        )
+        .ok();
         for (name, doc) in list {
-            let _ = writeln!(out, "| `{name}` | {doc} |");
+            writeln!(out, "| `{name}` | {doc} |").ok();
         }
     }
 }
@@ -170,17 +173,18 @@ fn names(out: &mut String) {
         .map(|word| format!("`{word}`"))
         .collect::<Vec<_>>()
         .join(", ");
-    let _ = writeln!(
+    writeln!(
         out,
         "Rhai keeps these words for itself: {words}. A field of such a name is read as `e[\"default\"]`.\n"
-    );
+    ).ok();
     out.push_str("Not available in rules:\n\n");
     for (name, instead) in REFUSED {
-        let _ = writeln!(out, "- `{name}`: {instead}.");
+        writeln!(out, "- `{name}`: {instead}.").ok();
     }
     out.push_str("\nA function of a file that has the name of one of riposte's own is an error.\n");
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, a row a limit")]
 fn bounds(out: &mut String) {
     out.push_str("\n## Limits\n\n| of | at most |\n| --- | --- |\n");
     let rows: &[(&str, String)] = &[
@@ -263,11 +267,12 @@ fn bounds(out: &mut String) {
         ("lines of `t.repeat`", limits::TEST_LINES_MAX.to_string()),
     ];
     for (what, value) in rows {
-        let _ = writeln!(out, "| {what} | {value} |");
+        writeln!(out, "| {what} | {value} |").ok();
     }
-    let _ = writeln!(
+    writeln!(
         out,
         "\nA timer runs at most every {} s.",
         limits::TIMER_PERIOD_SECS_MIN
-    );
+    )
+    .ok();
 }

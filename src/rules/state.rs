@@ -192,7 +192,7 @@ mod tests {
         Timestamp::from_secs(secs)
     }
 
-    const HOUR: Duration = Duration::from_secs(3_600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     #[test]
     fn entries_end_and_the_first_to_end_goes_when_full() {

@@ -31,10 +31,10 @@ pub(super) fn function(ast: &AST, name: &str) -> AST {
 pub(super) fn rule_names(ast: &AST) -> Vec<String> {
     let mut names = Vec::new();
     walk(ast, &mut |path| {
-        let call = match path.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, _)))
-            | Some(ASTNode::Stmt(Stmt::FnCall(call, _))) => call,
-            _ => return,
+        let Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) =
+            path.last()
+        else {
+            return;
         };
         if call.name == "rule"
             && let [Expr::StringConstant(name, _)] = call.args.as_slice()
@@ -59,11 +59,12 @@ fn shape(ast: &AST, closure: &Closure, depth: usize) -> String {
     walk(&function(ast, &closure.name), &mut |path| {
         let [node] = path else { return };
         // Writing to a String can't fail.
-        let _ = match node {
+        match node {
             ASTNode::Stmt(stmt) => write!(text, "{stmt:?};"),
             ASTNode::Expr(expr) => write!(text, "{expr:?};"),
             _ => Ok(()),
-        };
+        }
+        .ok();
     });
     if depth > 0 {
         for function_name in ast.iter_functions().map(|function| function.name) {
@@ -86,7 +87,7 @@ fn shape(ast: &AST, closure: &Closure, depth: usize) -> String {
         out.push_str(&shape(ast, &inner, depth - 1));
     }
     for value in &closure.captured {
-        let _ = write!(out, "{value:?},");
+        write!(out, "{value:?},").ok();
     }
     out
 }
@@ -108,27 +109,27 @@ const FOLLOWED_CALLS: usize = 4;
 
 /// Of a rule's key, window and what they look at.
 pub(super) fn window_fingerprint(draft: &Draft, spec: &WindowSpec, ast: &AST) -> u64 {
-    let mut text = format!("{spec:?}|");
-    let add =
-        |text: &mut String, closure: &Closure| text.push_str(&shape(ast, closure, FOLLOWED_CALLS));
+    let mut parts = vec![format!("{spec:?}")];
     for part in draft.key.iter().flat_map(|(parts, _)| parts) {
-        match part {
-            KeyPartDraft::Field(field) => text.push_str(&format!("field {field}|")),
-            KeyPartDraft::Prefix { field, v4, v6 } => {
-                text.push_str(&format!("prefix {field} {v4:?} {v6:?}|"))
-            }
-            KeyPartDraft::Closure(closure) => add(&mut text, closure),
-        }
+        parts.push(match part {
+            KeyPartDraft::Field(field) => format!("field {field}"),
+            KeyPartDraft::Prefix { field, v4, v6 } => format!("prefix {field} {v4:?} {v6:?}"),
+            KeyPartDraft::Closure(closure) => shape(ast, closure, FOLLOWED_CALLS),
+        });
     }
     if let Some((window, _)) = &draft.window {
-        window.tests.iter().for_each(|test| add(&mut text, test));
-        match &window.quantity {
-            None => {}
-            Some(Quantity::Field(field)) => text.push_str(&format!("of {field}|")),
-            Some(Quantity::Closure(closure)) => add(&mut text, closure),
-        }
+        parts.extend(
+            window
+                .tests
+                .iter()
+                .map(|test| shape(ast, test, FOLLOWED_CALLS)),
+        );
+        parts.extend(window.quantity.as_ref().map(|quantity| match quantity {
+            Quantity::Field(field) => format!("of {field}"),
+            Quantity::Closure(closure) => shape(ast, closure, FOLLOWED_CALLS),
+        }));
     }
-    first_word(&Sha256::digest(text.as_bytes()))
+    first_word(&Sha256::digest(parts.join("|").as_bytes()))
 }
 
 /// The first eight bytes of a digest as a number.

@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn periods_are_multiples_since_the_epoch_and_not_tiny() {
-        let schedule = Schedule::every(Duration::from_secs(300)).unwrap();
+        let schedule = Schedule::every(Duration::from_mins(5)).unwrap();
         let moment = Timestamp::from_secs(1_000);
         assert_eq!(schedule.next_after(moment), Timestamp::from_secs(1_200));
         assert_eq!(

@@ -11,6 +11,7 @@ use super::trial_api::Handle;
 use crate::decisions::{Ask, Decision, Hit};
 use crate::event::Value;
 use rhai::Dynamic;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,17 +73,21 @@ pub fn render_results(results: &[TestResult]) -> String {
     let mut out = String::new();
     for result in results {
         let word = if result.passed() { "ok    " } else { "FAILED" };
-        out.push_str(&format!(
-            "{word} {}:{} {}\n",
+        writeln!(
+            out,
+            "{word} {}:{} {}",
             result.file, result.line, result.name
-        ));
+        )
+        .ok();
         for failure in &result.failures {
-            out.push_str(&format!(
-                "       {}:{}: {}\n",
+            writeln!(
+                out,
+                "       {}:{}: {}",
                 result.file, failure.line, failure.message
-            ));
+            )
+            .ok();
             for line in &failure.got {
-                out.push_str(&format!("         got: {line}\n"));
+                writeln!(out, "         got: {line}").ok();
             }
         }
     }

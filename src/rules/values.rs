@@ -2,11 +2,10 @@
 //! way between Rhai's values, events' fields and JSON.
 
 use super::book::{Api, Place};
-use crate::clock::{Timestamp, format_duration, parse_duration};
+use crate::clock::{Timestamp, parse_duration};
 use crate::decisions::DurationAsk;
 use crate::event::{Value, ValueRef, net};
 use crate::limits;
-use ipnet::IpNet;
 use rhai::{Dynamic, EvalAltResult, ImmutableString};
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -173,6 +172,10 @@ pub(super) fn register(api: &mut Api<'_>) {
     register_moment(api);
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of functions, one after the other"
+)]
 fn register_address(api: &mut Api<'_>) {
     let engine = &mut *api.engine;
     engine

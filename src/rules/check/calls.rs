@@ -41,6 +41,9 @@ impl Checker<'_> {
         if functions.iter().any(|function| function.name == name) {
             return;
         }
+        if call.method {
+            changed_capture(name, path, position, facts, notes);
+        }
         if let Some((_, instead)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
             notes.push(
                 Note::error(
@@ -67,9 +70,6 @@ impl Checker<'_> {
             } else {
                 notes.push(misplaced(name, &places, position, facts));
             }
-        }
-        if call.method {
-            changed_capture(name, path, position, facts, notes);
         }
     }
 

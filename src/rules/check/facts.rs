@@ -12,10 +12,6 @@ use std::collections::BTreeMap;
 /// What is known of each function: closures from their rules, named functions from their callers.
 pub(super) fn facts(functions: &[Function], file: &FileDraft) -> BTreeMap<FunctionKey, Facts> {
     let mut facts: BTreeMap<FunctionKey, Facts> = BTreeMap::new();
-    let by_name: BTreeMap<FunctionKey, &Function> = functions
-        .iter()
-        .map(|function| (key(function), function))
-        .collect();
     let mut todo: Vec<FunctionKey> = Vec::new();
     let mut seed = |closure: &Closure, role: Role, kinds: &[Kind]| {
         for function in functions
@@ -61,6 +57,20 @@ pub(super) fn facts(functions: &[Function], file: &FileDraft) -> BTreeMap<Functi
         .tests
         .iter()
         .for_each(|test| seed(&test.body, Role::Test, &[]));
+    spread(functions, &mut facts, todo);
+    facts
+}
+
+/// Carries what is known from callers to those they call, until nothing new is learned.
+fn spread(
+    functions: &[Function],
+    facts: &mut BTreeMap<FunctionKey, Facts>,
+    mut todo: Vec<FunctionKey>,
+) {
+    let by_name: BTreeMap<FunctionKey, &Function> = functions
+        .iter()
+        .map(|function| (key(function), function))
+        .collect();
     let mut rounds = 0;
     while let Some(caller) = todo.pop() {
         // Each step adds a fact, and there are few; the bound is for certainty.
@@ -99,7 +109,6 @@ pub(super) fn facts(functions: &[Function], file: &FileDraft) -> BTreeMap<Functi
             }
         }
     }
-    facts
 }
 
 /// Adds kinds; none means any, and stays.

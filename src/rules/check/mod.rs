@@ -116,9 +116,9 @@ impl Checker<'_> {
             self.function(function, facts, &functions, file, &mut found);
             if facts.roles.iter().all(|role| *role == Role::Test) && !facts.roles.is_empty() {
                 // A mistake in a test doesn't keep the rules out.
-                found
-                    .iter_mut()
-                    .for_each(|note| note.severity = note.severity.min(Severity::Warning));
+                for note in &mut found {
+                    note.severity = note.severity.min(Severity::Warning);
+                }
             }
             notes.extend(found);
         }

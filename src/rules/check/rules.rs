@@ -15,7 +15,7 @@ impl Checker<'_> {
     pub(super) fn rule(&self, draft: &Draft, functions: &[Function], notes: &mut Vec<Note>) {
         let kinds: Vec<Kind> = draft.kinds.iter().map(|(kind, _)| kind.clone()).collect();
         self.kinds(draft, notes);
-        for (parts, position) in &draft.key {
+        if let Some((parts, position)) = &draft.key {
             for part in parts {
                 match part {
                     KeyPartDraft::Field(field) => self.field(field, *position, &kinds, notes),

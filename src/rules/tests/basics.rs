@@ -19,7 +19,7 @@ fn the_sample_loads_and_says_what_it_does() {
         rule.window,
         WindowSpec::Count {
             n: 10,
-            within: Duration::from_secs(300)
+            within: Duration::from_mins(5)
         }
     );
     assert_eq!(rule.key, "ip");
@@ -51,8 +51,8 @@ fn events_match_give_a_sample_and_the_body_asks() {
                 target: Target::client("203.0.113.9".parse().unwrap()),
                 remedy: Remedy::Block,
                 duration: DurationAsk::Escalate {
-                    base: Duration::from_secs(3_600),
-                    max: Duration::from_secs(30 * 86_400)
+                    base: Duration::from_hours(1),
+                    max: Duration::from_hours(30 * 24)
                 },
                 reason: None,
                 via: None,
@@ -74,16 +74,16 @@ fn a_missing_field_makes_a_predicate_false_without_a_fault() {
         r#""x" in e.query"#,
         r#"e.query in ["a", "b"]"#,
         r#"e.query.url_decode().matches("a+")"#,
-        r#"e.duration > 2.5"#,
-        r#"e.duration + 1.0 > 2.5"#,
-        r#"!e.user"#,
+        r"e.duration > 2.5",
+        r"e.duration + 1.0 > 2.5",
+        r"!e.user",
         r#"e.peer.within("10.0.0.0/8")"#,
-        r#"e.user.len() > 3"#,
+        r"e.user.len() > 3",
         r#"e.query.query_value("id").to_number() > 3"#,
         r#"e["default"] == 3"#,
-        r#"e.user"#,
-        r#"-e.user > 3"#,
-        r#"e.nothing.of.the.sort == 3"#,
+        r"e.user",
+        r"-e.user > 3",
+        r"e.nothing.of.the.sort == 3",
         r#"e.has("user")"#,
     ] {
         assert_eq!(holds(predicate, &event), Ok(false), "{predicate}");
@@ -271,7 +271,7 @@ fn settings_give_parameters_and_modes() {
         rule.window,
         WindowSpec::Count {
             n: 3,
-            within: Duration::from_secs(60)
+            within: Duration::from_mins(1)
         }
     );
     assert_eq!(rule.mode, Mode::Off);
@@ -290,7 +290,7 @@ fn settings_give_parameters_and_modes() {
         by_rule.set.rules()[0].window,
         WindowSpec::Count {
             n: 4,
-            within: Duration::from_secs(300)
+            within: Duration::from_mins(5)
         }
     );
     assert_eq!(by_rule.set.rules()[0].mode, Mode::Shadow);

@@ -42,6 +42,7 @@ fn findings_are_shown_with_place_and_hint() {
     ));
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, a row a finding")]
 #[test]
 fn each_kind_of_finding_has_its_code_and_place() {
     let rule = |predicate: &str| {
