@@ -1,5 +1,4 @@
 //! The shipped rules: they load without a finding, and their own tests hold.
-#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 use riposte::config::pack::PACK;
 use riposte::config::{Config, RuleFiles, read_rules_from};
@@ -24,8 +23,9 @@ fn every_rule_file_is_shipped() {
     let shipped: BTreeSet<String> = PACK.iter().map(|(name, _)| (*name).to_owned()).collect();
     let there: BTreeSet<String> = std::fs::read_dir(folder())
         .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".rhai"))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "rhai"))
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
     assert_eq!(shipped, there);
 }
@@ -35,14 +35,43 @@ fn the_pack_has_no_findings_and_its_tests_hold() {
     let config = Config::default();
     let loaded = load_files(&config, rule_files(), &BTreeMap::new(), 1);
     assert!(loaded.faults.is_empty(), "{:?}", loaded.faults);
-    assert!(loaded.loaded.findings.is_empty(), "{}", render(&loaded.loaded.findings, false));
+    assert!(
+        loaded.loaded.findings.is_empty(),
+        "{}",
+        render(&loaded.loaded.findings, false)
+    );
     let rules = Arc::new(loaded.loaded.set);
     let config = Arc::new(config);
-    let make = || -> Box<dyn TestBench> {
-        Box::new(Trial::new(Arc::clone(&rules), Arc::clone(&config)))
-    };
+    let make =
+        || -> Box<dyn TestBench> { Box::new(Trial::new(Arc::clone(&rules), Arc::clone(&config))) };
     let results = rules.run_tests(&make);
     assert!(results.len() > 80, "{} tests", results.len());
-    let failed: Vec<_> = results.into_iter().filter(|result| !result.passed()).collect();
+    let failed: Vec<_> = results
+        .into_iter()
+        .filter(|result| !result.passed())
+        .collect();
     assert!(failed.is_empty(), "{}", render_results(&failed));
+}
+
+#[test]
+fn headers_and_docs_name_every_rule_and_parameter() {
+    let loaded = load_files(&Config::default(), rule_files(), &BTreeMap::new(), 1);
+    let docs = std::fs::read_to_string(folder().join("../docs/rule-pack.md")).unwrap();
+    for rule in loaded.loaded.set.rules() {
+        let certain = if rule.certain { " ●" } else { "" };
+        let row = format!("| `{}`{certain} |", rule.name);
+        assert!(docs.contains(&row), "docs/rule-pack.md lacks `{row}`");
+        for param in rule.params.iter() {
+            let name = format!("`{}`", param.name);
+            let file = &rule.file;
+            assert!(
+                rule.summary.contains(&name),
+                "the header of {file} lacks {name}"
+            );
+            assert!(
+                docs.contains(&name),
+                "docs/rule-pack.md lacks {name} of {file}"
+            );
+        }
+    }
 }
