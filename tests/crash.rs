@@ -1,15 +1,14 @@
 //! `kill -9` at random moments, again and again: the hits and decisions are those of a run that
 //! nobody disturbed.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
+#![expect(clippy::panic, reason = "test helpers")]
+
+mod support;
 
 use riposte::clock::Timestamp;
-use riposte::store::{self, Entry, JournalQuery};
+use riposte::store::Entry;
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use support::Place;
 
 /// Every kind of window and of memory that a rule can have, save those that run by the wall clock.
 const RULES: &str = r#"
@@ -30,6 +29,8 @@ rule("recidive").on("decision").by("ip").count(2, "1h").then(|hit| block(hit.ip,
 rule("evidence").on("http").when(|e| e.status == 404).by("ip").count(4, "5m")
     .then(|hit| if hit.events[0].path != "/p0" { block(hit.ip, "10m"); });
 "#;
+
+const LOG: &str = "[log]\nlevel = \"warn,riposte::pipeline::live=info\"\n";
 
 /// A log of many clients, made from a seed; event time runs up to now. No client fires a rule so
 /// often that the journal would put its hits together.
@@ -60,119 +61,55 @@ fn log_lines(seed: u64, count: usize) -> Vec<String> {
         .collect()
 }
 
-struct Place {
-    dir: PathBuf,
+/// Every hit and decision: what it is about, when, how much; not the ids, which hold the stream's
+/// name.
+fn outcome(place: &Place) -> BTreeSet<String> {
+    let words = |entry: &Entry| match entry {
+        Entry::Hit { hit, .. } => Some(format!(
+            "hit {} {} {} {} {} {}",
+            hit.rule, hit.key, hit.count, hit.first, hit.last, hit.time
+        )),
+        Entry::Decision { row, .. } => {
+            let decision = &row.decision;
+            let until = decision.until.unwrap_or(Timestamp::MAX);
+            Some(format!(
+                "decision {} {} {} {until} {}",
+                decision.rule, decision.target, decision.from, decision.reason
+            ))
+        }
+        _ => None,
+    };
+    place.journal().iter().filter_map(|row| words(&row.entry)).collect()
 }
 
-impl Place {
-    fn new(root: &Path, name: &str) -> Self {
-        let dir = root.join(name);
-        fs::create_dir_all(&dir).unwrap();
-        fs::write(dir.join("rules.rhai"), RULES).unwrap();
-        let config = format!(
-            "state_dir = \"{0}/state\"\n[[sources]]\nname = \"web\"\npaths = [\"{0}/access.log\"]\nformat = \"nginx\"\nfrom = \"beginning\"\n[rules]\npack = false\npaths = [\"rules.rhai\"]\n[guard]\nfirst_days = \"0s\"\nblocks_per_minute = 100000\n[log]\nlevel = \"warn,riposte::pipeline::live=info\"\n",
-            dir.display()
-        );
-        fs::write(dir.join("riposte.toml"), config).unwrap();
-        Self { dir }
-    }
-
-    fn start(&self) -> Child {
-        let log = OpenOptions::new().create(true).append(true).open(self.dir.join("out.log")).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_riposte"))
-            .arg("--config")
-            .arg(self.dir.join("riposte.toml"))
-            .arg("run")
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap()
-    }
-
-    fn append(&self, lines: &[String]) {
-        let path = self.dir.join("access.log");
-        let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
-        file.write_all(lines.concat().as_bytes()).unwrap();
-    }
-
-    /// Every hit and decision: what it is about, when, how much; not the ids, which hold the
-    /// stream's name.
-    fn outcome(&self) -> BTreeSet<String> {
-        let reader = store::open_read_only(&self.dir.join("state")).unwrap();
-        let query = JournalQuery { limit: 1_000_000, ..JournalQuery::default() };
-        let words = |entry: &Entry| match entry {
-            Entry::Hit { hit, .. } => Some(format!(
-                "hit {} {} {} {} {} {}",
-                hit.rule, hit.key, hit.count, hit.first, hit.last, hit.time
-            )),
-            Entry::Decision { row, .. } => {
-                let decision = &row.decision;
-                let until = decision.until.unwrap_or(Timestamp::MAX);
-                Some(format!(
-                    "decision {} {} {} {until} {}",
-                    decision.rule, decision.target, decision.from, decision.reason
-                ))
-            }
-            _ => None,
-        };
-        reader.journal(&query).unwrap().iter().filter_map(|row| words(&row.entry)).collect()
-    }
-
-    /// Waits until the log is read to its end and saved.
-    fn wait_until_read(&self) {
-        let end = fs::metadata(self.dir.join("access.log")).unwrap().len();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let at = store::open_read_only(&self.dir.join("state"))
-                .and_then(|reader| reader.load())
-                .map_or(0, |loaded| loaded.cursors.iter().map(|(_, at)| *at).max().unwrap_or(0));
-            if at >= end {
-                return;
-            }
-            assert!(Instant::now() < deadline, "read to {at} of {end} only");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-
-    fn starts(&self) -> usize {
-        self.log().matches("state restored").count()
-    }
-
-    fn wait_for_start(&self, before: usize) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.starts() == before && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.dir.join("out.log")).unwrap_or_default()
-    }
+fn starts(place: &Place) -> usize {
+    place.log().matches("state restored").count()
 }
 
-fn terminate(child: &mut Child) {
-    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert!(child.wait().unwrap().success(), "SIGTERM ends it in order");
+fn wait_for_start(place: &Place, before: usize) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while starts(place) == before && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// Writes the log while the daemon is killed `kills` times; compares with an undisturbed run.
 fn kill_again_and_again(seed: u64, kills: usize, lines: usize) {
     let root = tempfile::tempdir().unwrap();
     let log = log_lines(seed, lines);
-    let calm = Place::new(root.path(), "calm");
-    calm.append(&log);
-    let mut daemon = calm.start();
+    let calm = Place::new(root.path(), "calm", RULES, LOG);
+    calm.append(&log.concat());
+    let daemon = calm.start();
     calm.wait_until_read();
-    terminate(&mut daemon);
-    let wanted = calm.outcome();
+    daemon.terminate();
+    let wanted = outcome(&calm);
     assert!(wanted.len() > 100, "the log makes the rules fire: {}\n{}", wanted.len(), calm.log());
 
     let mut random = fastrand::Rng::with_seed(seed);
-    let stormy = Place::new(root.path(), "stormy");
+    let stormy = Place::new(root.path(), "stormy", RULES, LOG);
     let mut rest = log.as_slice();
     for kill in 0..kills {
-        let starts = stormy.starts();
+        let before = starts(&stormy);
         let mut daemon = stormy.start();
         let share = rest.len() / (kills - kill);
         let now = random.usize(0..=share.min(rest.len()) * 2).min(rest.len());
@@ -180,20 +117,19 @@ fn kill_again_and_again(seed: u64, kills: usize, lines: usize) {
         rest = later;
         // Most are killed at work, some before they are up.
         if random.u8(..8) > 0 {
-            stormy.wait_for_start(starts);
+            wait_for_start(&stormy, before);
         }
         for piece in part.chunks(part.len() / 3 + 1) {
-            stormy.append(piece);
+            stormy.append(&piece.concat());
             std::thread::sleep(Duration::from_micros(random.u64(0..9_000)));
         }
-        daemon.kill().unwrap();
-        daemon.wait().unwrap();
+        daemon.kill();
     }
-    stormy.append(rest);
-    let mut daemon = stormy.start();
+    stormy.append(&rest.concat());
+    let daemon = stormy.start();
     stormy.wait_until_read();
-    terminate(&mut daemon);
-    let got = stormy.outcome();
+    daemon.terminate();
+    let got = outcome(&stormy);
     // The kills must have hurt: many starts found inputs that had to be evaluated again.
     let restored = |line: &&str| line.contains("state restored");
     let log = stormy.log();
