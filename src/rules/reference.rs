@@ -54,7 +54,7 @@ pub fn reference() -> String {
 }
 
 const INTRODUCTION: &str = "\
-<!-- Made from the source by `riposte docs rules`; a test fails when it is stale. -->
+<!-- Made from the source by `riposte docs`; a test fails when it is stale. -->
 # Writing rules: the reference
 
 Read when: you write a rule and look for a field, a function or a limit.
