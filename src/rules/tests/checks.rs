@@ -122,12 +122,10 @@ fn each_kind_of_finding_has_its_code_and_place() {
             found.iter().any(|code| code == wanted || code.split('@').next() == Some(wanted))
         };
         if !held {
-            missed.push(format!("{text}
-wanted {wanted:?}, found {found:?}"));
+            missed.push(format!("{text}\nwanted {wanted:?}, found {found:?}"));
         }
     }
-    assert!(missed.is_empty(), "{}", missed.join("
-"));
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
 
 #[test]
