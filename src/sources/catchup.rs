@@ -85,7 +85,15 @@ pub(super) fn resume(
             follower.held.push_back(held);
         } else if Some(index) == last {
             // A copy, of which nothing is to be read: what comes next comes after it.
-            follower.note_done(&candidate.tail);
+            let held = candidate.holds.first();
+            let stream = held.and_then(|(stream, _)| known.get(*stream));
+            let end = stream.map(|stream| Sought {
+                id: stream.id,
+                offset: stream.offset,
+                before: None,
+                mark: None,
+            });
+            follower.push_done(candidate.tail.place, end);
         }
     }
 }

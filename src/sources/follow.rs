@@ -278,13 +278,14 @@ impl Follower {
     }
 
     pub(super) fn note_done(&mut self, tail: &Tail) {
+        self.push_done(tail.place, tail.sought());
+    }
+
+    pub(super) fn push_done(&mut self, place: Place, end: Option<Sought>) {
         if self.done.len() >= limits::OLD_FILES_MAX {
             self.done.pop_front();
         }
-        self.done.push_back(Done {
-            place: tail.place,
-            end: tail.sought(),
-        });
+        self.done.push_back(Done { place, end });
     }
 }
 

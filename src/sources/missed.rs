@@ -75,13 +75,13 @@ impl Follower {
             .chain(done.rev())
             .take(limits::STREAMS_SOUGHT_MAX)
         {
-            let known = rotated.iter().rposition(|(file, _)| file.place == place);
-            let found = known.or_else(|| {
-                let end = end?;
-                rotated.iter_mut().rposition(|(_, content)| {
+            // An inode may be used again once nobody has it open: the content must agree.
+            let found = match end {
+                None => rotated.iter().rposition(|(file, _)| file.place == place),
+                Some(end) => rotated.iter_mut().rposition(|(_, content)| {
                     locate::holds(content, &end).is_ok_and(|holds| holds > Holds::No)
-                })
-            });
+                }),
+            };
             latest = latest.max(found);
         }
         latest
@@ -139,7 +139,7 @@ impl Follower {
             };
             if holds == Holds::Shorter {
                 // What was read beyond the copy's end was never kept: nothing is missing.
-                self.note_done(&tail);
+                self.push_done(tail.place, Some(sought.clone()));
                 return true;
             }
             if tail
@@ -165,7 +165,10 @@ fn open_rotated(follower: &Follower, config: &FilesConfig, desk: &Desk) -> Vec<(
 
 fn starts_with(content: &mut Content, head: &[u8]) -> bool {
     let mut start = vec![0; head.len()];
-    content
-        .read_at(0, &mut start)
-        .is_ok_and(|count| count == head.len() && start == head)
+    // A copy that is still being written is shorter.
+    content.read_at(0, &mut start).is_ok_and(|count| {
+        start
+            .get(..count)
+            .is_some_and(|start| head.starts_with(start))
+    })
 }
