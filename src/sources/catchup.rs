@@ -7,7 +7,7 @@
 use super::content::Content;
 use super::files::FilesConfig;
 use super::follow::{Follower, Held};
-use super::identity::StreamId;
+use super::identity::{Place, StreamId};
 use super::locate::{self, Holds, Sought};
 use super::marks::{Begun, Marks};
 use super::tail::{Desk, Tail};
@@ -17,7 +17,7 @@ use crate::telemetry::{counter, names};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// A stream that was read, and how far.
 #[derive(Debug, Clone)]
@@ -50,11 +50,15 @@ pub(super) fn resume(
     for stream in &known {
         desk.after(stream.id.birth);
     }
-    let mut candidates = candidates(follower, config, desk);
-    for candidate in &mut candidates {
-        candidate.holds = matches(candidate, &known, marks);
+    let (mut candidates, mut chosen) = picture(follower, &known, marks, config, desk);
+    for _ in 0..3 {
+        if chosen.last().is_none_or(Option::is_some) {
+            break;
+        }
+        // A rotation may be under way: what is not here now was moved meanwhile.
+        std::thread::sleep(Duration::from_millis(limits::COPY_PAUSE_MILLIS));
+        (candidates, chosen) = picture(follower, &known, marks, config, desk);
     }
-    let chosen = choose(&candidates, known.len());
     let last = candidates
         .iter()
         .rposition(|candidate| !candidate.holds.is_empty());
@@ -98,6 +102,22 @@ pub(super) fn resume(
     }
 }
 
+/// The files that are there, and which of them is chosen for each known stream.
+fn picture(
+    follower: &Follower,
+    known: &[Known],
+    marks: &Marks,
+    config: &FilesConfig,
+    desk: &Desk,
+) -> (Vec<Candidate>, Vec<Option<usize>>) {
+    let mut candidates = candidates(follower, config, desk);
+    for candidate in &mut candidates {
+        candidate.holds = matches(candidate, known, marks);
+    }
+    let chosen = choose(&candidates, known.len());
+    (candidates, chosen)
+}
+
 /// For a path that was followed, and of which nothing was committed: reads what was written since.
 ///
 /// That is every file that was made since then, and the one that was read from its beginning.
@@ -109,7 +129,7 @@ pub(super) fn resume_unread(
 ) {
     // File systems stamp with a clock that lags by a tick.
     let since = begun.since - 50_000;
-    for candidate in candidates(follower, config, desk) {
+    for mut candidate in candidates(follower, config, desk) {
         let created = candidate
             .tail
             .content
@@ -127,7 +147,7 @@ pub(super) fn resume_unread(
             let held = Held::rotated(candidate.tail, config.rotated_wait);
             follower.held.push_back(held);
         } else {
-            follower.note_done(&candidate.tail);
+            follower.note_done(&mut candidate.tail);
         }
     }
 }
@@ -146,8 +166,25 @@ fn tell_lost(follower: &Follower, newest: Option<&Known>, some: bool, desk: &Des
     ));
 }
 
+/// The files that are there now, the one that has the name last.
 fn candidates(follower: &Follower, config: &FilesConfig, desk: &Desk) -> Vec<Candidate> {
+    for _ in 0..limits::PICTURE_ATTEMPTS_MAX {
+        let found = candidates_once(follower, config, desk);
+        let live = found.last().filter(|candidate| candidate.live);
+        let live = live.map(|candidate| candidate.tail.place);
+        let now = std::fs::metadata(&follower.path).ok();
+        if live == now.as_ref().map(Place::of) || now.is_some_and(|data| !data.is_file()) {
+            return found;
+        }
+    }
+    candidates_once(follower, config, desk)
+}
+
+fn candidates_once(follower: &Follower, config: &FilesConfig, desk: &Desk) -> Vec<Candidate> {
     let mut found = Vec::new();
+    // Opened before the others are looked for, so that no rotation can come between unseen.
+    let live = Content::open_plain(&follower.path)
+        .and_then(|content| Tail::fresh(content, follower.path.clone(), follower.print));
     let failed = |path: &Path, error: &io::Error| {
         desk.outlet
             .alarm(format!("failed to open `{}`: {error}", path.display()));
@@ -163,8 +200,6 @@ fn candidates(follower: &Follower, config: &FilesConfig, desk: &Desk) -> Vec<Can
             });
         }
     }
-    let live = Content::open_plain(&follower.path)
-        .and_then(|content| Tail::fresh(content, follower.path.clone(), follower.print));
     // A name that leads nowhere, or that can't be opened, is looked at again and told of there.
     if let Ok(tail) = live {
         found.retain(|candidate| candidate.tail.place != tail.place);

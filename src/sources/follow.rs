@@ -272,13 +272,16 @@ impl Follower {
     }
 
     fn finish(&mut self, index: usize) {
-        if let Some(held) = self.held.remove(index) {
-            self.note_done(&held.tail);
+        if let Some(mut held) = self.held.remove(index) {
+            self.note_done(&mut held.tail);
         }
     }
 
-    pub(super) fn note_done(&mut self, tail: &Tail) {
-        self.push_done(tail.place, tail.sought());
+    pub(super) fn note_done(&mut self, tail: &mut Tail) {
+        let end = tail
+            .sought()
+            .or_else(|| locate::beginning(&mut tail.content));
+        self.push_done(tail.place, end);
     }
 
     pub(super) fn push_done(&mut self, place: Place, end: Option<Sought>) {

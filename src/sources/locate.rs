@@ -78,6 +78,29 @@ fn same_head(content: &mut Content, id: &StreamId) -> io::Result<bool> {
     Ok(count == head.len() && count > 0 && fingerprint(&head) == id.head)
 }
 
+/// What to know an unnamed file by later: its first bytes; `None` while it is empty.
+pub(super) fn beginning(content: &mut Content) -> Option<Sought> {
+    let mut head = vec![0; limits::STREAM_HEAD_BYTES_MAX];
+    let count = content
+        .read_at(0, &mut head)
+        .ok()
+        .filter(|count| *count > 0)?;
+    head.truncate(count);
+    let id = StreamId {
+        path: 0,
+        birth: 0,
+        inode: 0,
+        head_len: u32::try_from(count).ok()?,
+        head: fingerprint(&head),
+    };
+    Some(Sought {
+        id,
+        offset: 0,
+        before: None,
+        mark: None,
+    })
+}
+
 /// The rotated files of a log, the oldest first: beside it, beside the file that it links to, and
 /// where `elsewhere` (globs) says.
 pub(super) fn rotated(live: &Path, elsewhere: &[String]) -> Vec<Rotated> {

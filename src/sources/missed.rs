@@ -76,12 +76,17 @@ impl Follower {
             .take(limits::STREAMS_SOUGHT_MAX)
         {
             // An inode may be used again once nobody has it open: the content must agree.
-            let found = match end {
-                None => rotated.iter().rposition(|(file, _)| file.place == place),
-                Some(end) => rotated.iter_mut().rposition(|(_, content)| {
+            let found = end.and_then(|end| {
+                rotated.iter_mut().rposition(|(_, content)| {
                     locate::holds(content, &end).is_ok_and(|holds| holds > Holds::No)
-                }),
-            };
+                })
+            });
+            // An open file keeps its inode to itself.
+            let open = self.held.iter().any(|held| held.tail.place == place);
+            let found = found.or_else(|| {
+                let by_place = rotated.iter().rposition(|(file, _)| file.place == place);
+                by_place.filter(|_| open)
+            });
             latest = latest.max(found);
         }
         latest
