@@ -32,7 +32,7 @@ impl Follower {
             return false;
         };
         held.tail.peeked = Some(beginning.clone());
-        let place = held.tail.place;
+        let (place, live) = (held.tail.place, held.until == Until::Live);
         if index == 0 && self.done.is_empty() {
             return false;
         }
@@ -40,6 +40,15 @@ impl Follower {
         // its copy there.
         let mut rotated = open_rotated(self, config, desk);
         let own = rotated.iter().position(|(file, _)| file.place == place);
+        // It may have been compressed while it waited to be read.
+        let own = own.or_else(|| {
+            rotated
+                .iter_mut()
+                .rposition(|(_, content)| is_copy(content, &beginning))
+        });
+        if own.is_none() && !live {
+            return false;
+        }
         let Some(after) = self.predecessor(index, &mut rotated) else {
             return false;
         };
@@ -49,8 +58,9 @@ impl Follower {
             if number <= after || number >= end || file.place == place {
                 continue;
             }
-            let is_copy = starts_with(&mut content, &beginning);
-            if is_copy || self.owns(file.place, &mut content) {
+            // An empty one may be a copy that has just been begun.
+            let empty = content.len().is_ok_and(|len| len == 0);
+            if empty || is_copy(&mut content, &beginning) || self.owns(file.place, &mut content) {
                 continue;
             }
             if let Ok(mut tail) = Tail::fresh(content, file.path, self.print) {
@@ -168,12 +178,12 @@ fn open_rotated(follower: &Follower, config: &FilesConfig, desk: &Desk) -> Vec<(
     })
 }
 
-fn starts_with(content: &mut Content, head: &[u8]) -> bool {
-    let mut start = vec![0; head.len()];
-    // A copy that is still being written is shorter.
+/// Whether a file begins as another one does; a copy that is still being written is shorter.
+fn is_copy(content: &mut Content, beginning: &[u8]) -> bool {
+    let mut start = vec![0; beginning.len()];
     content.read_at(0, &mut start).is_ok_and(|count| {
         start
             .get(..count)
-            .is_some_and(|start| head.starts_with(start))
+            .is_some_and(|start| count > 0 && beginning.starts_with(start))
     })
 }
