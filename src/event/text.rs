@@ -1,6 +1,7 @@
 //! Record text is data in every output: what a client wrote must not move a cursor, forge a log
 //! line or hide behind bidirectional marks.
 
+use crate::limits::SCRIPT_STRING_BYTES_MAX;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -65,7 +66,8 @@ fn edits(a: &str, b: &str) -> usize {
     for (i, from) in a.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, to) in b.iter().enumerate() {
-            let at = |row: &[usize], place: usize| row.get(place).copied().unwrap_or(usize::MAX / 2);
+            let at =
+                |row: &[usize], place: usize| row.get(place).copied().unwrap_or(usize::MAX / 2);
             let change = at(&last, j) + usize::from(from != to);
             let mut best = change.min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
             let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(to) && b.get(j - 1) == Some(from);
@@ -77,6 +79,19 @@ fn edits(a: &str, b: &str) -> usize {
         before = std::mem::replace(&mut last, row);
     }
     last.last().copied().unwrap_or(0)
+}
+
+/// A text field as scripts see it: invalid UTF-8 replaced, cut at
+/// `limits::SCRIPT_STRING_BYTES_MAX` with a mark. Borrowed where nothing had to be changed.
+pub fn for_script(bytes: &[u8]) -> Cow<'_, str> {
+    // Cut first: replacing invalid bytes makes text longer, so it is cut again after.
+    let head = bytes.get(..SCRIPT_STRING_BYTES_MAX + 4).unwrap_or(bytes);
+    let text = String::from_utf8_lossy(head);
+    if text.len() <= SCRIPT_STRING_BYTES_MAX {
+        return text;
+    }
+    let end = text.floor_char_boundary(SCRIPT_STRING_BYTES_MAX);
+    Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,18 @@
 //! In: the rules' kinds and predicates, once; then events. Out: the indexes of the rules whose
 //! predicate holds, ascending. How often something must happen is the windows' business.
 
+mod expr;
+mod index;
+mod need;
+mod value;
+
+pub use expr::{AddressTest, Expr, Literal, TextTest};
+pub use value::{Comparison, Const, Operator};
+
 use crate::event::{Event, Kind};
+use expr::Look;
+use index::Index;
+use need::{Need, need};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -33,75 +44,104 @@ pub trait Predicate: Send + Sync {
 pub struct MatcherRule {
     /// The kinds of events it listens to; none means all.
     pub kinds: Vec<Kind>,
-    /// When it cares; `None` means for each event of its kinds.
+    /// The predicate in native form, where it has one: it is asked first, and makes the rule
+    /// findable by the index.
+    pub native: Option<Expr>,
+    /// When it cares; asked where there is no native form, or where that has no answer. `None`
+    /// means for each event of its kinds.
     pub predicate: Option<Box<dyn Predicate>>,
+}
+
+struct Compiled {
+    native: Option<Expr>,
+    predicate: Option<Box<dyn Predicate>>,
 }
 
 /// All rules' kinds and predicates, made ready for looking up.
 pub struct Matcher {
-    predicates: Vec<Option<Box<dyn Predicate>>>,
+    rules: Vec<Compiled>,
     /// For each built-in kind, in the order of `Kind::BUILT_IN`, the rules that listen to it.
-    built_in: Vec<Vec<u32>>,
-    custom: HashMap<Arc<str>, Vec<u32>>,
+    built_in: Vec<Index>,
+    custom: HashMap<Arc<str>, Index>,
     /// The rules that listen to every kind: what a custom kind without listeners of its own gets.
-    any: Vec<u32>,
+    any: Index,
 }
 
 impl Matcher {
     /// Makes the rules ready. A rule's index is its place in `rules`; rules past `u32::MAX` are
     /// left out.
     pub fn new(rules: Vec<MatcherRule>) -> Self {
-        let mut matcher = Self {
-            predicates: Vec::with_capacity(rules.len()),
-            built_in: vec![Vec::new(); Kind::BUILT_IN.len()],
-            custom: HashMap::new(),
-            any: Vec::new(),
+        let needs: Vec<Option<Need>> = (rules.iter())
+            .map(|rule| rule.native.as_ref().and_then(need))
+            .collect();
+        let index_for = |kind: Option<&Kind>| {
+            let listens = |rule: &MatcherRule| {
+                rule.kinds.is_empty() || kind.is_some_and(|kind| rule.kinds.contains(kind))
+            };
+            let rules = (0_u32..).zip(rules.iter().zip(&needs));
+            Index::new(
+                rules
+                    .filter(|(_, (rule, _))| listens(rule))
+                    .map(|(place, (_, need))| (place, need.as_ref())),
+            )
         };
-        for rule in &rules {
-            for kind in &rule.kinds {
-                if let Kind::Custom(name) = kind {
-                    matcher.custom.entry(Arc::clone(name)).or_default();
-                }
-            }
+        let names = rules
+            .iter()
+            .flat_map(|rule| &rule.kinds)
+            .filter_map(|kind| match kind {
+                Kind::Custom(name) => Some((Arc::clone(name), index_for(Some(kind)))),
+                _ => None,
+            });
+        Self {
+            custom: names.collect(),
+            built_in: Kind::BUILT_IN
+                .iter()
+                .map(|kind| index_for(Some(kind)))
+                .collect(),
+            any: index_for(None),
+            rules: (rules.into_iter())
+                .map(|rule| Compiled {
+                    native: rule.native,
+                    predicate: rule.predicate,
+                })
+                .collect(),
         }
-        for (index, rule) in (0_u32..).zip(&rules) {
-            let listens = |kind: &Kind| rule.kinds.is_empty() || rule.kinds.contains(kind);
-            for (kind, list) in Kind::BUILT_IN.iter().zip(&mut matcher.built_in) {
-                if listens(kind) {
-                    list.push(index);
-                }
-            }
-            for (name, list) in &mut matcher.custom {
-                if listens(&Kind::Custom(Arc::clone(name))) {
-                    list.push(index);
-                }
-            }
-            if rule.kinds.is_empty() {
-                matcher.any.push(index);
-            }
-        }
-        matcher.predicates = rules.into_iter().map(|rule| rule.predicate).collect();
-        matcher
     }
 
     /// Puts the rules that care for `event` into `out` (emptied first), ascending, and appends
     /// what failed to `faults`.
     pub fn candidates(&self, event: &Event, out: &mut Vec<u32>, faults: &mut Vec<(u32, String)>) {
         out.clear();
-        for &index in self.listeners(&event.kind) {
-            let predicate = self.predicates.get(index as usize);
-            match predicate.and_then(Option::as_ref) {
-                None => out.push(index),
-                Some(predicate) => match predicate.matches(event) {
-                    Verdict::True => out.push(index),
-                    Verdict::False => {}
-                    Verdict::Fault(text) => faults.push((index, text)),
-                },
+        let Some(index) = self.index(&event.kind) else {
+            return;
+        };
+        let look = Look::new(event);
+        index.look_up(&look, out);
+        out.retain(|place| {
+            let Some(rule) = self.rules.get(*place as usize) else {
+                return false;
+            };
+            let native = rule.native.as_ref().and_then(|native| native.truth(&look));
+            if let Some(truth) = native {
+                return truth;
             }
-        }
+            match rule
+                .predicate
+                .as_ref()
+                .map(|predicate| predicate.matches(event))
+            {
+                None => rule.native.is_none(),
+                Some(Verdict::True) => true,
+                Some(Verdict::False) => false,
+                Some(Verdict::Fault(text)) => {
+                    faults.push((*place, text));
+                    false
+                }
+            }
+        });
     }
 
-    fn listeners(&self, kind: &Kind) -> &[u32] {
+    fn index(&self, kind: &Kind) -> Option<&Index> {
         let place = match kind {
             Kind::Http => 0,
             Kind::HttpError => 1,
@@ -109,9 +149,9 @@ impl Matcher {
             Kind::Syslog => 3,
             Kind::Log => 4,
             Kind::Decision => 5,
-            Kind::Custom(name) => return self.custom.get(name).unwrap_or(&self.any),
+            Kind::Custom(name) => return Some(self.custom.get(name).unwrap_or(&self.any)),
         };
-        self.built_in.get(place).map_or(&[], Vec::as_slice)
+        self.built_in.get(place)
     }
 }
 
@@ -136,6 +176,7 @@ mod tests {
     fn rule(kinds: &[&str], predicate: Option<StatusIs>) -> MatcherRule {
         MatcherRule {
             kinds: kinds.iter().map(|name| Kind::from_name(name)).collect(),
+            native: None,
             predicate: predicate.map(|predicate| Box::new(predicate) as Box<dyn Predicate>),
         }
     }

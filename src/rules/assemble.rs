@@ -178,6 +178,7 @@ impl Loader<'_> {
                 .iter()
                 .map(|rule| MatcherRule {
                     kinds: rule.kinds.clone(),
+                    native: None,
                     predicate: predicate(rule, &evaluator),
                 })
                 .collect(),

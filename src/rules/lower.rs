@@ -1,0 +1,412 @@
+//! Lowers a predicate that was written in Rhai to its native form, from its syntax tree.
+//!
+//! In: a closure of one value, the event. Out: a [`Expr`], or why there is none: then the closure
+//! stays in Rhai, with the same verdicts. Nothing is guessed: what isn't known here is refused.
+
+use super::helpers;
+use super::host::Lookups;
+use super::patterns;
+use super::rule::PureFn;
+use super::syntax;
+use super::values::Address;
+use crate::event::{Field, net};
+use crate::matching::{AddressTest, Comparison, Const, Expr as Native, Literal, Operator, TextTest};
+use rhai::{ASTFlags, ASTNode, Dynamic, Expr, FnCallExpr, ImmutableString, Stmt};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+type Lowered = Result<Native, String>;
+
+/// What a name stands for.
+#[derive(Clone)]
+enum Binding {
+    Event,
+    Value(Dynamic),
+    Local(usize),
+}
+
+struct Lowering<'l> {
+    names: BTreeMap<String, Binding>,
+    constants: &'l BTreeMap<ImmutableString, Dynamic>,
+    /// Functions of the file, which a call may mean instead of ours.
+    functions: Vec<String>,
+    lookups: &'l Arc<dyn Lookups>,
+    locals: usize,
+}
+
+/// The native form of a closure; the error says why it has none.
+pub(super) fn lower(closure: &PureFn) -> Lowered {
+    let unit = &closure.function.unit;
+    let function = unit
+        .ast
+        .iter_functions()
+        .find(|function| function.name == closure.function.name.as_str())
+        .ok_or("its function isn't there")?;
+    let mut names = BTreeMap::new();
+    let captured = closure.function.captured.iter().cloned().map(Binding::Value);
+    let values = captured.chain(std::iter::once(Binding::Event));
+    for (name, value) in function.params.iter().zip(values) {
+        names.insert((*name).to_owned(), value);
+    }
+    let mut lowering = Lowering {
+        names,
+        constants: &unit.constants,
+        functions: unit.ast.iter_functions().map(|function| function.name.to_owned()).collect(),
+        lookups: &closure.run.lookups,
+        locals: 0,
+    };
+    let mut body: Vec<Stmt> = Vec::new();
+    syntax::walk(&syntax::function(&unit.ast, &closure.function.name), &mut |path| {
+        if let [ASTNode::Stmt(stmt)] = path {
+            body.push((*stmt).clone());
+        }
+    });
+    lowering.body(&body)
+}
+
+impl Lowering<'_> {
+    fn body(&mut self, body: &[Stmt]) -> Lowered {
+        match body {
+            [] => Err("it is empty".to_owned()),
+            [Stmt::Var(parts, flags, _), rest @ ..] if !flags.intersects(ASTFlags::EXPORTED) => {
+                let value = self.expr(&parts.1)?;
+                let name = parts.0.name.to_string();
+                self.names.insert(name, Binding::Local(self.locals));
+                self.locals += 1;
+                Ok(Native::Let(Box::new(value), Box::new(self.body(rest)?)))
+            }
+            [Stmt::Expr(expr)] => self.expr(expr),
+            [Stmt::FnCall(call, _)] => self.call(call),
+            [Stmt::Return(Some(expr), flags, _)] if !flags.intersects(ASTFlags::BREAK) => {
+                self.expr(expr)
+            }
+            [Stmt::If(..), ..] => Err("it has an `if`".to_owned()),
+            _ => Err("it is more than `let` and one expression".to_owned()),
+        }
+    }
+
+    fn expr(&mut self, expr: &Expr) -> Lowered {
+        match expr {
+            Expr::And(parts, _) => Ok(Native::And(self.list(parts)?)),
+            Expr::Or(parts, _) => Ok(Native::Or(self.list(parts)?)),
+            Expr::FnCall(call, _) => self.call(call),
+            Expr::Dot(pair, flags, _) if !flags.intersects(ASTFlags::NEGATED) => {
+                self.chain_head(&pair.lhs, &pair.rhs)
+            }
+            Expr::Index(pair, flags, _) if !flags.intersects(ASTFlags::NEGATED) => {
+                self.indexed(&pair.lhs, &pair.rhs)
+            }
+            Expr::Variable(..) if self.is_event(expr) => {
+                Err("it uses the event as a whole".to_owned())
+            }
+            Expr::Variable(_, _, _) => match self.binding(expr)? {
+                Binding::Local(place) => Ok(Native::Local(place)),
+                Binding::Value(value) => constant(&value).map(Native::Const),
+                Binding::Event => Err("it uses the event as a whole".to_owned()),
+            },
+            other => match self.value(other) {
+                Some(value) => constant(&value).map(Native::Const),
+                None => Err("it has an expression of another kind".to_owned()),
+            },
+        }
+    }
+
+    fn list(&mut self, parts: &[Expr]) -> Result<Vec<Native>, String> {
+        parts.iter().map(|part| self.expr(part)).collect()
+    }
+
+    fn boxed(&mut self, expr: &Expr) -> Result<Box<Native>, String> {
+        self.expr(expr).map(Box::new)
+    }
+
+    fn binding(&self, expr: &Expr) -> Result<Binding, String> {
+        let Expr::Variable(parts, _, _) = expr else {
+            return Err("it has an expression of another kind".to_owned());
+        };
+        let name = parts.1.as_str();
+        if !parts.2.is_empty() {
+            return Err(format!("it uses `{name}` of a module"));
+        }
+        if let Some(known) = self.names.get(name) {
+            return Ok(known.clone());
+        }
+        match self.constants.get(name) {
+            Some(value) => Ok(Binding::Value(value.clone())),
+            None => Err(format!("it uses `{name}`, which is no constant")),
+        }
+    }
+
+    fn is_event(&self, expr: &Expr) -> bool {
+        matches!(self.binding(expr), Ok(Binding::Event))
+    }
+
+    /// The value of an expression that is known now.
+    fn value(&self, expr: &Expr) -> Option<Dynamic> {
+        if let Expr::Variable(..) = expr {
+            return match self.binding(expr) {
+                Ok(Binding::Value(value)) => Some(value),
+                _ => None,
+            };
+        }
+        if let Expr::Array(items, _) = expr {
+            let items: Option<rhai::Array> = items.iter().map(|item| self.value(item)).collect();
+            return items.map(Dynamic::from);
+        }
+        expr.get_literal_value()
+    }
+
+    /// `head.rest`, where `rest` is a property, a method or a chain of them.
+    fn chain_head(&mut self, head: &Expr, rest: &Expr) -> Lowered {
+        if !self.is_event(head) {
+            let base = self.expr(head)?;
+            return self.chain(base, rest);
+        }
+        match rest {
+            Expr::Property(names, _) => Ok(field(&names.2)),
+            Expr::MethodCall(call, _) => self.of_event(call),
+            Expr::Dot(pair, flags, _) if !flags.intersects(ASTFlags::NEGATED) => {
+                let base = match &pair.lhs {
+                    Expr::Property(names, _) => field(&names.2),
+                    Expr::MethodCall(call, _) => self.of_event(call)?,
+                    _ => return Err("it reads the event in another way".to_owned()),
+                };
+                self.chain(base, &pair.rhs)
+            }
+            _ => Err("it reads the event in another way".to_owned()),
+        }
+    }
+
+    /// `head["name"]`, with a chain after it.
+    fn indexed(&mut self, head: &Expr, index: &Expr) -> Lowered {
+        if !self.is_event(head) {
+            return Err("it has an index".to_owned());
+        }
+        let (name, rest) = match index {
+            Expr::Dot(pair, flags, _) if !flags.intersects(ASTFlags::NEGATED) => {
+                (&pair.lhs, Some(&pair.rhs))
+            }
+            name => (name, None),
+        };
+        let Expr::StringConstant(name, _) = name else {
+            return Err("it reads a field by a name that isn't fixed".to_owned());
+        };
+        let base = field(name);
+        match rest {
+            None => Ok(base),
+            Some(rest) => self.chain(base, rest),
+        }
+    }
+
+    fn of_event(&mut self, call: &FnCallExpr) -> Lowered {
+        match (call.name.as_str(), call.args.as_slice()) {
+            ("has", [Expr::StringConstant(name, _)]) if !self.is_shadowed("has") => {
+                Ok(Native::Has(name.as_str().into()))
+            }
+            (name, _) => Err(format!("it calls `{name}` on the event")),
+        }
+    }
+
+    fn chain(&mut self, base: Native, rest: &Expr) -> Lowered {
+        match rest {
+            Expr::Property(names, _) if names.2.as_str() == "len" => {
+                Ok(Native::Length(Box::new(base), false))
+            }
+            Expr::Property(names, _) => Err(format!("it reads `.{}` of a value", names.2)),
+            Expr::MethodCall(call, _) => self.method(base, &call.name, &call.args),
+            Expr::Dot(pair, flags, _) if !flags.intersects(ASTFlags::NEGATED) => {
+                let base = self.chain(base, &pair.lhs)?;
+                self.chain(base, &pair.rhs)
+            }
+            _ => Err("it goes on with an index".to_owned()),
+        }
+    }
+
+    fn is_shadowed(&self, name: &str) -> bool {
+        self.functions.iter().any(|known| known == name)
+    }
+
+    fn call(&mut self, call: &FnCallExpr) -> Lowered {
+        let name = call.name.as_str();
+        if !call.namespace.is_empty() {
+            return Err(format!("it calls `{}::{name}`", call.namespace));
+        }
+        if self.is_shadowed(name) {
+            return Err(format!("it calls the function `{name}`"));
+        }
+        let comparison = match name {
+            "==" => Some(Comparison::Equal),
+            "!=" => Some(Comparison::NotEqual),
+            "<" => Some(Comparison::Less),
+            "<=" => Some(Comparison::LessOrEqual),
+            ">" => Some(Comparison::Greater),
+            ">=" => Some(Comparison::GreaterOrEqual),
+            _ => None,
+        };
+        let operator = match name {
+            "+" => Some(Operator::Add),
+            "-" => Some(Operator::Subtract),
+            "*" => Some(Operator::Multiply),
+            "/" => Some(Operator::Divide),
+            "%" => Some(Operator::Remainder),
+            _ => None,
+        };
+        match (call.args.as_slice(), comparison, operator) {
+            ([left, right], Some(comparison), _) => {
+                Ok(Native::Compare(comparison, self.boxed(left)?, self.boxed(right)?))
+            }
+            ([left, right], _, Some(operator)) => {
+                Ok(Native::Arithmetic(operator, self.boxed(left)?, self.boxed(right)?))
+            }
+            ([part], ..) if name == "!" => Ok(Native::Not(self.boxed(part)?)),
+            ([list, item], ..) if name == "contains" => self.contains(list, item),
+            ([subject, rest @ ..], ..) if !self.is_event(subject) => {
+                let subject = self.expr(subject)?;
+                self.method(subject, name, rest)
+            }
+            _ => Err(format!("it calls `{name}`")),
+        }
+    }
+
+    /// `item in list`, which is how Rhai writes `contains(list, item)`.
+    fn contains(&mut self, list: &Expr, item: &Expr) -> Lowered {
+        if let Some((first, last)) = self.range(list) {
+            return Ok(Native::InRange(self.boxed(item)?, first, last));
+        }
+        let Some(value) = self.value(list) else {
+            let subject = self.expr(list)?;
+            return self.method(subject, "contains", std::slice::from_ref(item));
+        };
+        if let Some(items) = value.read_lock::<rhai::Array>() {
+            let items = items.iter().map(constant).collect::<Result<_, _>>()?;
+            return Ok(Native::OneOf(self.boxed(item)?, items));
+        }
+        Err("it looks for something that isn't fixed in a text".to_owned())
+    }
+
+    /// A range of whole numbers that is known now: its first and its last.
+    fn range(&self, expr: &Expr) -> Option<(i64, i64)> {
+        if let Expr::FnCall(call, _) = expr
+            && let [first, last] = call.args.as_slice()
+        {
+            let (first, last) = (self.value(first)?.as_int().ok()?, self.value(last)?.as_int().ok()?);
+            return match call.name.as_str() {
+                ".." => Some((first, last.checked_sub(1)?)),
+                "..=" => Some((first, last)),
+                _ => None,
+            };
+        }
+        let value = self.value(expr)?;
+        if let Some(range) = value.read_lock::<std::ops::Range<i64>>() {
+            return Some((range.start, range.end.checked_sub(1)?));
+        }
+        let range = value.read_lock::<std::ops::RangeInclusive<i64>>()?;
+        Some((*range.start(), *range.end()))
+    }
+
+    fn method(&mut self, subject: Native, name: &str, args: &[Expr]) -> Lowered {
+        if self.is_shadowed(name) {
+            return Err(format!("it calls the function `{name}`"));
+        }
+        let subject = Box::new(subject);
+        match (name, args) {
+            ("to_lower", []) => Ok(Native::Lower(subject)),
+            ("url_decode", []) => Ok(Native::Change(subject, helpers::url_decode)),
+            ("len", []) => Ok(Native::Length(subject, true)),
+            ("is_empty", []) => Ok(Native::Empty(subject)),
+            ("is_v6", []) => Ok(Native::Address(subject, Arc::new(|ip| ip.is_ipv6()), false)),
+            ("starts_with", [arg]) => self.text_test(subject, TextTest::Starts, arg),
+            ("ends_with", [arg]) => self.text_test(subject, TextTest::Ends, arg),
+            ("contains", [arg]) => self.text_test(subject, TextTest::Contains, arg),
+            ("starts_with_any", [arg]) => self.text_test_any(subject, TextTest::Starts, arg),
+            ("ends_with_any", [arg]) => self.text_test_any(subject, TextTest::Ends, arg),
+            ("contains_any", [arg]) => self.text_test_any(subject, TextTest::Contains, arg),
+            ("matches", [arg]) => {
+                let pattern = self.text(arg, name)?;
+                let regex = patterns::compile(&pattern)?;
+                Ok(Native::Matches(subject, regex))
+            }
+            ("within", [arg]) => self.within(subject, arg),
+            ("in_feed", [arg]) => {
+                let feed = self.text(arg, name)?;
+                let lookups = Arc::clone(self.lookups);
+                let test: AddressTest = Arc::new(move |ip: IpAddr| lookups.in_feed(ip, &feed));
+                Ok(Native::Address(subject, test, true))
+            }
+            _ => Err(format!("it calls `{name}`")),
+        }
+    }
+
+    /// A text that is known now.
+    fn text(&self, expr: &Expr, of: &str) -> Result<String, String> {
+        let value = self.value(expr);
+        let text = value.as_ref().and_then(|value| {
+            let character = value.as_char().ok().map(String::from);
+            character.or_else(|| Some(value.as_immutable_string_ref().ok()?.to_string()))
+        });
+        text.ok_or_else(|| format!("what it gives to `{of}` isn't a fixed text"))
+    }
+
+    fn text_test(&self, subject: Box<Native>, test: TextTest, arg: &Expr) -> Lowered {
+        let text = self.text(arg, "a test of a text")?;
+        Ok(Native::Text(subject, test, vec![Literal::new(&text)]))
+    }
+
+    fn text_test_any(&self, subject: Box<Native>, test: TextTest, arg: &Expr) -> Lowered {
+        let texts = self.texts(arg)?;
+        let literals = texts.iter().map(|text| Literal::new(text)).collect();
+        Ok(Native::Text(subject, test, literals))
+    }
+
+    fn texts(&self, expr: &Expr) -> Result<Vec<String>, String> {
+        let value = self.value(expr);
+        let list = value.as_ref().and_then(|value| value.read_lock::<rhai::Array>());
+        let list = list.ok_or("what it compares with isn't a fixed list")?;
+        let texts = list.iter().map(|item| Some(item.as_immutable_string_ref().ok()?.to_string()));
+        let texts: Option<Vec<String>> = texts.collect();
+        texts.ok_or_else(|| "the list holds more than texts".to_owned())
+    }
+
+    fn within(&self, subject: Box<Native>, arg: &Expr) -> Lowered {
+        let one = self.text(arg, "within").map(|text| vec![text]);
+        let read_text = one.is_ok();
+        let texts = one.or_else(|_| self.texts(arg))?;
+        let nets = texts.iter().map(|text| {
+            net::parse_net(text).ok_or_else(|| format!("`{text}` is no address or prefix"))
+        });
+        Ok(Native::Within(subject, nets.collect::<Result<_, _>>()?, read_text))
+    }
+}
+
+fn field(name: &str) -> Native {
+    match Field::from_name(name) {
+        Some(field) => Native::Field(field),
+        None => Native::Named(name.into()),
+    }
+}
+
+/// A simple value that a predicate names.
+fn constant(value: &Dynamic) -> Result<Const, String> {
+    if value.read_lock::<Address>().is_some() {
+        return Err("it compares with an address".to_owned());
+    }
+    if value.is_unit() {
+        return Ok(Const::Unit);
+    }
+    if let Ok(flag) = value.as_bool() {
+        return Ok(Const::Bool(flag));
+    }
+    if let Ok(number) = value.as_int() {
+        return Ok(Const::Int(number));
+    }
+    if let Ok(number) = value.as_float() {
+        return Ok(Const::Float(number));
+    }
+    if let Ok(character) = value.as_char() {
+        return Ok(Const::Char(character));
+    }
+    match value.as_immutable_string_ref() {
+        Ok(text) => Ok(Const::Text(text.as_str().into())),
+        Err(kind) => Err(format!("it compares with a `{kind}`")),
+    }
+}
