@@ -99,19 +99,21 @@ impl Key {
     pub fn neighbourhood(&self) -> Option<u64> {
         // The two commonest keys are told by their first byte.
         match self.0.as_slice() {
-            [TAG_V4, a, b, c, ..] => Some(v4_neighbourhood([*a, *b, *c])),
-            [TAG_V6_64, a, b, c, d, e, f, ..] => {
-                Some(u64::from_be_bytes([1, 0, *a, *b, *c, *d, *e, *f]))
-            }
+            [TAG_V4, tail @ ..] => tail.first_chunk().copied().map(v4_neighbourhood),
+            [TAG_V6_64, tail @ ..] => tail.first_chunk().copied().map(v6_neighbourhood),
             _ => match self.net_part()? {
-                IpNet::V4(net) => {
-                    let [a, b, c, _] = net.addr().octets();
-                    Some(v4_neighbourhood([a, b, c]))
-                }
-                IpNet::V6(net) => {
-                    let [a, b, c, d, e, f, ..] = net.addr().octets();
-                    Some(u64::from_be_bytes([1, 0, a, b, c, d, e, f]))
-                }
+                IpNet::V4(net) => net
+                    .addr()
+                    .octets()
+                    .first_chunk()
+                    .copied()
+                    .map(v4_neighbourhood),
+                IpNet::V6(net) => net
+                    .addr()
+                    .octets()
+                    .first_chunk()
+                    .copied()
+                    .map(v6_neighbourhood),
             },
         }
     }
@@ -123,8 +125,16 @@ impl Key {
     }
 }
 
-const fn v4_neighbourhood([a, b, c]: [u8; 3]) -> u64 {
+fn v4_neighbourhood([a, b, c]: [u8; 3]) -> u64 {
     u64::from_be_bytes([0, 0, 0, 0, 0, a, b, c])
+}
+
+fn v6_neighbourhood(first: [u8; 6]) -> u64 {
+    let mut word = [0; 8];
+    for (to, from) in word.iter_mut().skip(2).zip(first) {
+        *to = from;
+    }
+    u64::from_be_bytes(word) | 1 << 56
 }
 
 /// The first network among the parts of a key's bytes.

@@ -91,8 +91,8 @@ impl Literal {
         self.0.needle()
     }
 
-    fn fits(&self, text: &[u8], test: TextTest) -> bool {
-        match test {
+    fn fits(&self, text: &[u8], place: TextTest) -> bool {
+        match place {
             TextTest::Starts => text.starts_with(self.bytes()),
             TextTest::Ends => text.ends_with(self.bytes()),
             TextTest::Contains => self.0.find(text).is_some(),
@@ -179,16 +179,16 @@ fn script_text(bytes: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// A judgement of a part that tests a text; `()` passes no test.
-fn on_text(value: Val<'_>, test: impl FnOnce(&[u8]) -> bool) -> Option<Val<'static>> {
+fn on_text(value: Val<'_>, passes: impl FnOnce(&[u8]) -> bool) -> Option<Val<'static>> {
     match value {
-        Val::Text(text) => Some(Val::Bool(test(&text))),
+        Val::Text(text) => Some(Val::Bool(passes(&text))),
         Val::Unit => Some(Val::Bool(false)),
         _ => None,
     }
 }
 
 /// A change of text to text; `()` stays.
-fn change<'a>(value: Val<'a>, change: impl FnOnce(&str) -> String) -> Option<Val<'a>> {
+fn change(value: Val<'_>, change: impl FnOnce(&str) -> String) -> Option<Val<'_>> {
     match value {
         Val::Text(text) => {
             let changed = change(std::str::from_utf8(&text).ok()?);
@@ -203,7 +203,7 @@ fn change<'a>(value: Val<'a>, change: impl FnOnce(&str) -> String) -> Option<Val
 fn on_address(
     value: &Val<'_>,
     read_text: bool,
-    test: impl FnOnce(IpAddr) -> bool,
+    passes: impl FnOnce(IpAddr) -> bool,
 ) -> Option<Val<'static>> {
     let address = match value {
         Val::Ip(address) => Some(*address),
@@ -211,7 +211,7 @@ fn on_address(
         Val::Unit => None,
         _ => return None,
     };
-    Some(Val::Bool(address.is_some_and(test)))
+    Some(Val::Bool(address.is_some_and(passes)))
 }
 
 impl Expr {

@@ -10,6 +10,9 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, HashMap};
 
+/// Literals, each with the rules that it belongs to.
+type Patterns<'n> = BTreeMap<&'n [u8], Vec<u32>>;
+
 /// The rules that listen to one kind, made ready for looking up.
 #[derive(Default)]
 pub(super) struct Index {
@@ -53,7 +56,7 @@ impl Index {
     /// An index over rules (ascending) with what each needs.
     pub(super) fn new<'n>(rules: impl Iterator<Item = (u32, Option<&'n Need>)>) -> Self {
         let mut index = Self::default();
-        let mut literals: BTreeMap<(Field, bool), BTreeMap<&[u8], Vec<u32>>> = BTreeMap::new();
+        let mut literals: BTreeMap<(Field, bool), Patterns<'_>> = BTreeMap::new();
         let mut numbers: BTreeMap<Field, NumberColumn> = BTreeMap::new();
         let mut networks: BTreeMap<Field, NetworkColumn> = BTreeMap::new();
         for (rule, need) in rules {
@@ -119,7 +122,7 @@ impl Index {
 
 impl TextColumn {
     /// `None` when the automaton would be too large.
-    fn new(field: Field, lower: bool, patterns: &BTreeMap<&[u8], Vec<u32>>) -> Option<Self> {
+    fn new(field: Field, lower: bool, patterns: &Patterns<'_>) -> Option<Self> {
         let build = |kind: MatchKind| {
             AhoCorasick::builder()
                 .match_kind(kind)

@@ -133,10 +133,8 @@ pub(super) fn compare(comparison: Comparison, left: &Val<'_>, right: &Val<'_>) -
 fn floats(comparison: Comparison, left: f64, right: f64) -> Option<bool> {
     let order = left.partial_cmp(&right)?;
     let scale = left.abs().max(right.abs()).max(1e-300);
-    if order.is_ne() && !((left - right).abs() > scale * 1e-9) {
-        return None;
-    }
-    (left.is_finite() && right.is_finite()).then(|| comparison.holds(order))
+    let clear = order.is_eq() || (left - right).abs() > scale * 1e-9;
+    (clear && left.is_finite() && right.is_finite()).then(|| comparison.holds(order))
 }
 
 /// The result of an operator on numbers; nothing on anything else, on overflow and on division of

@@ -6,6 +6,7 @@ use super::evaluate::{Evaluator, Never, ScriptPredicate};
 use super::finding::{Note, Severity, sort};
 use super::keys::KeySpec;
 use super::load::{FileDraft, Loaded, Loader};
+use super::lower::lower;
 use super::make::{Maker, is_rule_name, stem};
 use super::rule::Rule;
 use super::set::{RuleSet, Test};
@@ -122,6 +123,7 @@ impl Loader<'_> {
             fingerprint: super::syntax::window_fingerprint(draft, &spec, &file.ast),
             key: KeySpec::words(keys),
             params: Arc::clone(params),
+            lowered: Ok(()),
             when,
             key_spec,
             tests,
@@ -173,16 +175,17 @@ impl Loader<'_> {
         self.digest.update(settings.as_bytes());
         let fingerprint = first_word(&self.digest.finalize());
         let evaluator = Arc::new(self.evaluator);
-        let matcher = Matcher::new(
-            self.rules
-                .iter()
-                .map(|rule| MatcherRule {
-                    kinds: rule.kinds.clone(),
-                    native: None,
-                    predicate: predicate(rule, &evaluator),
-                })
-                .collect(),
-        );
+        let mut made = Vec::with_capacity(self.rules.len());
+        for rule in &mut self.rules {
+            let native = rule.when.as_ref().map(lower).transpose();
+            rule.lowered = native.as_ref().map(|_| ()).map_err(Clone::clone);
+            made.push(MatcherRule {
+                kinds: rule.kinds.clone(),
+                native: native.ok().flatten().filter(|_| rule.mode != Mode::Off),
+                predicate: predicate(rule, &evaluator),
+            });
+        }
+        let matcher = Matcher::new(made);
         sort(&mut self.findings);
         let set = RuleSet {
             rules: self.rules,

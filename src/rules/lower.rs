@@ -5,12 +5,12 @@
 
 use super::helpers;
 use super::host::Lookups;
+use super::literals::{constant, range_of, text_of, texts_of};
 use super::patterns;
 use super::rule::PureFn;
 use super::syntax;
-use super::values::Address;
 use crate::event::{Field, net};
-use crate::matching::{AddressTest, Comparison, Const, Expr as Native, Literal, Operator, TextTest};
+use crate::matching::{AddressTest, Comparison, Expr as Native, Literal, Operator, TextTest};
 use rhai::{ASTFlags, ASTNode, Dynamic, Expr, FnCallExpr, ImmutableString, Stmt};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -44,7 +44,12 @@ pub(super) fn lower(closure: &PureFn) -> Lowered {
         .find(|function| function.name == closure.function.name.as_str())
         .ok_or("its function isn't there")?;
     let mut names = BTreeMap::new();
-    let captured = closure.function.captured.iter().cloned().map(Binding::Value);
+    let captured = closure
+        .function
+        .captured
+        .iter()
+        .cloned()
+        .map(Binding::Value);
     let values = captured.chain(std::iter::once(Binding::Event));
     for (name, value) in function.params.iter().zip(values) {
         names.insert((*name).to_owned(), value);
@@ -52,16 +57,23 @@ pub(super) fn lower(closure: &PureFn) -> Lowered {
     let mut lowering = Lowering {
         names,
         constants: &unit.constants,
-        functions: unit.ast.iter_functions().map(|function| function.name.to_owned()).collect(),
+        functions: unit
+            .ast
+            .iter_functions()
+            .map(|function| function.name.to_owned())
+            .collect(),
         lookups: &closure.run.lookups,
         locals: 0,
     };
     let mut body: Vec<Stmt> = Vec::new();
-    syntax::walk(&syntax::function(&unit.ast, &closure.function.name), &mut |path| {
-        if let [ASTNode::Stmt(stmt)] = path {
-            body.push((*stmt).clone());
-        }
-    });
+    syntax::walk(
+        &syntax::function(&unit.ast, &closure.function.name),
+        &mut |path| {
+            if let [ASTNode::Stmt(stmt)] = path {
+                body.push((*stmt).clone());
+            }
+        },
+    );
     lowering.body(&body)
 }
 
@@ -97,10 +109,7 @@ impl Lowering<'_> {
             Expr::Index(pair, flags, _) if !flags.intersects(ASTFlags::NEGATED) => {
                 self.indexed(&pair.lhs, &pair.rhs)
             }
-            Expr::Variable(..) if self.is_event(expr) => {
-                Err("it uses the event as a whole".to_owned())
-            }
-            Expr::Variable(_, _, _) => match self.binding(expr)? {
+            Expr::Variable(..) => match self.binding(expr)? {
                 Binding::Local(place) => Ok(Native::Local(place)),
                 Binding::Value(value) => constant(&value).map(Native::Const),
                 Binding::Event => Err("it uses the event as a whole".to_owned()),
@@ -153,7 +162,7 @@ impl Lowering<'_> {
             let items: Option<rhai::Array> = items.iter().map(|item| self.value(item)).collect();
             return items.map(Dynamic::from);
         }
-        expr.get_literal_value()
+        expr.get_literal_value(None)
     }
 
     /// `head.rest`, where `rest` is a property, a method or a chain of them.
@@ -252,12 +261,16 @@ impl Lowering<'_> {
             _ => None,
         };
         match (call.args.as_slice(), comparison, operator) {
-            ([left, right], Some(comparison), _) => {
-                Ok(Native::Compare(comparison, self.boxed(left)?, self.boxed(right)?))
-            }
-            ([left, right], _, Some(operator)) => {
-                Ok(Native::Arithmetic(operator, self.boxed(left)?, self.boxed(right)?))
-            }
+            ([left, right], Some(comparison), _) => Ok(Native::Compare(
+                comparison,
+                self.boxed(left)?,
+                self.boxed(right)?,
+            )),
+            ([left, right], _, Some(operator)) => Ok(Native::Arithmetic(
+                operator,
+                self.boxed(left)?,
+                self.boxed(right)?,
+            )),
             ([part], ..) if name == "!" => Ok(Native::Not(self.boxed(part)?)),
             ([list, item], ..) if name == "contains" => self.contains(list, item),
             ([subject, rest @ ..], ..) if !self.is_event(subject) => {
@@ -289,19 +302,17 @@ impl Lowering<'_> {
         if let Expr::FnCall(call, _) = expr
             && let [first, last] = call.args.as_slice()
         {
-            let (first, last) = (self.value(first)?.as_int().ok()?, self.value(last)?.as_int().ok()?);
+            let (first, last) = (
+                self.value(first)?.as_int().ok()?,
+                self.value(last)?.as_int().ok()?,
+            );
             return match call.name.as_str() {
                 ".." => Some((first, last.checked_sub(1)?)),
                 "..=" => Some((first, last)),
                 _ => None,
             };
         }
-        let value = self.value(expr)?;
-        if let Some(range) = value.read_lock::<std::ops::Range<i64>>() {
-            return Some((range.start, range.end.checked_sub(1)?));
-        }
-        let range = value.read_lock::<std::ops::RangeInclusive<i64>>()?;
-        Some((*range.start(), *range.end()))
+        range_of(&self.value(expr)?)
     }
 
     fn method(&mut self, subject: Native, name: &str, args: &[Expr]) -> Lowered {
@@ -340,16 +351,17 @@ impl Lowering<'_> {
     /// A text that is known now.
     fn text(&self, expr: &Expr, of: &str) -> Result<String, String> {
         let value = self.value(expr);
-        let text = value.as_ref().and_then(|value| {
-            let character = value.as_char().ok().map(String::from);
-            character.or_else(|| Some(value.as_immutable_string_ref().ok()?.to_string()))
-        });
+        let text = value
+            .as_ref()
+            .and_then(|value| value.as_immutable_string_ref().ok());
+        let text = text.map(|text| text.to_string());
         text.ok_or_else(|| format!("what it gives to `{of}` isn't a fixed text"))
     }
 
     fn text_test(&self, subject: Box<Native>, test: TextTest, arg: &Expr) -> Lowered {
-        let text = self.text(arg, "a test of a text")?;
-        Ok(Native::Text(subject, test, vec![Literal::new(&text)]))
+        let part = self.value(arg).and_then(|value| text_of(&value));
+        let literal = Literal::new(&part.ok_or("what it tests for isn't a fixed text")?);
+        Ok(Native::Text(subject, test, vec![literal]))
     }
 
     fn text_test_any(&self, subject: Box<Native>, test: TextTest, arg: &Expr) -> Lowered {
@@ -359,12 +371,10 @@ impl Lowering<'_> {
     }
 
     fn texts(&self, expr: &Expr) -> Result<Vec<String>, String> {
-        let value = self.value(expr);
-        let list = value.as_ref().and_then(|value| value.read_lock::<rhai::Array>());
-        let list = list.ok_or("what it compares with isn't a fixed list")?;
-        let texts = list.iter().map(|item| Some(item.as_immutable_string_ref().ok()?.to_string()));
-        let texts: Option<Vec<String>> = texts.collect();
-        texts.ok_or_else(|| "the list holds more than texts".to_owned())
+        let list = self
+            .value(expr)
+            .ok_or("what it compares with isn't a fixed list")?;
+        texts_of(&list).ok_or_else(|| "what it compares with isn't a list of texts".to_owned())
     }
 
     fn within(&self, subject: Box<Native>, arg: &Expr) -> Lowered {
@@ -374,7 +384,11 @@ impl Lowering<'_> {
         let nets = texts.iter().map(|text| {
             net::parse_net(text).ok_or_else(|| format!("`{text}` is no address or prefix"))
         });
-        Ok(Native::Within(subject, nets.collect::<Result<_, _>>()?, read_text))
+        Ok(Native::Within(
+            subject,
+            nets.collect::<Result<_, _>>()?,
+            read_text,
+        ))
     }
 }
 
@@ -382,31 +396,5 @@ fn field(name: &str) -> Native {
     match Field::from_name(name) {
         Some(field) => Native::Field(field),
         None => Native::Named(name.into()),
-    }
-}
-
-/// A simple value that a predicate names.
-fn constant(value: &Dynamic) -> Result<Const, String> {
-    if value.read_lock::<Address>().is_some() {
-        return Err("it compares with an address".to_owned());
-    }
-    if value.is_unit() {
-        return Ok(Const::Unit);
-    }
-    if let Ok(flag) = value.as_bool() {
-        return Ok(Const::Bool(flag));
-    }
-    if let Ok(number) = value.as_int() {
-        return Ok(Const::Int(number));
-    }
-    if let Ok(number) = value.as_float() {
-        return Ok(Const::Float(number));
-    }
-    if let Ok(character) = value.as_char() {
-        return Ok(Const::Char(character));
-    }
-    match value.as_immutable_string_ref() {
-        Ok(text) => Ok(Const::Text(text.as_str().into())),
-        Err(kind) => Err(format!("it compares with a `{kind}`")),
     }
 }

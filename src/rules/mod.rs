@@ -40,6 +40,8 @@ mod rule;
 mod syntax;
 mod check;
 mod make;
+mod literals;
+mod lower;
 mod assemble;
 mod load;
 

@@ -51,6 +51,8 @@ pub struct Rule {
     pub key: String,
     /// The parameters of its file, as they stand.
     pub params: Arc<[Param]>,
+    /// Whether its predicate runs natively; if not, why. A rule without one has nothing to run.
+    pub lowered: Result<(), String>,
     pub(super) when: Option<PureFn>,
     pub(super) key_spec: KeySpec,
     pub(super) tests: Vec<PureFn>,

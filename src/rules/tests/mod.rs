@@ -1,6 +1,7 @@
 //! Tests of rules as a whole: load, match, sample, run.
 
 mod basics;
+mod lowering;
 mod bodies;
 mod checks;
 mod hostile;

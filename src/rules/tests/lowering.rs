@@ -1,0 +1,261 @@
+//! Native predicates give the verdicts that Rhai gives: by example, and on generated predicates
+//! and events, missing fields, odd types and odd bytes included.
+
+use super::super::lower::lower;
+use super::*;
+use crate::event::Event;
+use proptest::prelude::*;
+
+fn rule_with(predicate: &str) -> String {
+    format!("rule(\"r\").on(\"http\").when(|e| {predicate}).by(\"ip\").count(2, \"1m\");\n")
+}
+
+/// Why a predicate isn't native; empty when it is.
+fn why_not(predicate: &str) -> String {
+    set(&rule_with(predicate)).rules()[0]
+        .lowered
+        .clone()
+        .err()
+        .unwrap_or_default()
+}
+
+#[test]
+fn what_rules_are_made_of_is_native() {
+    for predicate in [
+        r#"e.method == "POST" && e.path.ends_with("/wp-login.php") && e.status in [200, 401, 403]"#,
+        "e.status >= 400 && e.status < 500",
+        "e.status in 400..500 || e.status in 500..=599",
+        r#"!(e.path.contains("/.git/") || e.path.starts_with("/.env"))"#,
+        r#"e.user_agent.to_lower().contains("sqlmap")"#,
+        r#"e.query.url_decode().url_decode().to_lower().contains_any(["<script", "union select"])"#,
+        r#"e.path.matches("^/wp-(login|signup)[.]php$")"#,
+        r#"e.ip.within("10.0.0.0/8") || e.ip.within(["192.0.2.0/24", "2001:db8::/32"])"#,
+        r#"in_feed(e.ip, "known") && e.has("user_agent") && !e.ip.is_v6()"#,
+        "e.path.len() > 200 || e.path.len > 200 || e.bytes * 2 + 1 > 1000 || e.status / 100 == 4",
+        r#"e["tenant"] == "a" || e["default"].contains("x") || e.tenant == ()"#,
+        r#"e.duration > 1.5 || e.ok || e.user.is_empty() || "x" in e.path"#,
+        r#"{ let path = e.path.to_lower(); path.contains("a") && path.len() > 3 }"#,
+    ] {
+        assert_eq!(why_not(predicate), "", "{predicate}");
+    }
+    let text = r#"
+        const SLOW = 2.5;
+        let paths = ["/a", "/b"];
+        let wanted = param("status", 404);
+        rule("r").on("http")
+            .when(|e| e.path in paths && e.status == wanted || e.duration > SLOW)
+            .by("ip").count(2, "1m");
+    "#;
+    assert_eq!(set(text).rules()[0].lowered, Ok(()));
+}
+
+#[test]
+fn what_is_not_native_says_why() {
+    assert_eq!(
+        why_not("if e.status == 1 { true } else { false }"),
+        "it has an `if`"
+    );
+    assert_eq!(why_not(r#"geo(e.ip).country == "NL""#), "it calls `geo`");
+    let text = format!("fn odd(e) {{ e.line % 2 == 1 }}\n{}", rule_with("odd(e)"));
+    let why = set(&text).rules()[0].lowered.clone();
+    assert_eq!(why, Err("it calls the function `odd`".to_owned()));
+}
+
+#[test]
+fn a_function_of_the_file_is_not_taken_for_ours() {
+    let text = r#"
+        fn is_empty(text) { text == "x" }
+        rule("r").on("http").when(|e| e.path.is_empty()).by("ip").count(2, "1m");
+    "#;
+    let loaded = load(text);
+    if !loaded.has_errors() {
+        assert!(loaded.set.rules()[0].lowered.is_err());
+    }
+}
+
+/// Fields that predicates and events share; few values, so that they meet.
+const FIELDS: &[&str] = &[
+    "path",
+    "status",
+    "method",
+    "user_agent",
+    "ip",
+    "query",
+    "bytes",
+    "duration",
+    "tenant",
+    "ok",
+    "default",
+    "peer",
+];
+
+const TEXTS: &[&str] = &[
+    "/a",
+    "/wp-login.php",
+    "POST",
+    "a",
+    "",
+    "203.0.113.9",
+    "/A",
+    "ä",
+    "\u{212a}elvin",
+    "404",
+    "kelvin",
+    "x=%2Fa",
+    "::ffff:203.0.113.9",
+    "a\u{fffd}",
+];
+
+const NUMBERS: &[&str] = &[
+    "0", "1", "200", "404", "-1", "5000", "404.0", "0.5", "()", "true", "'a'",
+];
+
+fn pick(from: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
+    prop::sample::select(from)
+}
+
+fn quoted() -> impl Strategy<Value = String> {
+    pick(TEXTS).prop_map(|text| format!("{text:?}"))
+}
+
+fn constant() -> impl Strategy<Value = String> {
+    prop_oneof![quoted(), pick(NUMBERS).prop_map(str::to_owned)]
+}
+
+fn subject() -> impl Strategy<Value = String> {
+    pick(FIELDS).prop_flat_map(|field| {
+        let read = format!("e[{field:?}]");
+        let plain = if field == "default" {
+            read
+        } else {
+            format!("e.{field}")
+        };
+        prop_oneof![
+            6 => Just(plain.clone()),
+            1 => Just(format!("{plain}.to_lower()")),
+            1 => Just(format!("{plain}.url_decode()")),
+            1 => Just(format!("{plain}.len()")),
+            1 => Just(format!("({plain} + 1)")),
+            1 => Just(format!("({plain} / 2)")),
+            1 => Just(format!("({plain} % 3)")),
+            1 => Just(format!("{plain}.len")),
+        ]
+    })
+}
+
+fn list() -> impl Strategy<Value = String> {
+    prop::collection::vec(constant(), 0..4).prop_map(|items| format!("[{}]", items.join(", ")))
+}
+
+fn leaf() -> impl Strategy<Value = String> {
+    let comparison = pick(&["==", "!=", "<", "<=", ">", ">="]);
+    let texts = prop::collection::vec(quoted(), 0..4);
+    let test = || pick(&["starts_with", "ends_with", "contains"]);
+    prop_oneof![
+        6 => (subject(), comparison, constant()).prop_map(|(a, op, b)| format!("{a} {op} {b}")),
+        1 => (constant(), subject()).prop_map(|(a, b)| format!("{a} == {b}")),
+        1 => (subject(), subject()).prop_map(|(a, b)| format!("{a} == {b}")),
+        3 => (subject(), list()).prop_map(|(a, b)| format!("{a} in {b}")),
+        1 => subject().prop_map(|a| format!("{a} in 200..405")),
+        1 => subject().prop_map(|a| format!("!({a} in 1..=404)")),
+        4 => (subject(), test(), quoted()).prop_map(|(a, test, b)| format!("{a}.{test}({b})")),
+        1 => (subject(), test()).prop_map(|(a, test)| format!("{a}.{test}('a')")),
+        2 => (subject(), test(), texts).prop_map(|(a, test, b)| format!("{a}.{test}_any([{}])", b.join(", "))),
+        1 => (quoted(), subject()).prop_map(|(a, b)| format!("{a} in {b}")),
+        1 => subject().prop_map(|a| format!("{a}.matches(\"^/[a-z]\")")),
+        1 => subject().prop_map(|a| format!("in_feed({a}, \"x\") || {a}.matches('a')")),
+        2 => subject().prop_map(|a| format!("{a}.within(\"203.0.113.0/24\")")),
+        1 => subject().prop_map(|a| format!("{a}.within([\"2001:db8::/32\", \"203.0.113.9\"])")),
+        1 => pick(FIELDS).prop_map(|a| format!("e.has({a:?})")),
+        1 => subject().prop_map(|a| format!("{a}.is_empty()")),
+        1 => subject().prop_map(|a| format!("{a}.is_v6()")),
+        1 => subject(),
+    ]
+}
+
+fn predicate() -> impl Strategy<Value = String> {
+    leaf().prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            3 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) && ({b})")),
+            3 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) || ({b})")),
+            1 => inner.prop_map(|a| format!("!({a})")),
+        ]
+    })
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        6 => pick(TEXTS).prop_map(Value::text),
+        3 => prop::sample::select(vec![0_i64, 1, 200, 404, -1, 5000, i64::MAX]).prop_map(Value::Int),
+        1 => prop::sample::select(vec![0.5, 404.0, 1.0, f64::NAN]).prop_map(Value::Float),
+        1 => any::<bool>().prop_map(Value::Bool),
+        2 => pick(&["203.0.113.9", "2001:db8::1", "203.0.112.1"]).prop_map(|text| Value::ip(text.parse().unwrap())),
+        1 => Just(Value::text("/a".repeat(3_000))),
+        1 => Just(Value::Span { start: 0, len: 4 }),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Arc<Event>> {
+    prop::collection::vec((pick(FIELDS), value()), 0..14).prop_map(|fields| {
+        let mut event = Event::new(Kind::Http, Timestamp::EPOCH);
+        event.reset(bytes::Bytes::from_static(b"/a\xff\xfe"));
+        event.kind = Kind::Http;
+        for (name, value) in fields {
+            match Field::from_name(name) {
+                Some(field) => event.set(field, value),
+                None => event.set_extra(&Arc::from(name), value),
+            }
+        }
+        Arc::new(event)
+    })
+}
+
+proptest! {
+    #[test]
+    fn both_ways_give_the_same_verdict(
+        predicates in prop::collection::vec(predicate(), 1..16),
+        events in prop::collection::vec(event(), 1..24),
+    ) {
+        let rules = predicates.iter().enumerate().map(|(place, predicate)| {
+            rule_with(predicate).replace("\"r\"", &format!("\"r{place}\""))
+        });
+        let loaded = load(&rules.collect::<String>());
+        prop_assert!(!loaded.has_errors(), "{}", render(&loaded.findings, false));
+        let set = loaded.set;
+        for event in &events {
+            let mut wanted = Vec::new();
+            let mut failed = Vec::new();
+            for (place, rule) in (0_u32..).zip(set.rules()) {
+                let closure = rule.when.as_ref().unwrap();
+                let verdict = set.evaluator.test(closure, event);
+                match &verdict {
+                    Ok(true) => wanted.push(place),
+                    Ok(false) => {}
+                    Err(_) => failed.push(place),
+                }
+                if let Some(native) = lower(closure).ok().and_then(|native| native.judge(event)) {
+                    let text = &predicates[place as usize];
+                    prop_assert_eq!(verdict.as_ref().ok(), Some(&native), "{} of {:?}", text, event);
+                }
+            }
+            let (mut found, mut faults) = (Vec::new(), Vec::new());
+            set.candidates(event, &mut found, &mut faults);
+            prop_assert_eq!(found, wanted);
+            // The index may pass over a rule that would fail where it can't be true anyway.
+            prop_assert!(faults.iter().all(|(place, _)| failed.contains(place)));
+        }
+    }
+}
+
+#[test]
+fn most_generated_predicates_are_native() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let native = (0..200).filter(|_| {
+        let predicate = predicate().new_tree(&mut runner).unwrap().current();
+        let loaded = load(&rule_with(&predicate));
+        loaded.set.rules()[0].lowered.is_ok()
+    });
+    let count = native.count();
+    assert!(count > 170, "{count} of 200");
+}
