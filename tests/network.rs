@@ -26,7 +26,9 @@ fn serial_a_client_is_dropped_for_its_time_and_nobody_else() {
         return;
     }
     let clients = ["203.0.113.9", "203.0.113.10", "2001:db8:5:9::9", "2001:db8:5:a::9"];
-    let Some(network) = Network::make(test, &clients) else { return };
+    let Some(network) = Network::make(test, &clients) else {
+        return;
+    };
     let root = tempfile::tempdir().unwrap();
     let place = Place::new(root.path(), "net", RULES, &network.nftables());
     let daemon = place.start_and_wait();
@@ -38,12 +40,17 @@ fn serial_a_client_is_dropped_for_its_time_and_nobody_else() {
         place.append(&line("2001:db8:5:9::9", "/x", 404));
     }
     place.wait(Duration::from_secs(5), "both blocks stand", || applied(&place) >= 2);
-    assert!(!network.reaches("203.0.113.9"), "the kernel drops it\n{}", network.nft(&["list", "ruleset"]));
+    assert!(
+        !network.reaches("203.0.113.9"),
+        "the kernel drops it\n{}",
+        network.nft(&["list", "ruleset"])
+    );
     assert!(!network.reaches("2001:db8:5:9::9"), "and the IPv6 client");
     assert!(network.reaches("203.0.113.10"), "its neighbour is untouched");
     assert!(network.reaches("2001:db8:5:a::9"), "and the neighbouring /64");
     place.wait(Duration::from_secs(8), "it is let in again", || network.reaches("203.0.113.9"));
-    place.wait(Duration::from_secs(4), "and the IPv6 client", || network.reaches("2001:db8:5:9::9"));
+    place
+        .wait(Duration::from_secs(4), "and the IPv6 client", || network.reaches("2001:db8:5:9::9"));
     daemon.terminate();
 }
 
@@ -54,7 +61,9 @@ fn serial_a_crash_leaves_no_gap_and_sets_as_wanted() {
         return;
     }
     let clients = ["203.0.113.9", "203.0.113.10"];
-    let Some(network) = Network::make(test, &clients) else { return };
+    let Some(network) = Network::make(test, &clients) else {
+        return;
+    };
     let root = tempfile::tempdir().unwrap();
     let place = Place::new(root.path(), "net", RULES, &network.nftables());
     let mut daemon = place.start_and_wait();

@@ -1,7 +1,6 @@
 //! Standard output, in one place: a closed pipe ends the program quietly, colours only on a
 //! terminal, record text always escaped.
 
-use crate::event::text;
 use std::io::{IsTerminal, Write};
 
 /// Where a command's own output goes. Buffered; [`Output::finish`] flushes.
@@ -77,11 +76,6 @@ impl Output {
         } else {
             text.to_owned()
         }
-    }
-
-    /// Text from outside, safe for a terminal.
-    pub fn escaped(text: &str) -> String {
-        text::escape(text).into_owned()
     }
 
     /// Writes out what is buffered.

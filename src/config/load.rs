@@ -71,10 +71,12 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     if let Some(fault) = writable_by_others(path) {
         return Err(ConfigError { path: path.to_owned(), faults: vec![fault] });
     }
-    parse(&text).map_err(|faults| ConfigError { path: path.to_owned(), faults }).map(|mut config| {
-        config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
-        config
-    })
+    parse(&text).map_err(|faults| ConfigError { path: path.to_owned(), faults }).map(
+        |mut config| {
+            config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
+            config
+        },
+    )
 }
 
 /// Reads and checks a config's text.
@@ -143,7 +145,9 @@ fn of_toml(text: &str, error: &toml::de::Error, at: usize) -> Fault {
 fn blank_line(text: &mut String, at: usize) -> bool {
     let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |place| place + 1);
     let end = text.get(at..).and_then(|rest| rest.find('\n')).map_or(text.len(), |len| at + len);
-    let Some(line) = text.get(start..end) else { return false };
+    let Some(line) = text.get(start..end) else {
+        return false;
+    };
     if line.trim().is_empty() {
         return false;
     }
@@ -154,8 +158,12 @@ fn blank_line(text: &mut String, at: usize) -> bool {
 
 /// Turns serde's list of fields into one hint.
 fn suggest(fault: &mut Fault) {
-    let Some((head, list)) = fault.message.split_once(", expected ") else { return };
-    let Some(rest) = head.strip_prefix("unknown field `") else { return };
+    let Some((head, list)) = fault.message.split_once(", expected ") else {
+        return;
+    };
+    let Some(rest) = head.strip_prefix("unknown field `") else {
+        return;
+    };
     let wrong = rest.trim_end_matches('`').to_owned();
     let known: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
     let nearest = crate::event::text::nearest(&wrong, known.iter().copied());
@@ -171,7 +179,8 @@ pub fn writable_by_others(path: &Path) -> Option<Fault> {
     use std::os::unix::fs::MetadataExt;
     let metadata = std::fs::metadata(path).ok()?;
     if metadata.mode() & 0o002 != 0 {
-        let message = format!("`{}` can be written by everybody, so it is not used", path.display());
+        let message =
+            format!("`{}` can be written by everybody, so it is not used", path.display());
         return Some(whole(message, &format!("chmod o-w {}", path.display())));
     }
     let ours = rustix::process::geteuid().as_raw();
@@ -184,7 +193,8 @@ pub fn writable_by_others(path: &Path) -> Option<Fault> {
         return Some(whole(message, &format!("chown root {}", path.display())));
     }
     if metadata.mode() & 0o020 != 0 && metadata.gid() != 0 && ours == 0 {
-        let message = format!("`{}` can be written by its group, so it is not used", path.display());
+        let message =
+            format!("`{}` can be written by its group, so it is not used", path.display());
         return Some(whole(message, &format!("chmod g-w {}", path.display())));
     }
     None

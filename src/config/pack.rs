@@ -6,25 +6,13 @@
 
 /// Every shipped rule file: its name and its text.
 pub const PACK: &[(&str, &str)] = &[
-    (
-        "bad-agents.rhai",
-        include_str!("../../rules/bad-agents.rhai"),
-    ),
-    (
-        "basic-auth.rhai",
-        include_str!("../../rules/basic-auth.rhai"),
-    ),
+    ("bad-agents.rhai", include_str!("../../rules/bad-agents.rhai")),
+    ("basic-auth.rhai", include_str!("../../rules/basic-auth.rhai")),
     ("exploits.rhai", include_str!("../../rules/exploits.rhai")),
     ("flood.rhai", include_str!("../../rules/flood.rhai")),
-    (
-        "http-login.rhai",
-        include_str!("../../rules/http-login.rhai"),
-    ),
+    ("http-login.rhai", include_str!("../../rules/http-login.rhai")),
     ("injection.rhai", include_str!("../../rules/injection.rhai")),
-    (
-        "nginx-limits.rhai",
-        include_str!("../../rules/nginx-limits.rhai"),
-    ),
+    ("nginx-limits.rhai", include_str!("../../rules/nginx-limits.rhai")),
     ("probes.rhai", include_str!("../../rules/probes.rhai")),
     ("recidive.rhai", include_str!("../../rules/recidive.rhai")),
     ("scanner.rhai", include_str!("../../rules/scanner.rhai")),

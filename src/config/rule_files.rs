@@ -20,10 +20,9 @@ pub fn read_rules(config: &RulesConfig) -> RuleFiles {
     let mut read = read_rules_from(&config.paths);
     if config.pack {
         let own: Vec<String> = read.files.iter().map(|file| file_name(&file.path)).collect();
-        let shipped = PACK
-            .iter()
-            .filter(|(name, _)| !own.iter().any(|file| file == name))
-            .map(|(name, text)| RuleFile { path: format!("rules/{name}"), text: (*text).to_owned() });
+        let shipped = PACK.iter().filter(|(name, _)| !own.iter().any(|file| file == name)).map(
+            |(name, text)| RuleFile { path: format!("rules/{name}"), text: (*text).to_owned() },
+        );
         let mut files: Vec<RuleFile> = shipped.collect();
         files.append(&mut read.files);
         read.files = files;

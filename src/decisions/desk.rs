@@ -1,19 +1,16 @@
-//! The books of this stage in one hand: a hit's ask goes in, judged decisions, lifts and alarms come
-//! out, and what is in force is kept right meanwhile.
+//! The guard and what is in force in one hand: proposed decisions go in, judged ones, lifts and
+//! alarms come out, and what is in force is kept right meanwhile.
 //!
-//! In: hits with their asks, what people decide, facts, and the time. Out: [`Steps`], to be journaled
+//! In: proposals, what people decide, facts, and the time. Out: [`Steps`], to be journaled
 //! and sent. No I/O: the caller journals each step before it sends it.
 
 use super::alarm::{Alarm, AlarmKind};
 use super::allowlist::{Entry, Full, Subject};
 use super::config::GuardConfig;
 use super::guard::{Context, GoodClient, Guard, Judged, Judgement};
-use super::model::{Ask, Decision, DecisionId, Hit, Mode, Remedy, Target, Verdict};
-use super::offences::Offences;
+use super::model::{Decision, DecisionId, Mode, Remedy, Target, Verdict};
 use super::release::TickContext;
-use super::resolve::resolve;
 use super::standing::Standing;
-use super::widening::Widening;
 use crate::clock::Timestamp;
 use crate::event::net::{client_net, display_net};
 use ipnet::IpNet;
@@ -50,92 +47,37 @@ pub struct Steps {
     pub alarms: Vec<Alarm>,
 }
 
-/// Guard, what is in force, the past, and hopping networks.
+/// The guard and what is in force.
 #[derive(Debug, Clone, Default)]
 pub struct Desk {
-    config: GuardConfig,
     /// The guard; its facts may be changed directly where nothing in force is touched.
     pub guard: Guard,
     /// What is in force.
     pub standing: Standing,
-    /// Who offended before.
-    pub offences: Offences,
-    widening: Widening,
 }
 
 impl Desk {
     /// An empty desk.
     pub fn new(config: GuardConfig) -> Self {
         Self {
-            guard: Guard::new(config.clone()),
+            guard: Guard::new(config),
             standing: Standing::default(),
-            offences: Offences::new(config.offences_keep),
-            widening: Widening::default(),
-            config,
         }
     }
 
-    /// Everything but what is in force and the offences, for the checkpoint: those two are saved by
-    /// row and by shard.
+    /// Everything but what is in force, for the checkpoint: that is saved by row.
     pub fn save(&self) -> Vec<u8> {
-        // Plain maps, numbers and text always serialise.
-        postcard::to_stdvec(&(self.guard.save(), &self.widening)).unwrap_or_default()
+        self.guard.save()
     }
 
     /// Takes up what was saved.
     pub fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let (guard, widening): (Vec<u8>, Widening) = postcard::from_bytes(bytes)
-            .map_err(|error| format!("failed to read the state of decisions: {error}"))?;
-        self.guard.load(&guard)?;
-        self.widening = widening;
-        Ok(())
+        self.guard.load(bytes)
     }
 
     /// Takes another config; what is known stays.
     pub fn set_config(&mut self, config: GuardConfig) {
-        self.guard.set_config(config.clone());
-        self.config = config;
-    }
-
-    /// The proposed decisions that an ask comes to: its own, and wider ones that follow from it.
-    /// Depends on events alone.
-    pub fn propose(&mut self, hit: &Hit, ordinal: u32, ask: &Ask) -> Vec<Decision> {
-        let Some(decision) = resolve(hit, ordinal, ask, &mut self.offences) else {
-            return Vec::new();
-        };
-        let mut proposed = self.widening.propose(&decision, &self.config);
-        proposed.insert(0, decision);
-        proposed
-    }
-
-    /// Carries a hit's ask number `ordinal` (from 0) as far as this stage goes: decisions are
-    /// proposed, judged and booked, lifts are booked. Other asks are left to the caller.
-    pub fn ask(
-        &mut self,
-        hit: &Hit,
-        ordinal: u32,
-        ask: &Ask,
-        rule: RuleFacts,
-        now: Timestamp,
-    ) -> Steps {
-        let mut steps = Steps::default();
-        if let Ask::Lift { target } = ask {
-            if rule.mode == Mode::Enforce && !self.guard.panic() {
-                self.lift_into(target, &format!("rule `{}`", hit.rule), &mut steps);
-            }
-            return steps;
-        }
-        for decision in self.propose(hit, ordinal, ask) {
-            let context = Context {
-                now,
-                mode: rule.mode,
-                certain: rule.certain,
-                standing: &self.standing,
-            };
-            let judgement = self.guard.judge(decision, &context);
-            self.book(judgement, now, &mut steps);
-        }
-        steps
+        self.guard.set_config(config);
     }
 
     /// Judges and books a decision that a rule proposed.
@@ -285,15 +227,6 @@ impl Desk {
         }
     }
 
-    /// Forgets a target (`riposte forget`): its past and what hopping was seen of it. What is in
-    /// force stays until it is lifted. Whether there was anything.
-    pub fn forget(&mut self, target: &Target) -> bool {
-        if let Some(net) = target.net() {
-            self.widening.forget(net);
-        }
-        self.offences.forget(&target.to_string())
-    }
-
     /// Books what the guard said: what passes is in force from now on.
     fn book(&mut self, judgement: Judgement, now: Timestamp, steps: &mut Steps) {
         let mut judgement = judgement;
@@ -337,7 +270,6 @@ impl Desk {
                 .map(|known| known.id)
                 .collect();
             lifted.extend(inside.into_iter().filter_map(|id| self.standing.remove(id)));
-            self.widening.forget(*net);
         }
         for decision in lifted {
             let why = why.to_owned();

@@ -1,9 +1,9 @@
 //! What must hold whatever happens: generated hits, floods, edits, logins, panics, clocks that jump
 //! and restarts, and after each step the promises of the guard.
 
-use super::desk::{Desk, RuleFacts, Steps};
+use super::desk::{RuleFacts, Steps};
 use super::model::{DurationAsk, Mode, Remedy, Target, Verdict};
-use super::testing::{ask, entry, hit, manual, secs};
+use super::testing::{Office, ask, entry, hit, manual, secs};
 use super::{GoodClient, GuardConfig, Judged, Subject};
 use crate::clock::Timestamp;
 use ipnet::IpNet;
@@ -83,7 +83,7 @@ fn any_op() -> impl Strategy<Value = Op> {
 /// A desk with a clock, and all that it said.
 struct Run {
     config: GuardConfig,
-    desk: Desk,
+    desk: Office,
     now: i64,
     count: i64,
     said: Vec<Judged>,
@@ -98,7 +98,7 @@ impl Run {
             first_days: Duration::from_secs(500),
             ..GuardConfig::default()
         };
-        let mut desk = Desk::new(config.clone());
+        let mut desk = Office::new(config.clone());
         if first_days {
             desk.guard.begin_first_days(secs(10_000));
         }
@@ -187,11 +187,11 @@ impl Run {
                 desk.tick(secs(self.now), &enforce)
             }
             Op::Save if self.save => {
-                let mut again = Desk::new(self.config.clone());
+                let mut again = Office::new(self.config.clone());
                 again.load(&desk.save()).unwrap();
                 let standing = postcard::to_stdvec(&desk.standing).unwrap();
                 again.standing = postcard::from_bytes(&standing).unwrap();
-                again.offences = desk.offences.clone();
+                again.proposer = desk.proposer.clone();
                 *desk = again;
                 Steps::default()
             }

@@ -1,8 +1,8 @@
 //! The books: what is lifted when, and what must hold whatever happens.
 
 use super::*;
-use crate::decisions::model::DurationAsk;
-use crate::decisions::testing::{ask, block, entry, hit, manual, net, secs};
+use crate::decisions::model::{Ask, DurationAsk};
+use crate::decisions::testing::{Office, ask, block, entry, hit, manual, net, secs};
 use std::time::Duration;
 
 const ENFORCE: RuleFacts = RuleFacts {
@@ -14,7 +14,7 @@ fn enforce(_: &str) -> Mode {
     Mode::Enforce
 }
 
-fn ask_block(desk: &mut Desk, address: &str, at: i64) -> Steps {
+fn ask_block(desk: &mut Office, address: &str, at: i64) -> Steps {
     let ask = ask(address, DurationAsk::Fixed(Duration::from_hours(1)));
     desk.ask(&hit(address, at), 0, &ask, ENFORCE, secs(at))
 }
@@ -26,7 +26,7 @@ fn lifted(steps: &Steps) -> Vec<String> {
 
 #[test]
 fn a_block_stands_until_its_time_and_is_lifted_once() {
-    let mut desk = Desk::new(GuardConfig::default());
+    let mut desk = Office::new(GuardConfig::default());
     let steps = ask_block(&mut desk, "203.0.113.9", 0);
     assert_eq!(steps.judged[0].verdict, Verdict::Pass);
     assert_eq!(desk.next_tick(), Some(secs(3_600)));
@@ -40,7 +40,7 @@ fn a_block_stands_until_its_time_and_is_lifted_once() {
 
 #[test]
 fn allowing_and_logging_in_lift_at_once_and_keep_it_so() {
-    let mut desk = Desk::new(GuardConfig::default());
+    let mut desk = Office::new(GuardConfig::default());
     for address in ["203.0.113.9", "198.51.100.7", "2001:db8:1:2::3"] {
         ask_block(&mut desk, address, 0);
     }
@@ -79,7 +79,7 @@ fn allowing_and_logging_in_lift_at_once_and_keep_it_so() {
 
 #[test]
 fn a_name_lifts_with_its_addresses() {
-    let mut desk = Desk::new(GuardConfig::default());
+    let mut desk = Office::new(GuardConfig::default());
     ask_block(&mut desk, "203.0.113.3", 0);
     desk.allow(entry("office.example.com")).unwrap();
     let addresses: Vec<IpAddr> = (1..=9)
@@ -99,7 +99,7 @@ fn a_name_lifts_with_its_addresses() {
 
 #[test]
 fn panic_lifts_everything_and_resume_begins_anew() {
-    let mut desk = Desk::new(GuardConfig::default());
+    let mut desk = Office::new(GuardConfig::default());
     ask_block(&mut desk, "203.0.113.9", 0);
     desk.decide(manual("198.51.100.7", Remedy::Block, 0, None), secs(0));
     let steps = desk.set_panic(true, secs(1));
@@ -118,7 +118,7 @@ fn panic_lifts_everything_and_resume_begins_anew() {
 
 #[test]
 fn rules_and_people_can_lift_and_an_allow_lifts_what_overlaps() {
-    let mut desk = Desk::new(GuardConfig::default());
+    let mut desk = Office::new(GuardConfig::default());
     for address in ["203.0.113.9", "203.0.113.10", "198.51.100.7"] {
         ask_block(&mut desk, address, 0);
     }
@@ -146,12 +146,15 @@ fn rules_and_people_can_lift_and_an_allow_lifts_what_overlaps() {
     let id = desk.standing.iter().next().unwrap().id;
     assert_eq!(desk.lift_id(id, "by hand").lifted.len(), 1);
     assert_eq!(desk.lift_id(id, "by hand").lifted.len(), 0);
-    assert!(desk.forget(&Target::parse("198.51.100.7").unwrap()));
+    assert!(
+        desk.proposer
+            .forget(&Target::parse("198.51.100.7").unwrap())
+    );
 }
 
 #[test]
 fn hopping_is_proposed_apart_and_guarded_like_any_other() {
-    let mut desk = Desk::new(GuardConfig::default());
+    let mut desk = Office::new(GuardConfig::default());
     desk.allow(entry("2001:db8:1:ff::1")).unwrap();
     for low in 1..=2 {
         ask_block(&mut desk, &format!("2001:db8:1:{low}::1"), 0);
@@ -175,13 +178,13 @@ fn hopping_is_proposed_apart_and_guarded_like_any_other() {
 
 #[test]
 fn proposals_depend_on_events_alone() {
-    let mut live = Desk::new(GuardConfig {
+    let mut live = Office::new(GuardConfig {
         blocks_per_minute: 1,
         ..GuardConfig::default()
     });
     live.guard.begin_first_days(secs(0));
     live.allow(entry("203.0.113.9")).unwrap();
-    let mut replay = Desk::new(GuardConfig::default());
+    let mut replay = Office::new(GuardConfig::default());
     let duration = DurationAsk::Escalate {
         base: Duration::from_mins(1),
         max: Duration::from_hours(9),
@@ -200,7 +203,7 @@ fn proposals_depend_on_events_alone() {
         let hit = hit(address, at);
         let steps = live.ask(&hit, 0, &ask, shadow, secs(at + 5_000));
         assert!(!steps.judged.is_empty());
-        let proposed = replay.propose(&hit, 0, &ask);
+        let proposed = replay.proposer.propose(&hit, 0, &ask);
         let ids = steps
             .judged
             .iter()
@@ -216,7 +219,7 @@ fn proposals_depend_on_events_alone() {
 
 #[test]
 fn what_is_shed_at_the_bound_is_lifted_and_told() {
-    let mut desk = Desk::new(GuardConfig::default());
+    let mut desk = Office::new(GuardConfig::default());
     for number in 0..u32::try_from(crate::limits::STANDING_DECISIONS_MAX).unwrap() {
         let target = std::net::Ipv4Addr::from(0x2000_0000 + number).to_string();
         desk.standing.insert(block(&target, 0, Some(3_600)));

@@ -15,6 +15,7 @@ pub mod config;
 pub mod offences;
 pub mod resolve;
 pub mod widening;
+pub mod proposer;
 
 // The facts about whom nothing may be done to.
 pub mod prefix_set;
@@ -52,6 +53,7 @@ pub use model::{
 };
 pub use never_block::{LastCheck, NeverBlock, Refusal};
 pub use offences::{OffenceShard, Offences};
+pub use proposer::Proposer;
 pub use proxies::Proxies;
 pub use release::TickContext;
 pub use standing::Standing;

@@ -1,8 +1,11 @@
 //! Short ways to make decisions and times, for the tests of this stage.
 
 use super::allowlist::{Entry, Subject};
+use super::config::GuardConfig;
+use super::desk::{Desk, RuleFacts, Steps};
 use super::ids;
-use super::model::{Ask, Decision, DurationAsk, Hit, HitId, Remedy, Route, Target};
+use super::model::{Ask, Decision, DurationAsk, Hit, HitId, Mode, Remedy, Route, Target};
+use super::proposer::Proposer;
 use crate::clock::Timestamp;
 use crate::event::net::parse_net;
 use crate::event::{Event, Kind};
@@ -97,5 +100,62 @@ pub fn entry(subject: &str) -> Entry {
         added: secs(0),
         by: "test".to_owned(),
         until: None,
+    }
+}
+
+/// A desk with a proposer before it, as the pipeline joins them.
+pub struct Office {
+    pub desk: Desk,
+    pub proposer: Proposer,
+}
+
+impl Office {
+    pub fn new(config: GuardConfig) -> Self {
+        Self {
+            desk: Desk::new(config.clone()),
+            proposer: Proposer::new(config),
+        }
+    }
+
+    /// Carries a hit's ask as far as this stage goes.
+    pub fn ask(
+        &mut self,
+        hit: &Hit,
+        ordinal: u32,
+        ask: &Ask,
+        rule: RuleFacts,
+        now: Timestamp,
+    ) -> Steps {
+        if let Ask::Lift { target } = ask {
+            let acts = rule.mode == Mode::Enforce && !self.desk.guard.panic();
+            let why = format!("rule `{}`", hit.rule);
+            return if acts {
+                self.desk.lift(target, &why)
+            } else {
+                Steps::default()
+            };
+        }
+        let mut steps = Steps::default();
+        for decision in self.proposer.propose(hit, ordinal, ask) {
+            let mut more = self.desk.judge(decision, rule, now);
+            steps.lifted.append(&mut more.lifted);
+            steps.judged.append(&mut more.judged);
+            steps.alarms.append(&mut more.alarms);
+        }
+        steps
+    }
+}
+
+impl std::ops::Deref for Office {
+    type Target = Desk;
+
+    fn deref(&self) -> &Desk {
+        &self.desk
+    }
+}
+
+impl std::ops::DerefMut for Office {
+    fn deref_mut(&mut self) -> &mut Desk {
+        &mut self.desk
     }
 }

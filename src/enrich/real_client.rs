@@ -41,7 +41,9 @@ impl RealClient {
         if !event.has_extra() || self.proxies.is_empty() {
             return;
         }
-        let Some(peer) = event.ip(Field::Ip) else { return };
+        let Some(peer) = event.ip(Field::Ip) else {
+            return;
+        };
         if !self.is_proxy(peer) {
             return;
         }
@@ -88,7 +90,8 @@ mod tests {
     use crate::event::Kind;
 
     fn client_of(peer: &str, chain: &str) -> String {
-        let real = RealClient::new(["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()]);
+        let real =
+            RealClient::new(["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()]);
         let mut event = Event::new(Kind::Http, Timestamp::EPOCH);
         event.set(Field::Ip, Value::ip(peer.parse().unwrap()));
         event.set_extra(&Arc::from("x_forwarded_for"), Value::text(chain));

@@ -37,7 +37,9 @@ impl EvidenceRing {
         while self.entries.len() > limits::EVIDENCE_RING_EVENTS_MAX
             || self.bytes > limits::EVIDENCE_RING_BYTES_MAX
         {
-            let Some(oldest) = self.entries.pop_front() else { break };
+            let Some(oldest) = self.entries.pop_front() else {
+                break;
+            };
             self.bytes -= oldest.event.record().len();
             let name = (oldest.rule, oldest.key);
             if self.latest.get(&name) == Some(&self.first) {
@@ -54,7 +56,9 @@ impl EvidenceRing {
         let mut next = self.latest.get(&(rule, key.clone())).copied();
         while let Some(number) = next {
             let held = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
-            let Some(entry) = held.and_then(|at| self.entries.get(at)) else { break };
+            let Some(entry) = held.and_then(|at| self.entries.get(at)) else {
+                break;
+            };
             found.push(Arc::clone(&entry.event));
             if found.len() == limits::EVIDENCE_EVENTS_MAX {
                 break;

@@ -77,7 +77,9 @@ impl Sink for Feed {
             let fresh = self.book.stage(&self.source, Arc::clone(&rules)).ok_or(Closed)?;
             *stage = Some((Arc::clone(&rules), fresh));
         }
-        let Some((_, stage)) = stage.as_mut() else { return Err(Closed) };
+        let Some((_, stage)) = stage.as_mut() else {
+            return Err(Closed);
+        };
         let matched = stage.run(&batch);
         let delivery = Box::new(Delivery { batch, matched, rules });
         // Held while the engine is behind, so that batches of one source stay in order.

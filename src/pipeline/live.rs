@@ -123,7 +123,9 @@ impl Live {
         let in_time = live.stop();
         Ok(match reply {
             Ok(Reply::Done { message, decisions }) if !in_time => Reply::Done {
-                message: format!("{message} (not everything could be carried out yet; the next start goes on)"),
+                message: format!(
+                    "{message} (not everything could be carried out yet; the next start goes on)"
+                ),
                 decisions,
             },
             Ok(reply) => reply,
@@ -215,9 +217,12 @@ impl Live {
             ));
             let cursors = resume.remove(&source.name).unwrap_or_default();
             let started = match source.kind_of {
-                SourceType::File => {
-                    Files::start(&source.name, source.files_config(&config.state_dir), cursors, feed)
-                }
+                SourceType::File => Files::start(
+                    &source.name,
+                    source.files_config(&config.state_dir),
+                    cursors,
+                    feed,
+                ),
                 SourceType::Stdin => Stdin::start(
                     &source.name,
                     &source.stdin_config(),

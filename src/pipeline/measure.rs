@@ -10,7 +10,7 @@ use super::sample::SampleLogs;
 use super::stage::{Clamp, Stage};
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::event::{Event, Kind, Key};
+use crate::event::{Event, Key, Kind};
 use crate::parsers::Parser;
 use crate::rules::RuleSet;
 use crate::sources::Replay;
@@ -98,7 +98,9 @@ fn parse(name: &str, log: &Arc<[u8]>) -> anyhow::Result<Measurement> {
     let started = Instant::now();
     while let Some(batch) = replay.next_batch()? {
         for index in 0..batch.records.len() {
-            let Some(record) = batch.record(index) else { continue };
+            let Some(record) = batch.record(index) else {
+                continue;
+            };
             event.reset(record.clone());
             parsed += u64::from(parser.parse(&record, batch.arrival, &mut event).is_ok());
             count += 1;

@@ -23,11 +23,7 @@ pub fn panic(reader: &Reader) -> Result<bool, StoreError> {
 
 /// Switches a panic on or off.
 pub fn set_panic(store: &Store, on: bool) -> Result<(), StoreError> {
-    if on {
-        store.set_meta(PANIC, &clock::now().to_string())
-    } else {
-        store.remove_meta(PANIC)
-    }
+    if on { store.set_meta(PANIC, &clock::now().to_string()) } else { store.remove_meta(PANIC) }
 }
 
 /// Whether the first days were ended by hand.

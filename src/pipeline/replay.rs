@@ -83,7 +83,9 @@ pub fn replay(
                 .filter_map(|(number, lane)| Some((lane.next_time()?, number)))
                 .min();
             let Some((_, number)) = next else { break };
-            let Some(lane) = lanes.get_mut(number) else { break };
+            let Some(lane) = lanes.get_mut(number) else {
+                break;
+            };
             lane.step(core, &mut marks, &mut firings);
             for firing in firings.drain(..) {
                 totals.hits += 1;
@@ -140,14 +142,7 @@ impl Lane {
         }
         let mut replay = input.replay;
         scope.spawn(move || read(&mut replay, &batches, &matched));
-        Self {
-            done,
-            early: BTreeMap::new(),
-            turn: 0,
-            ready: VecDeque::new(),
-            at: 0,
-            ended: false,
-        }
+        Self { done, early: BTreeMap::new(), turn: 0, ready: VecDeque::new(), at: 0, ended: false }
     }
 
     /// Waits until the next batch is there, or the file has ended.
@@ -181,7 +176,9 @@ impl Lane {
     }
 
     fn step(&mut self, core: &mut Core, marks: &mut Watermarks, firings: &mut Vec<Firing>) {
-        let Some(matched) = self.ready.front() else { return };
+        let Some(matched) = self.ready.front() else {
+            return;
+        };
         let source = &matched.origin.source;
         if let Some(next) = matched.candidates.get(self.at) {
             let low = marks.event(source, next.event.time, matched.arrival);

@@ -34,7 +34,8 @@ pub fn load_files(
 
 /// What the config says to rules.
 fn settings(config: &Config) -> Settings {
-    let names = |list: Vec<&str>| Some(list.into_iter().map(str::to_owned).collect::<BTreeSet<_>>());
+    let names =
+        |list: Vec<&str>| Some(list.into_iter().map(str::to_owned).collect::<BTreeSet<_>>());
     let actions = &config.actions;
     let known = Known {
         channels: names(actions.channels.iter().map(|channel| channel.name.as_str()).collect()),

@@ -6,9 +6,18 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 const PAGES: [&str; 12] = [
-    "/", "/blog/", "/blog/how-to-bake-rye-bread/", "/about/", "/contact/", "/shop/",
-    "/shop/product/1042", "/assets/app.3f2a91.js", "/assets/style.77c0.css",
-    "/images/hero-1600.webp", "/feed/", "/api/v1/cart",
+    "/",
+    "/blog/",
+    "/blog/how-to-bake-rye-bread/",
+    "/about/",
+    "/contact/",
+    "/shop/",
+    "/shop/product/1042",
+    "/assets/app.3f2a91.js",
+    "/assets/style.77c0.css",
+    "/images/hero-1600.webp",
+    "/feed/",
+    "/api/v1/cart",
 ];
 
 const BROWSERS: [&str; 6] = [
@@ -21,8 +30,14 @@ const BROWSERS: [&str; 6] = [
 ];
 
 const PROBES: [&str; 8] = [
-    "/.env", "/.git/config", "/wp-config.php.bak", "/vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php",
-    "/cgi-bin/luci/;stok=/locale", "/.aws/credentials", "/phpmyadmin/index.php", "/actuator/env",
+    "/.env",
+    "/.git/config",
+    "/wp-config.php.bak",
+    "/vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php",
+    "/cgi-bin/luci/;stok=/locale",
+    "/.aws/credentials",
+    "/phpmyadmin/index.php",
+    "/actuator/env",
 ];
 
 /// Makes lines of the nginx combined format.
@@ -36,7 +51,11 @@ pub struct SampleLogs {
 impl SampleLogs {
     /// From a seed.
     pub fn new(seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed), stamp_second: i64::MIN, stamp: String::new() }
+        Self {
+            random: fastrand::Rng::with_seed(seed),
+            stamp_second: i64::MIN,
+            stamp: String::new(),
+        }
     }
 
     fn stamp(&mut self, time: Timestamp) -> &str {
@@ -94,7 +113,13 @@ impl SampleLogs {
     }
 
     /// `lines` lines, `attack_percent` of them attacks, at `per_second` lines of event time.
-    pub fn access_log(&mut self, lines: u64, attack_percent: u8, per_second: u64, start: Timestamp) -> String {
+    pub fn access_log(
+        &mut self,
+        lines: u64,
+        attack_percent: u8,
+        per_second: u64,
+        start: Timestamp,
+    ) -> String {
         let capacity = usize::try_from(lines).unwrap_or(0).saturating_mul(220);
         let mut out = String::with_capacity(capacity);
         for number in 0..lines {

@@ -100,8 +100,12 @@ impl Trial {
 impl TestBench for Trial {
     fn lines(&mut self, format: &str, text: &str) -> Result<(), String> {
         let parser = Parser::for_format(format).map_err(|error| error.to_string())?;
-        let mut stage =
-            Stage::new(parser.clone(), real_client(&self.config), Arc::clone(&self.rules), Clamp::Never);
+        let mut stage = Stage::new(
+            parser.clone(),
+            real_client(&self.config),
+            Arc::clone(&self.rules),
+            Clamp::Never,
+        );
         let batch = batch_of(text, self.fed, self.now);
         self.fed = batch.to;
         let matched = stage.run(&batch);

@@ -25,7 +25,8 @@ impl RuleWatch {
         let name = config_file.file_name().map(std::ffi::OsStr::to_owned);
         let matters = move |path: &PathBuf| {
             path.extension().is_some_and(|end| end == "rhai")
-                || (path.file_name().is_some() && path.file_name().map(std::ffi::OsStr::to_owned) == name)
+                || (path.file_name().is_some()
+                    && path.file_name().map(std::ffi::OsStr::to_owned) == name)
         };
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let Ok(event) = event else { return };

@@ -98,7 +98,8 @@ impl Place {
     pub fn wait_until_read(&self) {
         let end = fs::metadata(self.dir.join("access.log")).unwrap().len();
         self.wait(Duration::from_secs(60), "the log is read", || {
-            let loaded = store::open_read_only(&self.dir.join("state")).and_then(|store| store.load());
+            let loaded =
+                store::open_read_only(&self.dir.join("state")).and_then(|store| store.load());
             loaded.is_ok_and(|loaded| loaded.cursors.iter().any(|(_, at)| *at >= end))
         });
     }
@@ -226,7 +227,9 @@ impl Drop for Network {
 fn run(program: &str, words: &[&str]) -> (bool, String) {
     let path = "/usr/sbin:/sbin:/usr/bin:/bin";
     match Command::new(program).args(words).env("PATH", path).output() {
-        Ok(output) => (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(output) => {
+            (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+        }
         Err(_) => (false, String::new()),
     }
 }

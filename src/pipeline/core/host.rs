@@ -1,7 +1,7 @@
 //! What rule bodies reach: the past, script state, tags and scores; all of it the core's own state.
 
 use crate::clock::Timestamp;
-use crate::decisions::Offences;
+use crate::decisions::{GuardConfig, Proposer};
 use crate::rules::{Geo, Host, ScriptState, StateValue};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,15 +15,15 @@ const SCORE_KEPT: Duration = Duration::from_secs(86_400);
 pub(super) struct CoreHost {
     now: AtomicI64,
     state: Mutex<ScriptState>,
-    offences: Mutex<Offences>,
+    proposer: Mutex<Proposer>,
 }
 
 impl CoreHost {
-    pub(super) fn new(offences_keep: Duration) -> Self {
+    pub(super) fn new(config: GuardConfig) -> Self {
         Self {
             now: AtomicI64::new(0),
             state: Mutex::new(ScriptState::default()),
-            offences: Mutex::new(Offences::new(offences_keep)),
+            proposer: Mutex::new(Proposer::new(config)),
         }
     }
 
@@ -35,8 +35,8 @@ impl CoreHost {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn offences(&self) -> MutexGuard<'_, Offences> {
-        self.offences.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn proposer(&self) -> MutexGuard<'_, Proposer> {
+        self.proposer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A tag is state by another name: rules read it as `state::get("tag:KEY:NAME")`.
@@ -56,7 +56,7 @@ impl Host for CoreHost {
     }
 
     fn past_hits(&self, key: &str, within: Duration) -> u64 {
-        self.offences().past_hits(key, within, self.now())
+        self.proposer().offences.past_hits(key, within, self.now())
     }
 
     fn in_feed(&self, _address: IpAddr, _feed: &str) -> bool {

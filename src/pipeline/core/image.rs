@@ -42,7 +42,7 @@ impl Core {
     /// What changed since the last call, for the checkpoint.
     pub fn save(&mut self) -> CoreImage {
         let mut shards = self.windows.dirty_shards();
-        let offences = self.host.offences().dirty_shards();
+        let offences = self.host.proposer().offences.dirty_shards();
         shards.extend(offences.into_iter().map(|saved| ShardImage {
             table: OFFENCES_TABLE.to_owned(),
             fingerprint: 0,
@@ -58,11 +58,13 @@ impl Core {
         }));
         let blob = Blob {
             low: self.low,
-            widening: self.widening.clone(),
+            widening: self.host.proposer().widening.clone(),
             evidence: self
                 .evidence_by_name()
                 .into_iter()
-                .map(|(rule, key, event)| (rule.to_string(), key.as_bytes().to_vec(), event.encode()))
+                .map(|(rule, key, event)| {
+                    (rule.to_string(), key.as_bytes().to_vec(), event.encode())
+                })
                 .collect(),
         };
         // Plain data of bounded size: writing it to a Vec can't fail.
@@ -73,7 +75,7 @@ impl Core {
     pub fn load_shard(&mut self, image: &ShardImage) -> Result<(), String> {
         if image.table == OFFENCES_TABLE {
             let saved = OffenceShard { shard: image.shard, bytes: image.bytes.clone() };
-            return self.host.offences().load_shard(&saved);
+            return self.host.proposer().offences.load_shard(&saved);
         }
         if image.table == STATE_TABLE {
             let saved = StateImage { shard: image.shard, bytes: image.bytes.clone() };
@@ -87,7 +89,7 @@ impl Core {
         let blob: Blob = postcard::from_bytes(bytes)
             .map_err(|error| format!("failed to read the saved state of the rules: {error}"))?;
         self.low = blob.low;
-        self.widening = blob.widening;
+        self.host.proposer().widening = blob.widening;
         let evidence = blob.evidence.into_iter().filter_map(|(rule, key, event)| {
             Some((Arc::from(rule), Key::from_bytes(&key)?, Arc::new(Event::decode(&event)?)))
         });

@@ -4,6 +4,7 @@
 //! effects that its rule asked for, before any guard. Pure: the same inputs from the same state
 //! give the same firings, live, in replay and after a crash. It does no I/O and asks no clock.
 
+mod events;
 mod host;
 mod image;
 
@@ -11,18 +12,15 @@ pub use image::{CORE_BLOB, CoreImage, OFFENCES_TABLE, STATE_TABLE};
 
 use super::evidence::EvidenceRing;
 use crate::clock::Timestamp;
-use crate::decisions::{
-    Ask, Decision, Effect, GuardConfig, Hit, Mode, Remedy, Route, Target, ids,
-    resolve::resolve, widening::Widening,
-};
-use crate::event::{Event, Field, Key, Kind, Origin, Value};
+use crate::decisions::{Ask, Decision, Effect, GuardConfig, Hit, Mode, Remedy, Route, Target, ids};
+use crate::event::{Event, Field, Key, Kind, Origin};
 use crate::limits;
 use crate::rules::{BodyRun, Fault, Rule, RuleSet};
 use crate::telemetry::{self, names};
 use crate::windows::{Firing as WindowFiring, WindowSpec, Windows};
+use events::{Pending, absent_event, decision_event, emitted_event, key_ip, place, push};
 use host::CoreHost;
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What one firing of a rule leads to.
@@ -79,30 +77,11 @@ pub struct Core {
     windows: Windows,
     host: Arc<CoreHost>,
     evidence: EvidenceRing,
-    widening: Widening,
-    guard_config: GuardConfig,
     modes: Modes,
     /// Event time up to which timers and `absent` have run.
     low: Timestamp,
     timers_due: Vec<Option<Timestamp>>,
     route_of: RouteOf,
-}
-
-/// An event that waits for its turn, with how it came to be.
-struct Pending {
-    event: Arc<Event>,
-    depth: u8,
-    /// 0 for a record's own event, then 1, 2, … for those that rules emitted on its behalf: with
-    /// the record's place it names the event.
-    ordinal: u32,
-    /// Made by a rule that listens to decisions: its decisions are not announced again.
-    from_decision: bool,
-}
-
-impl Pending {
-    fn root(event: Arc<Event>) -> Self {
-        Self { event, depth: 0, ordinal: 0, from_decision: false }
-    }
 }
 
 impl Core {
@@ -114,10 +93,8 @@ impl Core {
         Self {
             rules,
             windows,
-            host: Arc::new(CoreHost::new(config.guard.offences_keep)),
+            host: Arc::new(CoreHost::new(config.guard)),
             evidence: EvidenceRing::default(),
-            widening: Widening::default(),
-            guard_config: config.guard,
             modes: config.modes,
             low: Timestamp::EPOCH,
             timers_due,
@@ -138,9 +115,8 @@ impl Core {
     /// Removes what is kept of a person: the past, script state, evidence, hopping, windows.
     pub fn forget(&mut self, target: &Target) {
         let text = target.to_string();
-        self.host.offences().forget(&text);
+        self.host.proposer().forget(target);
         self.host.state().forget(&text);
-        self.forget_widening(target);
         let net = target.net();
         let of_target = |key: &Key| match (net, key.net_part()) {
             (Some(net), Some(part)) => net.contains(&part) || part.contains(&net),
@@ -155,16 +131,14 @@ impl Core {
         self.windows.forget(of_target);
     }
 
-    /// Takes another config of widening.
+    /// Takes another config of escalation and widening.
     pub fn set_guard_config(&mut self, config: GuardConfig) {
-        self.guard_config = config;
+        self.host.proposer().set_config(config);
     }
 
-    /// A person lifted what was in force for a target, or wants it forgotten: hopping starts anew.
-    pub fn forget_widening(&mut self, target: &Target) {
-        if let Some(net) = target.net() {
-            self.widening.forget(net);
-        }
+    /// A person lifted what was in force for a target.
+    pub fn lifted(&mut self, target: &Target) {
+        self.host.proposer().lifted(target);
     }
 
     /// Puts another rule set in force. Windows of rules whose key and window are the same go on;
@@ -203,7 +177,9 @@ impl Core {
         }
         self.host.set_now(watermark);
         for (rule, key, firing) in self.windows.advance(watermark) {
-            let Ok(rule) = u32::try_from(rule) else { continue };
+            let Ok(rule) = u32::try_from(rule) else {
+                continue;
+            };
             let last = self.evidence.of(rule, &key).pop();
             let event = last.unwrap_or_else(|| absent_event(&key, firing.last));
             let cause = Pending::root(event);
@@ -329,7 +305,9 @@ impl Core {
         out: &mut Vec<Firing>,
     ) {
         let rules = Arc::clone(&self.rules);
-        let Some(found) = rules.rules().get(rule as usize) else { return };
+        let Some(found) = rules.rules().get(rule as usize) else {
+            return;
+        };
         let event = Arc::clone(&cause.event);
         let ip = key_ip(key, &event);
         let key_text: Arc<str> = key.to_string().into();
@@ -385,12 +363,8 @@ impl Core {
         for (ordinal, ask) in (0_u32..).zip(run.asks) {
             match ask {
                 Ask::Decide { .. } => {
-                    let decision = resolve(&hit, ordinal, &ask, &mut self.host.offences());
-                    if let Some(decision) = decision {
-                        let wider = self.widening.propose(&decision, &self.guard_config);
-                        firing.decisions.push(decision);
-                        firing.decisions.extend(wider);
-                    }
+                    let proposed = self.host.proposer().propose(&hit, ordinal, &ask);
+                    firing.decisions.extend(proposed);
                 }
                 Ask::Lift { target } => firing.lifts.push(target),
                 Ask::Effect(effect) => firing.effects.push(effect),
@@ -402,7 +376,7 @@ impl Core {
                 Ask::Score { key, points } => self.host.score(&key, points),
             }
         }
-        self.host.offences().note_hit(&hit.key, hit.time);
+        self.host.proposer().offences.note_hit(&hit.key, hit.time);
         for decision in &firing.decisions {
             let announced = decision.remedy == Remedy::Block && mode == Mode::Enforce;
             if announced && !cause.from_decision && !listens_to_decisions {
@@ -411,76 +385,4 @@ impl Core {
         }
         out.push(firing);
     }
-}
-
-/// What names an event for ever.
-fn place(event: &Event, ordinal: u32) -> ids::Place<'_> {
-    ids::Place { stream: &event.origin.stream, offset: event.offset, ordinal }
-}
-
-/// Queues an event that a rule led to, within the bounds for one record.
-fn push(
-    waiting: &mut VecDeque<Pending>,
-    emitted: &mut usize,
-    event: Event,
-    depth: u8,
-    from_decision: bool,
-) {
-    if depth >= limits::EMIT_DEPTH_MAX || *emitted >= limits::EMITTED_PER_RECORD_MAX {
-        telemetry::counter(names::EVENTS_EMITTED_SHED).add(1);
-        return;
-    }
-    *emitted += 1;
-    let ordinal = u32::try_from(*emitted).unwrap_or(u32::MAX);
-    let event = Arc::new(event);
-    waiting.push_back(Pending { event, depth: depth + 1, ordinal, from_decision });
-}
-
-/// The address that a key stands for: of an IPv6 client the one last seen.
-fn key_ip(key: &Key, event: &Event) -> Option<IpAddr> {
-    let net = key.net_part()?;
-    match event.ip(Field::Ip) {
-        Some(address) if net.contains(&address) => Some(address),
-        _ => Some(net.addr()),
-    }
-}
-
-/// What `absent` shows where the last event is no longer held: a bare event with the key.
-fn absent_event(key: &Key, last: Timestamp) -> Arc<Event> {
-    let mut event = Event::new(Kind::Custom("absent".into()), last);
-    let stream = key.to_string().into();
-    event.origin = Arc::new(Origin { source: "absent".into(), stream });
-    event.offset = u64::try_from(last.as_micros()).unwrap_or(0);
-    Arc::new(event)
-}
-
-/// An event by `emit`: it stands at the place of the event that led to it.
-fn emitted_event(kind: &str, fields: Vec<(String, Value)>, hit: &Hit) -> Event {
-    let mut event = Event::new(Kind::from_name(kind), hit.time);
-    event.origin = Arc::clone(&hit.event.origin);
-    event.offset = hit.event.offset;
-    event.line = hit.event.line;
-    for (name, value) in fields {
-        match Field::from_name(&name) {
-            Some(field) => event.set(field, value),
-            None => event.set_extra(&Arc::from(name), value),
-        }
-    }
-    event
-}
-
-/// The event that tells other rules of a decision.
-fn decision_event(decision: &Decision, hit: &Hit) -> Event {
-    let mut event = emitted_event(Kind::Decision.name(), Vec::new(), hit);
-    if let Some(net) = decision.target.net() {
-        event.set(Field::Ip, Value::ip(hit.ip.filter(|ip| net.contains(ip)).unwrap_or(net.addr())));
-    }
-    event.set(Field::Target, Value::text(decision.target.to_string()));
-    event.set(Field::Rule, Value::Text(Arc::clone(&decision.rule)));
-    event.set(Field::Remedy, Value::text(decision.remedy.name()));
-    event.set(Field::Reason, Value::text(&decision.reason));
-    if let Some(duration) = decision.duration() {
-        event.set(Field::Duration, Value::Float(duration.as_secs_f64()));
-    }
-    event
 }

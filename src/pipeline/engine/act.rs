@@ -55,7 +55,8 @@ impl Engine {
         let certain = rules.rules().get(firing.rule as usize).is_some_and(|rule| rule.certain);
         let defect = firing.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Defect);
         if defect && self.defective.insert(Arc::clone(&hit.rule)) {
-            let text = "the rule is broken whatever the event holds: it only shadows until it is mended";
+            let text =
+                "the rule is broken whatever the event holds: it only shadows until it is mended";
             self.alarm(&hit.rule, text.to_owned());
         }
         let mode = match firing.mode {
@@ -293,4 +294,3 @@ pub(crate) fn evidence(hit: &Hit) -> Vec<Evidence> {
         })
         .collect()
 }
-

@@ -14,8 +14,8 @@ pub use recovery::Recovery;
 
 use super::control::{Alarm, Reply, Request};
 use super::core::Core;
-use super::feed::{Delivery, SourceBook};
 use super::desk::SharedDesk;
+use super::feed::{Delivery, SourceBook};
 use super::watermark::Watermarks;
 use crate::actions::{Executors, Item};
 use crate::clock::{self, Timestamp};
@@ -208,7 +208,8 @@ impl Engine {
     /// Takes inputs until it is told to stop; then saves everything and gives the executors back.
     pub fn run(mut self, inputs: &Receiver<Message>) -> Option<Executors> {
         loop {
-            let wait = Duration::from_secs(limits::TICK_SECS).saturating_sub(self.last_tick.elapsed());
+            let wait =
+                Duration::from_secs(limits::TICK_SECS).saturating_sub(self.last_tick.elapsed());
             // While the store takes nothing, sources wait: their records stay where they are.
             if self.held.len() >= limits::HELD_COMMITS_MAX {
                 std::thread::sleep(wait.min(Duration::from_millis(100)));
@@ -259,7 +260,11 @@ impl Engine {
         self.note_progress(&matched);
         for sign in &matched.good_signs {
             let until = sign.time.plus(Duration::from_secs(limits::GOOD_CLIENT_SECS));
-            self.desk().guard.good_client(sign.ip, crate::decisions::GoodClient::Authenticated, until);
+            self.desk().guard.good_client(
+                sign.ip,
+                crate::decisions::GoodClient::Authenticated,
+                until,
+            );
         }
         self.tell_faults(&matched.faults);
         let mut firings = Vec::new();
@@ -294,7 +299,9 @@ impl Engine {
         self.let_time_pass(now);
         self.retry_held();
         self.submit_overflow();
-        if self.dirty && self.checkpoint_at.elapsed() >= Duration::from_secs(limits::CHECKPOINT_SECS) {
+        if self.dirty
+            && self.checkpoint_at.elapsed() >= Duration::from_secs(limits::CHECKPOINT_SECS)
+        {
             self.checkpoint();
         }
         if self.retention_at.elapsed() >= Duration::from_secs(limits::RETENTION_SECS) {
@@ -314,7 +321,9 @@ impl Engine {
     }
 
     fn tell_faults(&mut self, faults: &[(u32, String)]) {
-        let Some((rule, fault)) = faults.first() else { return };
+        let Some((rule, fault)) = faults.first() else {
+            return;
+        };
         let rules = Arc::clone(self.core.rules());
         let name = rules.rules().get(*rule as usize).map_or("?", |rule| &*rule.name);
         self.alarm(name, format!("a predicate failed: {fault}"));
@@ -323,9 +332,12 @@ impl Engine {
     /// Something that a person should look at: logged, counted, kept for `status` and journaled.
     fn alarm(&mut self, from: &str, text: String) {
         telemetry::counter(names::ALARMS).add(1);
-        let known = self.alarms.iter().rev().take(limits::ALARMS_KEPT_MAX).find(|alarm| {
-            alarm.from == from && alarm.text == text
-        });
+        let known = self
+            .alarms
+            .iter()
+            .rev()
+            .take(limits::ALARMS_KEPT_MAX)
+            .find(|alarm| alarm.from == from && alarm.text == text);
         let now = clock::now();
         let again = Duration::from_secs(limits::ALARM_REPEAT_SECS);
         if known.is_some_and(|alarm| now.since(alarm.time) < again) {

@@ -106,7 +106,9 @@ impl Engine {
         let mut batch = rereader.reread(origin, from, to).map_err(|error| error.to_string())?;
         batch.arrival = arrival;
         let rules = Arc::clone(self.core.rules());
-        let Some(mut stage) = self.book.stage(&origin.source, rules) else { return Ok(()) };
+        let Some(mut stage) = self.book.stage(&origin.source, rules) else {
+            return Ok(());
+        };
         let matched = stage.run(&batch);
         self.note_progress(&matched);
         evaluate(&mut self.core, &mut self.watermarks, &matched, firings);

@@ -43,12 +43,8 @@ impl Engine {
     fn allow(&mut self, target: &str, comment: &str, until: Option<Timestamp>) -> Answer {
         let subject = subject(target)?;
         let now = clock::now();
-        let row = AllowEntry {
-            entry: subject.to_string(),
-            note: comment.to_owned(),
-            added: now,
-            until,
-        };
+        let row =
+            AllowEntry { entry: subject.to_string(), note: comment.to_owned(), added: now, until };
         self.store.allow(&row).map_err(|error| error.to_string())?;
         let entry = Entry {
             subject,
@@ -80,7 +76,9 @@ impl Engine {
         let in_config = self.config.guard.allow.contains(&text);
         if in_config {
             return Ok(done(
-                &format!("`{text}` is off the allowlist until the next start; it stands in `guard.allow` of the config too"),
+                &format!(
+                    "`{text}` is off the allowlist until the next start; it stands in `guard.allow` of the config too"
+                ),
                 Vec::new(),
             ));
         }
@@ -122,7 +120,7 @@ impl Engine {
 
     fn lift(&mut self, target: &Target, reason: &str) -> Answer {
         let steps = self.desk().lift(target, reason);
-        self.core.forget_widening(target);
+        self.core.lifted(target);
         let ended = self.book(steps, clock::now());
         if ended.is_empty() {
             return Err(format!("nothing is in force for `{target}`"));
@@ -141,7 +139,9 @@ impl Engine {
             return Err(format!("there is no rule `{rule}`{hint}"));
         }
         let now = clock::now();
-        self.store.set_rule_mode(&Arc::from(rule), Some(mode), now).map_err(|error| error.to_string())?;
+        self.store
+            .set_rule_mode(&Arc::from(rule), Some(mode), now)
+            .map_err(|error| error.to_string())?;
         Ok(done(&format!("rule `{rule}` is set to `{}`", mode_name(mode)), Vec::new()))
     }
 
@@ -154,7 +154,10 @@ impl Engine {
             executors.reconcile_now();
         }
         let what = if on {
-            format!("panic: {} decisions ended; rules keep to shadow until `riposte resume`", ended.len())
+            format!(
+                "panic: {} decisions ended; rules keep to shadow until `riposte resume`",
+                ended.len()
+            )
         } else {
             "panic is over: rules act again".to_owned()
         };
@@ -179,7 +182,11 @@ impl Engine {
         self.store.scrub().map_err(|error| error.to_string())?;
         let words = format!(
             "`{target}` is forgotten: {} hits, {} decisions, {} actions and {} notes removed, {} mentions taken out",
-            forgotten.hits, forgotten.decisions, forgotten.actions, forgotten.notes, forgotten.redacted
+            forgotten.hits,
+            forgotten.decisions,
+            forgotten.actions,
+            forgotten.notes,
+            forgotten.redacted
         );
         Ok(done(&words, forgotten.were_in_force))
     }

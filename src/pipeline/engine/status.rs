@@ -46,7 +46,9 @@ impl Engine {
     }
 
     fn destinations(&self) -> Vec<DestinationStatus> {
-        let Some(executors) = &self.executors else { return Vec::new() };
+        let Some(executors) = &self.executors else {
+            return Vec::new();
+        };
         let status = |health: crate::actions::Health| DestinationStatus {
             name: health.destination,
             healthy: matches!(health.state, HealthState::Well | HealthState::Starting),
