@@ -6,7 +6,7 @@ use super::core::{Core, CoreConfig, Modes, RouteOf};
 use super::desk::SharedDesk;
 use super::engine::{Engine, Facts, Message, Parts, Reloaded};
 use super::feed::{Feed, SourceBook};
-use super::{machine, meta, rule_set};
+use super::{machine, meta};
 use crate::actions::{Executors, Outbox};
 use crate::clock::{self, Timestamp};
 use crate::config::{Config, SourceConfig, SourceType};
@@ -25,6 +25,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+mod parts;
+
+pub use parts::{real_client, route_of};
+
+use parts::{StoreOutbox, desk, load_rules, rereaders, source_book};
 
 /// Why a daemon can't start.
 #[derive(Debug, thiserror::Error)]
@@ -68,41 +74,6 @@ pub struct Found {
     pub findings: Vec<Finding>,
     /// Files that could not be read, in words.
     pub unreadable: Vec<String>,
-}
-
-/// Outcomes go to the store.
-struct StoreOutbox(Arc<Store>);
-
-impl Outbox for StoreOutbox {
-    fn record(
-        &self,
-        id: ActionId,
-        destination: &str,
-        outcome: &Outcome,
-        attempt: u32,
-        at: Timestamp,
-    ) {
-        if let Err(error) = self.0.mark(&Mark { action: id, destination, outcome, attempt, at }) {
-            tracing::warn!(%error, destination, "failed to keep an outcome; it is tried again at the next start");
-        }
-    }
-}
-
-/// How a client came here: by the log's own word about the peer, and by what kind of server it is.
-pub fn route_of(config: &Config) -> RouteOf {
-    let proxies = Proxies::new(&config.guard);
-    Arc::new(move |event: &Event| match event.ip(Field::Ip) {
-        Some(ip) if event.kind == Kind::SshAuth => proxies.route(Some(ip), ip),
-        Some(ip) => proxies.route(event.ip(Field::Peer), ip),
-        None => crate::decisions::Route::Unknown,
-    })
-}
-
-/// The proxies that are trusted, for finding the real client.
-pub fn real_client(config: &Config) -> RealClient {
-    let shipped = config.guard.cloudflare.then_some(crate::decisions::proxies::CLOUDFLARE_RANGES);
-    let shipped = shipped.into_iter().flatten().filter_map(|net| net.parse().ok());
-    RealClient::new(config.guard.proxy_nets().into_iter().chain(shipped))
 }
 
 impl Live {
@@ -347,83 +318,4 @@ impl Live {
 fn has_errors(found: &Found) -> bool {
     !found.unreadable.is_empty()
         || found.findings.iter().any(|finding| finding.severity == crate::rules::Severity::Error)
-}
-
-fn load_rules(
-    config: &Config,
-    store: &Store,
-    seed: u64,
-) -> Result<(Arc<RuleSet>, Found), StoreError> {
-    let modes: BTreeMap<String, Mode> = store
-        .read()
-        .rule_modes()?
-        .into_iter()
-        .map(|row| (row.rule.to_string(), row.mode))
-        .collect();
-    let rules = rule_set::load(config, &modes, seed);
-    let found = Found {
-        findings: rules.loaded.findings,
-        unreadable: rules.faults.into_iter().map(|fault| fault.message).collect(),
-    };
-    Ok((Arc::new(rules.loaded.set), found))
-}
-
-fn source_book(config: &Config) -> Result<SourceBook, StartError> {
-    let mut book = SourceBook::new(real_client(config));
-    for source in &config.sources {
-        let parser = Parser::build(&source.parser_config()).map_err(|error| {
-            StartError::Source { name: source.name.clone(), error: error.to_string() }
-        })?;
-        book.add(&source.name, parser);
-    }
-    Ok(book)
-}
-
-fn rereaders(config: &Config) -> BTreeMap<Arc<str>, Rereader> {
-    let rereader = |source: &SourceConfig| {
-        let state_dir = Some(config.state_dir.clone());
-        let rereader = Rereader::new(source.paths.clone(), source.rotated.clone(), state_dir);
-        (Arc::from(source.name.as_str()), rereader)
-    };
-    config.sources.iter().map(rereader).collect()
-}
-
-/// The desk as config and store make it; its saved state comes with the recovery.
-fn desk(config: &Config, store: &Store) -> Result<Desk, StoreError> {
-    let mut desk = Desk::new(config.guard.clone());
-    let installed = meta::installed(store)?;
-    if !meta::armed(store.read())? {
-        desk.guard.begin_first_days(installed);
-    }
-    Ok(desk)
-}
-
-impl Engine {
-    /// After the recovery: the allowlist of config and store, this machine's addresses and a
-    /// panic count before the first action leaves.
-    fn settle(&mut self, config: &Config, store: &Store) -> Result<(), StoreError> {
-        let now = clock::now();
-        let from_config = config.guard.allow.iter().filter_map(|text| {
-            Some(Entry {
-                subject: Subject::parse(text)?,
-                comment: "`guard.allow` of the config".to_owned(),
-                added: now,
-                by: "config".to_owned(),
-                until: None,
-            })
-        });
-        let (_, rows) = store.read().allowlist()?;
-        let from_store = rows.into_iter().filter_map(|row| {
-            Some(Entry {
-                subject: Subject::parse(&row.entry)?,
-                comment: row.note,
-                added: row.added,
-                by: "command line".to_owned(),
-                until: row.until,
-            })
-        });
-        let entries: Vec<Entry> = from_config.chain(from_store).collect();
-        self.settle_with(entries, meta::panic(store.read())?);
-        Ok(())
-    }
 }
