@@ -5,10 +5,12 @@
 
 mod build;
 mod health;
+mod inspect;
 
 pub use build::remove_all;
 pub(super) use health::HealthCell;
 pub use health::{Health, HealthState};
+pub use inspect::{Compared, inspect};
 
 use super::config::{ActionsConfig, ChannelTo};
 use super::nft_monitor::Monitor;

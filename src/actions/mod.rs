@@ -31,9 +31,9 @@ mod effect_worker;
 mod enforcer_worker;
 mod executors;
 
-pub use config::ActionsConfig;
+pub use config::{ActionsConfig, WebFileConfig, WebFileFormat};
 pub use enforcer::{Change, Difference, EnforceError, Enforcer, Receipt};
-pub use executors::{Executors, Health, HealthState, remove_all};
+pub use executors::{Compared, Executors, Health, HealthState, inspect, remove_all};
 pub use nftables::Nftables;
 pub use reconcile::{AddressRange, Entry};
 pub use web_files::WebFile;

@@ -8,6 +8,7 @@ mod context;
 mod output;
 
 mod init;
+mod doctor;
 mod check;
 mod replay;
 mod parse;
@@ -123,9 +124,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         Command::Docs { dir } => pages::docs(&dir, out),
         Command::Demo(args) => demo::demo(&args, out),
         Command::Bench(args) => bench::bench(&args, out),
-        Command::Doctor(_) => {
-            Err(Usage::new("not available in this version"))
-        }
+        Command::Doctor(args) => doctor::doctor(&config, &args, out),
     }
 }
 

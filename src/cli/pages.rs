@@ -35,7 +35,11 @@ pub fn docs(dir: &Path, out: &mut Output) -> anyhow::Result<End> {
 
 /// The pages by their file names.
 pub fn generated() -> Vec<(&'static str, String)> {
-    vec![("cli.md", command_line()), ("metrics.md", metrics())]
+    vec![
+        ("cli.md", command_line()),
+        ("metrics.md", metrics()),
+        ("rules.md", crate::rules::reference()),
+    ]
 }
 
 /// Every command with its help.

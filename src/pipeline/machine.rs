@@ -80,13 +80,19 @@ fn status_kib(name: &str) -> u64 {
 /// The memory that this process may use: the machine's, or its control group's where that is less
 /// (`MemoryMax=` of systemd).
 pub fn memory_bytes() -> u64 {
+    memory_bytes_of(None)
+}
+
+/// The same for another process; `None` is this one.
+pub fn memory_bytes_of(pid: Option<u32>) -> u64 {
     let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = info
         .lines()
         .find_map(|line| line.strip_prefix("MemTotal:"))
         .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
         .map_or(512 * 1024 * 1024, |kib| kib.saturating_mul(1024));
-    let group = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let process = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+    let group = std::fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
     let limit = group
         .lines()
         .find_map(|line| line.strip_prefix("0::"))

@@ -55,7 +55,7 @@ pub enum Nft {
 /// A server that can read a file of blocked addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
-    /// Its name.
+    /// Its service's name.
     pub name: &'static str,
     /// The file's format.
     pub format: &'static str,

@@ -77,7 +77,8 @@ fn apache(place: &Place, found: &mut Found) {
         }
     }
     if installed {
-        found.servers.push(Server { name: "apache", format: "apache" });
+        let name = if place.has("/etc/apache2") { "apache2" } else { "httpd" };
+        found.servers.push(Server { name, format: "apache" });
     }
     paths.retain(|path| {
         let lines = last_lines(&place.real(path), LOG_TAIL_BYTES_MAX).unwrap_or_default();

@@ -150,10 +150,10 @@ pub fn snippet(format: &str) -> &'static str {
         }
         "nginx-deny" => "include {path};              # in http, server or location { … }",
         "haproxy-map" => {
-            "http-request deny if { src,map_ip({path}) -m found }    # in each frontend"
+            "http-request deny if { src,map_ip({path}) -m str block }    # in each frontend"
         }
         "apache" => {
-            "<Location \"/\">               # in each <VirtualHost>\n    <RequireAll>\n        Require all granted\n        IncludeOptional {path}\n    </RequireAll>\n</Location>"
+            "<Location \"/\">               # in each <VirtualHost>\n    AuthMerging And\n    <RequireAll>\n        Require all granted\n        IncludeOptional {path}\n    </RequireAll>\n</Location>"
         }
         "caddy" => "import {path}                # first in each site",
         _ => "",
@@ -170,7 +170,7 @@ fn web_file(server: &Server, folder: &Path, out: &mut String) {
     }
     let reload: &[&str] = match server.name {
         "nginx" => &["nginx", "-s", "reload"],
-        "apache" => &["apachectl", "graceful"],
+        "apache2" | "httpd" => &["apachectl", "graceful"],
         "caddy" => &["caddy", "reload", "--config", "/etc/caddy/Caddyfile"],
         _ => &["systemctl", "reload", "haproxy"],
     };

@@ -336,7 +336,7 @@ fn red_hat_with_apache_haproxy_and_a_stale_log() {
       apache         /var/log/httpd/access_log (`CustomLog` of Apache's config, and its usual place)
       sshd           /var/log/secure (syslog's log of logins)
       nftables       not usable by this user
-      apache         can be given a file of blocked clients; it is in the config, commented
+      httpd          can be given a file of blocked clients; it is in the config, commented
       haproxy        can be given a file of blocked clients; it is in the config, commented
       own addresses  203.0.113.80
 
