@@ -1,6 +1,11 @@
 //! `kill -9` at random moments, again and again: the hits and decisions are those of a run that
 //! nobody disturbed.
-#![expect(clippy::panic, reason = "test helpers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "test helpers"
+)]
 
 mod support;
 
@@ -139,14 +144,12 @@ fn kill_again_and_again(seed: u64, kills: usize, lines: usize) {
     assert!(again * 5 > kills, "{again} of {starts} starts found something to do again");
     let missing: Vec<_> = wanted.difference(&got).take(5).collect();
     let extra: Vec<_> = got.difference(&wanted).take(5).collect();
-    if !missing.is_empty() || !extra.is_empty() {
-        panic!(
-            "seed {seed}: {} wanted, {} got\nmissing: {missing:#?}\nextra: {extra:#?}\n{}",
-            wanted.len(),
-            got.len(),
-            stormy.log()
-        );
-    }
+    assert!(
+        missing.is_empty() && extra.is_empty(),
+        "seed {seed}: {} wanted, {} got\nmissing: {missing:#?}\nextra: {extra:#?}\n{log}",
+        wanted.len(),
+        got.len()
+    );
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Executors {
     pub fn start(
         config: &ActionsConfig,
         outbox: Arc<dyn Outbox>,
-        wanted: Arc<dyn Wanted>,
+        wanted: &Arc<dyn Wanted>,
         dry_run: bool,
     ) -> Self {
         let mut executors = Self {
@@ -63,7 +63,7 @@ impl Executors {
             channels: BTreeMap::new(),
             monitor: None,
         };
-        executors.start_enforcers(config, &wanted, dry_run);
+        executors.start_enforcers(config, wanted, dry_run);
         executors.start_effects(config, dry_run);
         for channel in &config.channels {
             let carrier = match &channel.to {

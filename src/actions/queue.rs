@@ -225,7 +225,7 @@ mod tests {
         assert!(!queue.push(item(most, true)));
         queue.stop();
         assert!(taken(&queue).is_empty(), "what waits stays in the outbox");
-        assert!(!queue.pause(Duration::from_secs(60)));
+        assert!(!queue.pause(Duration::from_mins(1)));
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub fn rules_to_run(
     if told.is_empty() {
         return Ok(Arc::new(rules.loaded.set));
     }
-    Err(Usage::new(told.join("\n")))
+    Err(Usage::of(told.join("\n")))
 }
 
 /// A core for past events, in which every rule counts as enforced.

@@ -24,7 +24,7 @@ impl Folder {
         let name = format!("riposte-demo-{}-{:08x}", std::process::id(), fastrand::u32(..));
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path)
-            .map_err(|error| Usage::new(format!("failed to make `{}`: {error}", path.display())))?;
+            .map_err(|error| Usage::of(format!("failed to make `{}`: {error}", path.display())))?;
         Ok(Self(path))
     }
 }
@@ -38,7 +38,7 @@ impl Drop for Folder {
 
 /// Runs the demo.
 pub fn demo(args: &DemoArgs, out: &mut Output) -> anyhow::Result<End> {
-    let length = parse_duration(&args.for_).map_err(Usage::new)?;
+    let length = parse_duration(&args.for_).map_err(Usage::of)?;
     let folder = Folder::make()?;
     let log = folder.0.join("access.log");
     let blocked = folder.0.join("blocked.txt");
@@ -47,11 +47,11 @@ pub fn demo(args: &DemoArgs, out: &mut Output) -> anyhow::Result<End> {
     out.line(format!("{head}: visitors and attackers write to {}", log.display()))?;
     out.line("riposte follows it with the rules that it ships, and keeps its blocks in a file\n")?;
     let config = demo_config(&folder.0, &log, &blocked)?;
-    let (live, found) = Live::start(config, false).map_err(Usage::new)?;
+    let (live, found) = Live::start(&config, false).map_err(Usage::of)?;
     for finding in &found.findings {
         out.line(format!("{}: {}", finding.file, finding.message))?;
     }
-    let reader = store::open_read_only(&folder.0.join("state")).map_err(Usage::new)?;
+    let reader = store::open_read_only(&folder.0.join("state")).map_err(Usage::of)?;
     let shown = show_while_writing(&log, length, &reader, out);
     live.stop();
     let (decisions, first) = shown?;
@@ -71,9 +71,9 @@ pub fn demo(args: &DemoArgs, out: &mut Output) -> anyhow::Result<End> {
 /// What a user would write for such a folder.
 fn demo_config(folder: &Path, log: &Path, blocked: &Path) -> anyhow::Result<config::Config> {
     let toml = format!(
-        "state_dir = {:?}\n[guard]\nfirst_days = \"0s\"\n[[actions.files]]\nname = \"blocked\"\nformat = \"plain\"\npath = {:?}\n",
-        folder.join("state"),
-        blocked
+        "state_dir = '{}'\n[guard]\nfirst_days = \"0s\"\n[[actions.files]]\nname = \"blocked\"\nformat = \"plain\"\npath = '{}'\n",
+        folder.join("state").display(),
+        blocked.display()
     );
     let mut config = config::parse(&toml).map_err(|faults| {
         anyhow::anyhow!("{}", faults.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; "))
@@ -111,37 +111,43 @@ fn show_while_writing(
         let query = JournalQuery { after: Some(seen), limit: 100, ..JournalQuery::default() };
         for row in reader.journal(&query)? {
             seen = seen.max(row.n);
-            match &row.entry {
-                Entry::Hit { hit, .. } => {
-                    let rule = out.styled(Style::Bold, &*hit.rule);
-                    let count = hit.count;
-                    out.line(format!("hit       {rule} by {} (count {count})", text::escape(&hit.key)))?;
-                    if let Some(last) = hit.evidence.last() {
-                        let record = text::escape_cut(last.record.as_bytes(), 110);
-                        let record = out.styled(Style::Dim, format!("          {record}"));
-                        out.line(record)?;
-                    }
-                }
-                Entry::Decision { row, .. } => {
-                    decisions += 1;
-                    let decision = &row.decision;
-                    first.get_or_insert_with(|| decision.target.to_string());
-                    let what = format!("{} {}", decision.remedy.name(), decision.target);
-                    let what = out.styled(Style::Red, what);
-                    let long = decision.duration().map_or("for ever".to_owned(), |long| {
-                        format!("for {}", format_duration(long))
-                    });
-                    let reason = text::escape(&decision.reason);
-                    let guard = row.verdict.words();
-                    out.line(format!("decision  {what} {long}: {reason} (guard: {guard})"))?;
-                }
-                Entry::Outcome { destination, .. } => {
-                    out.line(format!("applied   at `{destination}`"))?;
-                }
-                _ => {}
+            if let Entry::Decision { row, .. } = &row.entry {
+                decisions += 1;
+                first.get_or_insert_with(|| row.decision.target.to_string());
             }
+            show(&row.entry, out)?;
         }
         out.flush()?;
     }
     Ok((decisions, first))
+}
+
+/// A row of the journal, for a person who watches.
+fn show(entry: &Entry, out: &mut Output) -> anyhow::Result<()> {
+    match entry {
+        Entry::Hit { hit, .. } => {
+            let rule = out.styled(Style::Bold, &*hit.rule);
+            out.line(format!("hit       {rule} by {} (count {})", text::escape(&hit.key), hit.count))?;
+            let last = hit.evidence.last().filter(|last| !last.record.is_empty());
+            if let Some(last) = last {
+                let line = text::escape_cut(last.record.as_bytes(), 110);
+                let line = out.styled(Style::Dim, format!("          {line}"));
+                out.line(line)?;
+            }
+        }
+        Entry::Decision { row, .. } => {
+            let decision = &row.decision;
+            let what = format!("{} {}", decision.remedy.name(), decision.target);
+            let what = out.styled(Style::Red, what);
+            let long = decision.duration().map_or("for ever".to_owned(), |duration| {
+                format!("for {}", format_duration(duration))
+            });
+            let reason = text::escape(&decision.reason);
+            let guard = row.verdict.words();
+            out.line(format!("decision  {what} {long}: {reason} (guard: {guard})"))?;
+        }
+        Entry::Outcome { destination, .. } => out.line(format!("applied   at `{destination}`"))?,
+        _ => {}
+    }
+    Ok(())
 }

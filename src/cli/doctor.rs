@@ -148,20 +148,20 @@ fn daemon(config: &Config, report: &mut Report) -> Option<Status> {
 fn remove(config: &Config, json: bool, out: &mut Output) -> anyhow::Result<End> {
     match control::ask(&config.state_dir, &Request::Status) {
         Err(AskError::NotRunning(_)) => {}
-        Err(error) => return Err(Usage::new(error)),
+        Err(error) => return Err(Usage::of(error)),
         Ok(reply) => {
             let pid = match reply {
                 Reply::Status(status) => format!(" (pid {})", status.pid),
                 _ => String::new(),
             };
-            return Err(Usage::new(format!(
+            return Err(Usage::of(format!(
                 "riposte runs{pid}, and would put back what is removed\nhint: `systemctl stop riposte` (or end it), then again"
             )));
         }
     }
     // A daemon that starts or ends just now has no socket, but the store.
     let _held = if config.state_dir.join(DATABASE).exists() {
-        Some(Store::open(&config.state_dir).map_err(Usage::new)?)
+        Some(Store::open(&config.state_dir).map_err(Usage::of)?)
     } else {
         None
     };

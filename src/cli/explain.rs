@@ -11,6 +11,7 @@ use crate::pipeline::live::real_client;
 use crate::rules::{Rule, RuleSet};
 use bytes::Bytes;
 use serde_json::json;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,9 +32,9 @@ pub fn explain(config: &Path, args: &ExplainArgs, out: &mut Output) -> anyhow::R
     let record = Bytes::copy_from_slice(args.line.trim_end().as_bytes());
     let (mut parser, format) = if args.format == "auto" {
         let detected = parsers::detect([record.as_ref()]);
-        (Parser::for_format(detected.format).map_err(Usage::new)?, detected.format.to_owned())
+        (Parser::for_format(detected.format).map_err(Usage::of)?, detected.format.to_owned())
     } else {
-        (Parser::for_format(&args.format).map_err(Usage::new)?, args.format.clone())
+        (Parser::for_format(&args.format).map_err(Usage::of)?, args.format.clone())
     };
     let mut event = Event::new(Kind::Log, Timestamp::EPOCH);
     event.reset(record.clone());
@@ -124,10 +125,10 @@ fn show(
         };
         let mut what = opinion.what.clone();
         if let Some(key) = &opinion.key {
-            what.push_str(&format!("; key {}", text::escape(key)));
+            write!(what, "; key {}", text::escape(key)).ok();
         }
         if let Some(fault) = &opinion.fault {
-            what.push_str(&format!(" ({})", text::escape(fault)));
+            write!(what, " ({})", text::escape(fault)).ok();
         }
         rows.push(vec![format!("  {}", out.styled(style, &*opinion.rule.name)), what]);
     }

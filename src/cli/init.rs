@@ -37,7 +37,7 @@ pub fn init(config: &Path, args: &InitArgs, out: &mut Output) -> anyhow::Result<
         config.to_owned()
     };
     if !args.print && !args.force && path.exists() {
-        return Err(Usage::new(format!(
+        return Err(Usage::of(format!(
             "`{}` is there already\nhint: `riposte init --print` shows what would be written, `--force` overwrites it",
             path.display()
         )));
@@ -66,7 +66,7 @@ fn show(lines: Vec<report::Line>, out: &mut Output) -> anyhow::Result<()> {
 }
 
 fn folder_of(config: &Path) -> anyhow::Result<PathBuf> {
-    let absolute = std::path::absolute(config).map_err(Usage::new)?;
+    let absolute = std::path::absolute(config).map_err(Usage::of)?;
     Ok(absolute.parent().unwrap_or(Path::new("/")).to_owned())
 }
 
@@ -122,5 +122,5 @@ fn failed(doing: &str, path: &Path, error: &std::io::Error) -> anyhow::Error {
         }
         _ => "",
     };
-    Usage::new(format!("failed to {doing} `{}`: {error}{hint}", path.display()))
+    Usage::of(format!("failed to {doing} `{}`: {error}{hint}", path.display()))
 }

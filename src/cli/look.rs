@@ -13,7 +13,7 @@ use std::path::Path;
 
 fn reader(path: &Path) -> anyhow::Result<Reader> {
     let config = context::config(path)?;
-    store::open_read_only(&config.state_dir).map_err(Usage::new)
+    store::open_read_only(&config.state_dir).map_err(Usage::of)
 }
 
 /// What is in force now.
@@ -28,7 +28,7 @@ pub fn decisions(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<En
     if in_force.is_empty() {
         out.line("nothing is in force")?;
     }
-    let rows: Vec<Vec<String>> = in_force.iter().map(|decision| decision_row(decision)).collect();
+    let rows: Vec<Vec<String>> = in_force.iter().map(decision_row).collect();
     for line in table(&rows) {
         out.line(line)?;
     }
@@ -94,7 +94,7 @@ pub fn why(path: &Path, args: &WhyArgs, out: &mut Output) -> anyhow::Result<End>
 /// What happened.
 pub fn journal(path: &Path, args: &JournalArgs, out: &mut Output) -> anyhow::Result<End> {
     let reader = reader(path)?;
-    let since = parse_duration(&args.since).map_err(Usage::new)?;
+    let since = parse_duration(&args.since).map_err(Usage::of)?;
     let target = args.target.as_deref().map(remote::target).transpose()?;
     let query = JournalQuery {
         rule: args.rule.clone(),
@@ -212,7 +212,7 @@ pub fn status(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<End> 
             }
             return Ok(End::Finding);
         }
-        Err(error) => return Err(Usage::new(error)),
+        Err(error) => return Err(Usage::of(error)),
     };
     let Reply::Status(status) = reply else {
         return Err(anyhow::anyhow!("the daemon's answer is none to `status`"));

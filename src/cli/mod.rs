@@ -44,7 +44,7 @@ pub(crate) struct Usage(pub String);
 
 impl Usage {
     /// From anything that says what is wrong.
-    pub fn new(error: impl std::fmt::Display) -> anyhow::Error {
+    pub fn of(error: impl std::fmt::Display) -> anyhow::Error {
         Self(error.to_string()).into()
     }
 }

@@ -7,14 +7,15 @@ use crate::clock::{self, Timestamp};
 use crate::event::{Event, Kind, text};
 use crate::parsers::{self, Parser};
 use crate::sources::Replay;
+use std::fmt::Write as _;
 
 /// Lines that are looked at to find a format.
 pub(super) const DETECT_LINES_MAX: usize = 50;
 
 /// Shows what each line of a file becomes; a line that doesn't parse is a finding.
 pub fn parse(args: &ParseArgs, out: &mut Output) -> anyhow::Result<End> {
-    let mut replay = Replay::open(&args.file.to_string_lossy()).map_err(Usage::new)?;
-    let mut parser = Parser::for_format(&args.format).map_err(Usage::new)?;
+    let mut replay = Replay::open(&args.file.to_string_lossy()).map_err(Usage::of)?;
+    let mut parser = Parser::for_format(&args.format).map_err(Usage::of)?;
     let mut event = Event::new(Kind::Log, Timestamp::EPOCH);
     let mut all_parsed = true;
     let arrival = clock::now();
@@ -65,16 +66,16 @@ pub(super) fn detect(
     let lines: Vec<bytes::Bytes> =
         (0..batch.records.len().min(DETECT_LINES_MAX)).filter_map(|n| batch.record(n)).collect();
     let detected = parsers::detect(lines.iter().map(AsRef::as_ref));
-    let parser = Parser::for_format(detected.format).map_err(Usage::new)?;
+    let parser = Parser::for_format(detected.format).map_err(Usage::of)?;
     Ok((parser, detected))
 }
 
 /// The same, of a file that is not read yet.
 pub(super) fn detect_ahead(replay: &mut Replay) -> anyhow::Result<(Parser, parsers::Detected)> {
-    let ahead = replay.peek_block().map_err(Usage::new)?;
+    let ahead = replay.peek_block().map_err(Usage::of)?;
     let lines = ahead.split(|byte| *byte == b'\n').take(DETECT_LINES_MAX);
     let detected = parsers::detect(lines);
-    let parser = Parser::for_format(detected.format).map_err(Usage::new)?;
+    let parser = Parser::for_format(detected.format).map_err(Usage::of)?;
     Ok((parser, detected))
 }
 
@@ -83,7 +84,7 @@ fn show(event: &Event, out: &mut Output) -> anyhow::Result<()> {
     let mut line = out.styled(Style::Bold, head);
     for (name, value) in event.fields() {
         let name = out.styled(Style::Dim, format!("{name}="));
-        line.push_str(&format!(" {name}{}", text::escape(&value.to_text())));
+        write!(line, " {name}{}", text::escape(&value.to_text())).ok();
     }
     Ok(out.line(line)?)
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 /// Has a request answered, and prints the answer.
 pub fn ask(path: &Path, request: Request, json: bool, out: &mut Output) -> anyhow::Result<End> {
     let config = context::config(path)?;
-    let reply = answer(config, request)?;
+    let reply = answer(&config, request)?;
     if json {
         out.json(&reply)?;
         return Ok(if matches!(reply, Reply::Refused { .. }) { End::Finding } else { End::Well });
@@ -35,17 +35,17 @@ pub fn ask(path: &Path, request: Request, json: bool, out: &mut Output) -> anyho
 }
 
 /// The daemon's answer, or this process's own where none runs.
-pub fn answer(config: Config, request: Request) -> anyhow::Result<Reply> {
+pub fn answer(config: &Config, request: Request) -> anyhow::Result<Reply> {
     match control::ask(&config.state_dir, &request) {
         Ok(reply) => Ok(reply),
-        Err(AskError::NotRunning(_)) => Live::answer_once(config, request).map_err(Usage::new),
-        Err(error) => Err(Usage::new(error)),
+        Err(AskError::NotRunning(_)) => Live::answer_once(config, request).map_err(Usage::of),
+        Err(error) => Err(Usage::of(error)),
     }
 }
 
 /// A target as typed; a single IPv6 address stands for itself.
 pub fn target(text: &str) -> anyhow::Result<Target> {
-    Target::try_from(text.to_owned()).map_err(Usage::new)
+    Target::try_from(text.to_owned()).map_err(Usage::of)
 }
 
 /// Builds the request of `decisions add`.
@@ -57,14 +57,14 @@ pub fn decide(
 ) -> anyhow::Result<Request> {
     let seconds = match duration {
         "forever" => None,
-        text => Some(parse_duration(text).map_err(Usage::new)?.as_secs()),
+        text => Some(parse_duration(text).map_err(Usage::of)?.as_secs()),
     };
     let remedy = [Remedy::Block, Remedy::Challenge, Remedy::Captcha, Remedy::Throttle, Remedy::Allow]
         .into_iter()
         .find(|known| known.name() == remedy)
         .ok_or_else(|| {
             let shown = text::escape(remedy);
-            Usage::new(format!(
+            Usage::of(format!(
                 "`{shown}` is no remedy\nhint: block, challenge, captcha, throttle or allow"
             ))
         })?;
@@ -75,7 +75,7 @@ pub fn decide(
 pub fn allow(target: &str, comment: &str, duration: Option<&str>) -> anyhow::Result<Request> {
     let until = match duration {
         None => None,
-        Some(text) => Some(clock::now().plus(parse_duration(text).map_err(Usage::new)?)),
+        Some(text) => Some(clock::now().plus(parse_duration(text).map_err(Usage::of)?)),
     };
     Ok(Request::Allow { target: target.to_owned(), comment: comment.to_owned(), until })
 }
@@ -83,10 +83,9 @@ pub fn allow(target: &str, comment: &str, duration: Option<&str>) -> anyhow::Res
 /// Lifts everything, also with the daemon dead: then the enforcers are cleared from here.
 pub fn panic(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<End> {
     let config = context::config(path)?;
-    let actions = config.actions.clone();
-    let asked = answer(config, Request::Panic);
+    let asked = answer(&config, Request::Panic);
     // Whatever the daemon or the store say: what is in the kernel and in files must go.
-    let cleared = crate::actions::remove_all(&actions);
+    let cleared = crate::actions::remove_all(&config.actions);
     for (enforcer, result) in &cleared {
         match result {
             Ok(()) if !json => out.line(format!("{enforcer}: cleared"))?,

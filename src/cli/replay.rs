@@ -46,7 +46,7 @@ pub fn replay(config: &Path, args: &ReplayArgs, out: &mut Output) -> anyhow::Res
     let totals = match ended {
         Ok(totals) => totals,
         Err(ReplayEnd::Stopped) => return Err(gone.unwrap_or_else(|| anyhow::anyhow!("stopped"))),
-        Err(ReplayEnd::Read(error)) => return Err(Usage::new(error)),
+        Err(ReplayEnd::Read(error)) => return Err(Usage::of(error)),
     };
     report.summary(&totals, started.elapsed().as_secs_f64(), out)?;
     Ok(End::Well)
@@ -57,7 +57,7 @@ fn inputs(args: &ReplayArgs, out: &mut Output) -> anyhow::Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for file in &args.files {
         let name = file.to_string_lossy();
-        let mut replay = Replay::open(&name).map_err(Usage::new)?;
+        let mut replay = Replay::open(&name).map_err(Usage::of)?;
         let parser = if args.format == "auto" {
             let (parser, detected) = parse::detect_ahead(&mut replay)?;
             if !args.json {
@@ -67,7 +67,7 @@ fn inputs(args: &ReplayArgs, out: &mut Output) -> anyhow::Result<Vec<Input>> {
             }
             parser
         } else {
-            Parser::for_format(&args.format).map_err(Usage::new)?
+            Parser::for_format(&args.format).map_err(Usage::of)?
         };
         inputs.push(Input { replay, parser });
     }

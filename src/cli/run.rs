@@ -23,21 +23,21 @@ pub fn run(path: &Path, args: &RunArgs, verbose: bool) -> anyhow::Result<End> {
     start_log(&config, verbose)?;
     let (signals, waiting) = sync_channel(16);
     take_signals(signals.clone())?;
-    let (mut live, found) = Live::start(config.clone(), args.dry_run).map_err(Usage::new)?;
+    let (mut live, found) = Live::start(&config, args.dry_run).map_err(Usage::of)?;
     tell(&found);
     let wake = signals.clone();
     let reload = Arc::new(move || {
         // A full queue holds a reload already.
         let _queued = wake.try_send(Signal::Reload);
     });
-    live.listen(&config, reload.clone()).map_err(Usage::new)?;
+    live.listen(&config, reload.clone()).map_err(Usage::of)?;
     let watch = RuleWatch::start(path, &config, reload);
     if let Err(error) = &watch {
         tracing::warn!(%error, "changes of rules are not noticed; send SIGHUP after a change");
     }
     notify_ready();
     tracing::info!(sources = config.sources.len(), dry_run = args.dry_run, "riposte runs");
-    wait(path, &live, &waiting, verbose);
+    wait(path, &live, &waiting);
     notify_stopping();
     let in_time = live.stop();
     tracing::info!(in_time, "riposte has stopped");
@@ -47,7 +47,7 @@ pub fn run(path: &Path, args: &RunArgs, verbose: bool) -> anyhow::Result<End> {
 fn start_log(config: &Config, verbose: bool) -> anyhow::Result<()> {
     let filter = config::environment::log_filter()
         .unwrap_or_else(|| if verbose { "debug".to_owned() } else { config.log.level.clone() });
-    telemetry::init_logging(config.log.format, &filter).map_err(Usage::new)
+    telemetry::init_logging(config.log.format, &filter).map_err(Usage::of)
 }
 
 /// Handles signals on a thread of their own, so that the daemon needs no runtime for them.
@@ -77,7 +77,7 @@ fn take_signals(signals: SyncSender<Signal>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn wait(path: &Path, live: &Live, signals: &Receiver<Signal>, _verbose: bool) {
+fn wait(path: &Path, live: &Live, signals: &Receiver<Signal>) {
     while let Ok(signal) = signals.recv() {
         match signal {
             Signal::Stop => return,
@@ -120,7 +120,7 @@ fn tell(found: &Found) {
         match finding.severity {
             Severity::Error => tracing::error!(file = &*finding.file, "{shown}"),
             Severity::Warning => tracing::warn!(file = &*finding.file, "{shown}"),
-            _ => tracing::info!(file = &*finding.file, "{shown}"),
+            Severity::Note => tracing::info!(file = &*finding.file, "{shown}"),
         }
     }
 }

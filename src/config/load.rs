@@ -44,13 +44,13 @@ impl ConfigError {
                 line => format!("{}:{line}:{}", self.path.display(), fault.column),
             };
             // Writing to a String can't fail.
-            let _ = write!(text, "{place}: {}", fault.message);
+            write!(text, "{place}: {}", fault.message).ok();
             if fault.line > 0 && !fault.source_line.is_empty() {
                 let caret = " ".repeat(fault.column.saturating_sub(1));
-                let _ = write!(text, "\n  | {}\n  | {caret}^", fault.source_line);
+                write!(text, "\n  | {}\n  | {caret}^", fault.source_line).ok();
             }
             if !fault.hint.is_empty() {
-                let _ = write!(text, "\nhint: {}", fault.hint);
+                write!(text, "\nhint: {}", fault.hint).ok();
             }
         }
         text

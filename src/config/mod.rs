@@ -80,18 +80,12 @@ impl Default for RulesConfig {
 }
 
 /// How much memory the windows of rules may take.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MemoryConfig {
     /// MiB for all windows together; when they are full, the keys seen longest ago make room.
     /// When absent, an eighth of the machine's memory, at least 8 and at most 128.
     pub windows_mib: Option<u64>,
-}
-
-impl Default for MemoryConfig {
-    fn default() -> Self {
-        Self { windows_mib: None }
-    }
 }
 
 impl MemoryConfig {

@@ -134,7 +134,7 @@ impl SourceConfig {
     /// The part that the stdin source is built from.
     pub fn stdin_config(&self) -> StdinConfig {
         let spool_bytes_max = self.spool_mib.saturating_mul(1024 * 1024);
-        StdinConfig { spool_bytes_max, stall: self.stall, ..StdinConfig::default() }
+        StdinConfig { spool_bytes_max, stall: self.stall }
     }
 
     /// The part that the parser is built from.

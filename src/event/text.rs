@@ -28,7 +28,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
             plain if is_plain(plain) => out.push(plain),
             other => {
                 // Writing to a String can't fail.
-                let _ = write!(out, "\\u{{{:x}}}", u32::from(other));
+                write!(out, "\\u{{{:x}}}", u32::from(other)).ok();
             }
         }
     }

@@ -2,23 +2,19 @@
 //! apart again in the order in which nothing is lost.
 
 use super::control::{ControlSocket, Handler, Reply, Request};
-use super::core::{Core, CoreConfig, Modes, RouteOf};
+use super::core::{Core, CoreConfig, Modes};
 use super::desk::SharedDesk;
 use super::engine::{Engine, Facts, Message, Parts, Reloaded};
 use super::feed::{Feed, SourceBook};
 use super::{machine, meta};
-use crate::actions::{Executors, Outbox};
-use crate::clock::{self, Timestamp};
-use crate::config::{Config, SourceConfig, SourceType};
-use crate::decisions::{ActionId, Desk, Entry, Mode, Outcome, Proxies, Subject};
-use crate::enrich::RealClient;
-use crate::event::{Event, Field, Kind};
+use crate::actions::{Executors, Wanted};
+use crate::clock;
+use crate::config::{Config, SourceType};
 use crate::limits;
-use crate::parsers::Parser;
 use crate::rules::{Finding, RuleSet};
 use crate::sources::supervise::Handle;
-use crate::sources::{Files, Rereader, Sink, Stdin};
-use crate::store::{Mark, Store, StoreError};
+use crate::sources::{Files, Sink, Stdin};
+use crate::store::{Store, StoreError};
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
@@ -78,13 +74,13 @@ pub struct Found {
 
 impl Live {
     /// Starts everything: rules, what the store remembers, enforcers, then sources.
-    pub fn start(config: Config, dry_run: bool) -> Result<(Self, Found), StartError> {
+    pub fn start(config: &Config, dry_run: bool) -> Result<(Self, Found), StartError> {
         Self::start_with(config, dry_run, true)
     }
 
     /// Answers one request where no daemon runs: all but the sources is started for it, and
     /// stopped when the executors are done with what it led to.
-    pub fn answer_once(config: Config, request: Request) -> Result<Reply, StartError> {
+    pub fn answer_once(config: &Config, request: Request) -> Result<Reply, StartError> {
         let (live, _) = Self::start_with(config, false, false)?;
         let (answer, answered) = crossbeam_channel::bounded(1);
         // The engine lives until it is told to stop, below.
@@ -105,23 +101,23 @@ impl Live {
     }
 
     fn start_with(
-        config: Config,
+        config: &Config,
         dry_run: bool,
         with_sources: bool,
     ) -> Result<(Self, Found), StartError> {
         let store = Arc::new(Store::open(&config.state_dir)?);
         let seed = meta::seed(&store)?;
-        let (set, found) = load_rules(&config, &store, seed)?;
+        let (set, found) = load_rules(config, &store, seed)?;
         let rules = Arc::new(ArcSwap::new(Arc::clone(&set)));
-        let book = Arc::new(source_book(&config)?);
-        let desk = SharedDesk::new(desk(&config, &store)?);
+        let book = Arc::new(source_book(config)?);
+        let desk = SharedDesk::new(desk(config, &store)?);
         let core = Core::new(
             set,
             CoreConfig {
                 window_bytes_max: config.memory.windows_bytes(machine::memory_bytes()),
                 seed,
                 guard: config.guard.clone(),
-                route_of: route_of(&config),
+                route_of: route_of(config),
                 modes: Modes::AsSet,
             },
         );
@@ -136,14 +132,15 @@ impl Live {
             dry_run,
             started: clock::now(),
         });
-        let recovery = engine.recover(rereaders(&config))?;
+        let recovery = engine.recover(rereaders(config))?;
         tracing::info!(inputs = recovery.inputs, hits = recovery.hits, "state restored");
         for complaint in recovery.complaints {
             tracing::warn!(complaint, "a part of the state could not be restored");
         }
-        engine.settle(&config, &store)?;
+        engine.settle(config, &store)?;
         let outbox = Arc::new(StoreOutbox(Arc::clone(&store)));
-        let executors = Executors::start(&config.actions, outbox, Arc::new(desk), dry_run);
+        let wanted: Arc<dyn Wanted> = Arc::new(desk);
+        let executors = Executors::start(&config.actions, outbox, &wanted, dry_run);
         engine.connect(executors);
         let cursors = |name: &str| engine.cursors_of(name);
         let resume: BTreeMap<String, _> = config
@@ -168,7 +165,7 @@ impl Live {
         let live = Self { engine, inputs, sources, rules, store, socket: None, seed };
         if with_sources {
             live.start_facts(names)?;
-            live.start_sources(&config, &book, resume)?;
+            live.start_sources(config, &book, resume)?;
         }
         Ok((live, found))
     }

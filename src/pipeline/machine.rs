@@ -11,7 +11,7 @@ pub fn own_addresses() -> Vec<IpAddr> {
 
 /// The addresses of a host name, by the system's resolver; empty when it has none now.
 pub fn resolve(name: &str) -> Vec<IpAddr> {
-    let found = (name, 0).to_socket_addrs().map(Iterator::collect).unwrap_or_else(|_| Vec::new());
+    let found = (name, 0).to_socket_addrs().map_or_else(|_| Vec::new(), Iterator::collect);
     found.into_iter().map(|address| address.ip().to_canonical()).collect()
 }
 
@@ -69,7 +69,7 @@ pub fn peak_bytes() -> u64 {
     status_kib("VmHWM:")
 }
 
-/// A size of /proc/self/status (proc_pid_status(5)), in bytes.
+/// A size of /proc/self/status (`proc_pid_status(5)`), in bytes.
 fn status_kib(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));

@@ -162,7 +162,7 @@ fn window() -> Measurement {
     windows.set_rules(&[RuleWindow {
         rule: Arc::from("bench"),
         fingerprint: 1,
-        spec: WindowSpec::Count { n: 10, within: Duration::from_secs(300) },
+        spec: WindowSpec::Count { n: 10, within: Duration::from_mins(5) },
         cooldown: None,
     }]);
     let key = |number: u32| Key::net(IpAddr::V4(Ipv4Addr::from(number)).into());

@@ -63,7 +63,7 @@ impl SampleLogs {
             self.stamp_second = time.as_secs();
             self.stamp.clear();
             // Writing to a String can't fail.
-            let _ = write!(self.stamp, "{}", time.to_jiff().strftime("%d/%b/%Y:%H:%M:%S +0000"));
+            write!(self.stamp, "{}", time.to_jiff().strftime("%d/%b/%Y:%H:%M:%S +0000")).ok();
         }
         &self.stamp
     }
@@ -82,29 +82,29 @@ impl SampleLogs {
         let [a, b] = client.to_be_bytes();
         let stamp = self.stamp(time);
         // Writing to a String can't fail.
-        let _ = writeln!(
+        writeln!(
             out,
             "198.51.{a}.{b} - - [{stamp}] \"GET {page} HTTP/1.1\" {status} {bytes} \"https://www.example.com/\" \"{agent}\""
-        );
+        ).ok();
     }
 
     /// A probe for secrets or a known hole, answered with 404.
     pub fn probe(&mut self, client: &str, time: Timestamp, out: &mut String) {
         let path = self.pick(&PROBES);
         let stamp = self.stamp(time);
-        let _ = writeln!(
+        writeln!(
             out,
             "{client} - - [{stamp}] \"GET {path} HTTP/1.1\" 404 153 \"-\" \"Mozilla/5.0 zgrab/0.x\""
-        );
+        ).ok();
     }
 
     /// A guessed WordPress password.
     pub fn login_guess(&mut self, client: &str, time: Timestamp, out: &mut String) {
         let stamp = self.stamp(time);
-        let _ = writeln!(
+        writeln!(
             out,
             "{client} - - [{stamp}] \"POST /wp-login.php HTTP/1.1\" 200 4523 \"-\" \"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:109.0) Gecko/20100101 Firefox/115.0\""
-        );
+        ).ok();
     }
 
     /// An attacker's address out of many.

@@ -83,11 +83,6 @@ impl Trial {
         }
     }
 
-    fn matched(&self, arrival: Timestamp) -> Matched {
-        let origin = Origin { source: "test".into(), stream: "test".into() };
-        Matched { origin: Arc::new(origin), arrival, ..Matched::default() }
-    }
-
     /// The effects among what was asked for.
     pub fn effects(&self) -> impl Iterator<Item = &Effect> {
         self.asks.iter().filter_map(|ask| match ask {
@@ -121,7 +116,9 @@ impl TestBench for Trial {
         let mut event = Event::new(Kind::from_name(kind), self.now);
         self.fed += 1;
         event.offset = self.fed;
-        let mut matched = self.matched(self.now);
+        let origin = Origin { source: "test".into(), stream: "test".into() };
+        let mut matched =
+            Matched { origin: Arc::new(origin), arrival: self.now, ..Matched::default() };
         event.origin = Arc::clone(&matched.origin);
         for (name, value) in fields {
             match (name.as_str(), Field::from_name(&name)) {

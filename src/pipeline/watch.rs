@@ -21,14 +21,13 @@ impl RuleWatch {
         config: &Config,
         changed: Arc<dyn Fn() + Send + Sync>,
     ) -> notify::Result<Self> {
-        let config_file = config_path.to_owned();
-        let name = config_file.file_name().map(std::ffi::OsStr::to_owned);
+        let name = config_path.file_name().map(std::ffi::OsStr::to_owned);
         let matters = move |path: &PathBuf| {
             path.extension().is_some_and(|end| end == "rhai")
                 || (path.file_name().is_some()
                     && path.file_name().map(std::ffi::OsStr::to_owned) == name)
         };
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        let mut notifier = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let Ok(event) = event else { return };
             let changes = !matches!(event.kind, EventKind::Access(_));
             if changes && event.paths.iter().any(&matters) {
@@ -36,7 +35,7 @@ impl RuleWatch {
             }
         })?;
         let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
-        folders.extend(folder_of(&config_file));
+        folders.extend(folder_of(config_path));
         for path in &config.rules.paths {
             if path.is_dir() {
                 folders.insert(path.clone());
@@ -45,11 +44,11 @@ impl RuleWatch {
             }
         }
         for folder in folders {
-            if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
+            if let Err(error) = notifier.watch(&folder, RecursiveMode::NonRecursive) {
                 tracing::warn!(folder = %folder.display(), %error, "changes here are not noticed");
             }
         }
-        Ok(Self { _watcher: watcher })
+        Ok(Self { _watcher: notifier })
     }
 }
 

@@ -136,10 +136,7 @@ fn feed(context: &NativeCallContext, t: &Handle, format: &str, text: &str) -> An
         .map_err(|error| value_error(context, error))
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table of functions, one after the other"
-)]
+#[expect(clippy::too_many_lines, reason = "a table of functions, one after the other")]
 fn register_feeding(api: &mut Api<'_>) {
     api.doc(
         Place::Test,
@@ -266,10 +263,6 @@ fn remedy(context: &NativeCallContext, name: &str) -> Answer<Remedy> {
     .ok_or_else(|| value_error(context, format!("`{name}` is no remedy")))
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table of functions, one after the other"
-)]
 fn register_decisions(api: &mut Api<'_>) {
     api.doc(Place::Test, "expect_block", "t.expect_block(target[, duration])", "A block of the target, or of a prefix around it, was proposed; with a duration: for just as long.", r#"t.expect_block("203.0.113.9", "1h")"#)
         .register_fn("expect_block", |context: NativeCallContext, t: &mut Handle, whom: Dynamic| -> Answer<()> {

@@ -12,10 +12,7 @@ pub(super) fn register(api: &mut Api<'_>) {
     register_asks(api);
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table of functions, one after the other"
-)]
+#[expect(clippy::too_many_lines, reason = "a table of functions, one after the other")]
 fn register_hits(api: &mut Api<'_>) {
     api.doc(
         Place::Test,
@@ -110,10 +107,6 @@ fn register_hits(api: &mut Api<'_>) {
     );
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table of functions, one after the other"
-)]
 fn register_asks(api: &mut Api<'_>) {
     api.doc(Place::Test, "expect_notify", "t.expect_notify(channel)", "A message to the channel was asked for.", r#"t.expect_notify("ops")"#)
         .register_fn("expect_notify", |context: NativeCallContext, t: &mut Handle, wanted: &str| {

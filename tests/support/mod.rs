@@ -1,7 +1,13 @@
 //! What the tests that run the daemon share: a folder with a config, the process, its store, and
 //! network namespaces made for one test.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "test helpers; each test binary uses a part of them"
+)]
 
 use riposte::store::{self, JournalQuery, JournalRow, Reader};
 use std::fs::{self, OpenOptions};
@@ -97,7 +103,7 @@ impl Place {
     /// Waits until the log is read to its end and that is saved.
     pub fn wait_until_read(&self) {
         let end = fs::metadata(self.dir.join("access.log")).unwrap().len();
-        self.wait(Duration::from_secs(60), "the log is read", || {
+        self.wait(Duration::from_mins(1), "the log is read", || {
             let loaded =
                 store::open_read_only(&self.dir.join("state")).and_then(|store| store.load());
             loaded.is_ok_and(|loaded| loaded.cursors.iter().any(|(_, at)| *at >= end))
@@ -159,7 +165,7 @@ pub fn can_run(test: &str, programs: &[&str]) -> bool {
     true
 }
 
-/// Two hosts of our own, joined by a cable: `server` at 203.0.113.1 and 2001:db8:5::1, `client`
+/// Two hosts of our own, joined by a cable: `server` at 203.0.113.1 and `2001:db8:5::1`, `client`
 /// with the addresses given to it. Removed when dropped.
 pub struct Network {
     /// The name of the server's namespace.

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a score is kept after it last grew.
-const SCORE_KEPT: Duration = Duration::from_secs(86_400);
+const SCORE_KEPT: Duration = Duration::from_hours(24);
 
 /// The host of the core's rules. Locked by the core's thread alone, so nobody waits.
 pub(super) struct CoreHost {

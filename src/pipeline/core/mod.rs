@@ -252,7 +252,7 @@ impl Core {
             route: Route::Unknown,
         };
         let cause = Pending::root(event);
-        self.follow(u32::MAX, Mode::Enforce, Arc::new(hit), run, &cause, (waiting, emitted), out);
+        self.follow(u32::MAX, Mode::Enforce, &Arc::new(hit), run, &cause, (waiting, emitted), out);
     }
 
     fn drain(&mut self, mut waiting: VecDeque<Pending>, mut emitted: usize, out: &mut Vec<Firing>) {
@@ -330,7 +330,7 @@ impl Core {
             Modes::AsSet => found.mode,
             Modes::AllEnforce => Mode::Enforce,
         };
-        self.follow(rule, mode, hit, run, cause, next, out);
+        self.follow(rule, mode, &hit, run, cause, next, out);
     }
 
     /// What a body asked for becomes decisions, effects and further events.
@@ -339,7 +339,7 @@ impl Core {
         &mut self,
         rule: u32,
         mode: Mode,
-        hit: Arc<Hit>,
+        hit: &Arc<Hit>,
         run: BodyRun,
         cause: &Pending,
         (waiting, emitted): (&mut VecDeque<Pending>, &mut usize),
@@ -351,7 +351,7 @@ impl Core {
             .get(rule as usize)
             .is_some_and(|rule: &Rule| rule.kinds.contains(&Kind::Decision));
         let mut firing = Firing {
-            hit: Arc::clone(&hit),
+            hit: Arc::clone(hit),
             mode,
             rule,
             decisions: Vec::new(),
@@ -363,13 +363,13 @@ impl Core {
         for (ordinal, ask) in (0_u32..).zip(run.asks) {
             match ask {
                 Ask::Decide { .. } => {
-                    let proposed = self.host.proposer().propose(&hit, ordinal, &ask);
+                    let proposed = self.host.proposer().propose(hit, ordinal, &ask);
                     firing.decisions.extend(proposed);
                 }
                 Ask::Lift { target } => firing.lifts.push(target),
                 Ask::Effect(effect) => firing.effects.push(effect),
                 Ask::Emit { kind, fields } => {
-                    let event = emitted_event(&kind, fields, &hit);
+                    let event = emitted_event(&kind, fields, hit);
                     push(waiting, emitted, event, cause.depth, cause.from_decision);
                 }
                 Ask::Tag { key, name, duration } => self.host.tag(&key, &name, duration),
@@ -380,7 +380,7 @@ impl Core {
         for decision in &firing.decisions {
             let announced = decision.remedy == Remedy::Block && mode == Mode::Enforce;
             if announced && !cause.from_decision && !listens_to_decisions {
-                push(waiting, emitted, decision_event(decision, &hit), cause.depth, true);
+                push(waiting, emitted, decision_event(decision, hit), cause.depth, true);
             }
         }
         out.push(firing);

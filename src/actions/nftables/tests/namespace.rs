@@ -171,7 +171,7 @@ pub(super) fn reaches(from: &Namespace, address: &str, port: u16) -> bool {
     from.reaches_from(source, address, port)
 }
 
-/// A client (10.99.0.2, its neighbour 10.99.0.3, fd00:99::2) and a server (10.99.0.1, fd00:99::1),
+/// A client (10.99.0.2, its neighbour 10.99.0.3, `fd00:99::2`) and a server (10.99.0.1, `fd00:99::1`),
 /// joined by a cable.
 pub(super) fn joined(test: &str) -> Option<(Namespace, Namespace)> {
     if !Command::new("python3")
