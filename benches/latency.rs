@@ -78,7 +78,10 @@ fn main() {
 
 fn tell(what: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
-    let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3;
+    let at = |share: usize| {
+        let place = times.len().saturating_sub(1) * share / 100;
+        times.get(place).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+    };
     println!(
         "{what}: median {:.2} ms, 90 % {:.2} ms, worst {:.2} ms ({} blocks)",
         at(50),

@@ -22,15 +22,15 @@ impl RuleWatch {
         changed: Arc<dyn Fn() + Send + Sync>,
     ) -> notify::Result<Self> {
         let name = config_path.file_name().map(std::ffi::OsStr::to_owned);
-        let matters = move |path: &PathBuf| {
+        let of_interest = move |path: &PathBuf| {
             path.extension().is_some_and(|end| end == "rhai")
                 || (path.file_name().is_some()
                     && path.file_name().map(std::ffi::OsStr::to_owned) == name)
         };
-        let mut notifier = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        let mut kernel_watch = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let Ok(event) = event else { return };
             let changes = !matches!(event.kind, EventKind::Access(_));
-            if changes && event.paths.iter().any(&matters) {
+            if changes && event.paths.iter().any(&of_interest) {
                 changed();
             }
         })?;
@@ -44,11 +44,11 @@ impl RuleWatch {
             }
         }
         for folder in folders {
-            if let Err(error) = notifier.watch(&folder, RecursiveMode::NonRecursive) {
+            if let Err(error) = kernel_watch.watch(&folder, RecursiveMode::NonRecursive) {
                 tracing::warn!(folder = %folder.display(), %error, "changes here are not noticed");
             }
         }
-        Ok(Self { _watcher: notifier })
+        Ok(Self { _watcher: kernel_watch })
     }
 }
 
