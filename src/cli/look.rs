@@ -103,7 +103,10 @@ pub fn journal(path: &Path, args: &JournalArgs, out: &mut Output) -> anyhow::Res
         limit: args.limit,
         ..JournalQuery::default()
     };
-    for row in &reader.journal(&query)? {
+    let mut rows = reader.journal(&query)?;
+    // The query gives the newest first; a journal is read downwards.
+    rows.reverse();
+    for row in &rows {
         if args.json {
             out.json(row)?;
         } else {

@@ -5,6 +5,7 @@
 use super::args::ReplayArgs;
 use super::output::{Output, Style};
 use super::{End, Usage, context, parse};
+use crate::clock::Timestamp;
 use crate::decisions::Decision;
 use crate::event::text;
 use crate::parsers::Parser;
@@ -12,7 +13,7 @@ use crate::pipeline::core::Firing;
 use crate::pipeline::live::real_client;
 use crate::pipeline::replay::{Input, ReplayEnd, Totals, replay as run};
 use crate::sources::Replay;
-use serde_json::json;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -93,9 +94,10 @@ impl Report {
             tracing::warn!(rule = &*firing.hit.rule, %fault, "the rule's body failed");
         }
         if self.json {
-            out.json(&hit_json(firing))?;
+            out.json(&HitLine::of(firing))?;
             for decision in &firing.decisions {
-                out.json(&decision_json(decision, &self.facts.verdict(decision)))?;
+                let guard = self.facts.verdict(decision);
+                out.json(&DecisionLine::of(decision, &guard))?;
             }
             return Ok(());
         }
@@ -120,16 +122,16 @@ impl Report {
         let rate = if seconds > 0.0 { totals.lines as f64 / seconds } else { 0.0 };
         let unparsed = totals.lines - totals.parsed;
         if self.json {
-            out.json(&json!({
-                "type": "summary",
-                "lines": totals.lines,
-                "parsed": totals.parsed,
-                "unparsed": unparsed,
-                "hits": totals.hits,
-                "decisions": totals.decisions,
-                "seconds": (seconds * 1e6).round() / 1e6,
-                "lines_per_second": rate.round(),
-            }))?;
+            out.json(&SummaryLine {
+                r#type: "summary",
+                lines: totals.lines,
+                parsed: totals.parsed,
+                unparsed,
+                hits: totals.hits,
+                decisions: totals.decisions,
+                seconds: (seconds * 1e6).round() / 1e6,
+                lines_per_second: rate.round(),
+            })?;
             return Ok(());
         }
         let head = out.styled(Style::Bold, "\nsummary");
@@ -150,33 +152,74 @@ impl Report {
     }
 }
 
-/// A hit in the replay's JSON.
-pub(super) fn hit_json(firing: &Firing) -> serde_json::Value {
-    let hit = &firing.hit;
-    json!({
-        "type": "hit",
-        "time": hit.time,
-        "rule": &*hit.rule,
-        "key": &*hit.key,
-        "count": hit.count,
-        "source": &*hit.event.origin.source,
-        "line": hit.event.line,
-    })
+/// A hit as a line of JSON.
+#[derive(Serialize)]
+struct HitLine<'f> {
+    r#type: &'static str,
+    time: Timestamp,
+    rule: &'f str,
+    key: &'f str,
+    count: u64,
+    source: &'f str,
+    line: u64,
 }
 
-/// A decision in the replay's JSON.
-pub(super) fn decision_json(decision: &Decision, guard: &str) -> serde_json::Value {
-    json!({
-        "type": "decision",
-        "time": decision.from,
-        "rule": &*decision.rule,
-        "target": decision.target.to_string(),
-        "remedy": decision.remedy.name(),
-        "duration_s": decision.duration().map(|duration| duration.as_secs()),
-        "until": decision.until,
-        "reason": decision.reason,
-        "guard": guard,
-    })
+impl<'f> HitLine<'f> {
+    fn of(firing: &'f Firing) -> Self {
+        let hit = &firing.hit;
+        Self {
+            r#type: "hit",
+            time: hit.time,
+            rule: &hit.rule,
+            key: &hit.key,
+            count: hit.count,
+            source: &hit.event.origin.source,
+            line: hit.event.line,
+        }
+    }
+}
+
+/// A decision as a line of JSON.
+#[derive(Serialize)]
+struct DecisionLine<'f> {
+    r#type: &'static str,
+    time: Timestamp,
+    rule: &'f str,
+    target: String,
+    remedy: &'static str,
+    duration_s: Option<u64>,
+    until: Option<Timestamp>,
+    reason: &'f str,
+    guard: &'f str,
+}
+
+impl<'f> DecisionLine<'f> {
+    fn of(decision: &'f Decision, guard: &'f str) -> Self {
+        Self {
+            r#type: "decision",
+            time: decision.from,
+            rule: &decision.rule,
+            target: decision.target.to_string(),
+            remedy: decision.remedy.name(),
+            duration_s: decision.duration().map(|duration| duration.as_secs()),
+            until: decision.until,
+            reason: &decision.reason,
+            guard,
+        }
+    }
+}
+
+/// The end of a replay as a line of JSON.
+#[derive(Serialize)]
+struct SummaryLine {
+    r#type: &'static str,
+    lines: u64,
+    parsed: u64,
+    unparsed: u64,
+    hits: u64,
+    decisions: u64,
+    seconds: f64,
+    lines_per_second: f64,
 }
 
 /// Progress on a terminal, on standard error.
