@@ -4,6 +4,7 @@
 //! and the text read again; that is only to find further faults, never to run on.
 
 use super::Config;
+use crate::event::text::escape;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -47,7 +48,7 @@ impl ConfigError {
             write!(text, "{place}: {}", fault.message).ok();
             if fault.line > 0 && !fault.source_line.is_empty() {
                 let caret = " ".repeat(fault.column.saturating_sub(1));
-                write!(text, "\n  | {}\n  | {caret}^", fault.source_line).ok();
+                write!(text, "\n  | {}\n  | {caret}^", escape(&fault.source_line)).ok();
             }
             if !fault.hint.is_empty() {
                 write!(text, "\nhint: {}", fault.hint).ok();
@@ -86,18 +87,18 @@ pub fn parse(text: &str) -> Result<Config, Vec<Fault>> {
     // Each round blanks a line, so that this ends.
     for _ in 0..crate::limits::CONFIG_FAULTS_MAX {
         match toml::from_str::<Config>(&rest) {
-            Ok(config) if faults.is_empty() => {
-                let found = config.faults();
-                if found.is_empty() {
+            Ok(config) => {
+                faults.extend(config.faults().iter().map(|words| of_value(text, words)));
+                if faults.is_empty() {
                     return Ok(config);
                 }
-                return Err(found.into_iter().map(|words| from_words(&words)).collect());
-            }
-            Ok(config) => {
-                faults.extend(config.faults().iter().map(|words| from_words(words)));
                 break;
             }
             Err(error) => {
+                // A key that is blanked for its value is no missing one.
+                if !faults.is_empty() && error.message().starts_with("missing field") {
+                    break;
+                }
                 let span = error.span().unwrap_or(0..0);
                 let fault = of_toml(text, &error, span.start);
                 let syntax = !fault.message.contains("unknown field")
@@ -106,29 +107,34 @@ pub fn parse(text: &str) -> Result<Config, Vec<Fault>> {
                 if !seen {
                     faults.push(fault);
                 }
-                if syntax || seen || !blank_line(&mut rest, span.start) {
+                if syntax || seen || !blank(&mut rest, span.start) {
                     break;
                 }
             }
         }
     }
-    for fault in &mut faults {
-        suggest(fault);
-    }
+    faults.iter_mut().for_each(in_words);
+    // In the order of the file; what is of no line comes last.
+    faults.sort_by_key(|fault| if fault.line == 0 { usize::MAX } else { fault.line });
     Err(faults)
 }
 
-/// A text with an optional `\nhint: …` part, as the parts of the config give their faults.
-fn from_words(words: &str) -> Fault {
+/// A fault of a value, with the place of that value where it can be found.
+fn of_value(text: &str, words: &str) -> Fault {
     let (message, hint) = words.split_once("\nhint: ").unwrap_or((words, ""));
-    whole(message.to_owned(), hint)
+    let fault = whole(message.to_owned(), hint);
+    match super::locate::locate(text, message) {
+        None => fault,
+        Some(at) => Fault { message: fault.message, hint: fault.hint, ..at_byte(text, at) },
+    }
 }
 
 fn whole(message: String, hint: &str) -> Fault {
     Fault { line: 0, column: 0, source_line: String::new(), message, hint: hint.to_owned() }
 }
 
-fn of_toml(text: &str, error: &toml::de::Error, at: usize) -> Fault {
+/// A fault at a byte of the text, without words.
+fn at_byte(text: &str, at: usize) -> Fault {
     let before = text.get(..at).unwrap_or_default();
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let source_line = text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or("");
@@ -136,33 +142,66 @@ fn of_toml(text: &str, error: &toml::de::Error, at: usize) -> Fault {
         line: before.matches('\n').count() + 1,
         column: before.get(line_start..).map_or(0, |part| part.chars().count()) + 1,
         source_line: source_line.to_owned(),
-        message: error.message().trim().replace('\n', " "),
+        message: String::new(),
         hint: String::new(),
     }
 }
 
-/// Blanks the line that holds byte `at`; false where it is blank already.
-fn blank_line(text: &mut String, at: usize) -> bool {
+fn of_toml(text: &str, error: &toml::de::Error, at: usize) -> Fault {
+    let words = error.message().trim();
+    let (message, hint) = words.split_once("\nhint: ").unwrap_or((words, ""));
+    Fault { message: message.replace('\n', " "), hint: hint.to_owned(), ..at_byte(text, at) }
+}
+
+/// Blanks the line that holds byte `at`, with all of its table where it is the head of one; false
+/// where it is blank already.
+fn blank(text: &mut String, at: usize) -> bool {
     let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |place| place + 1);
-    let end = text.get(at..).and_then(|rest| rest.find('\n')).map_or(text.len(), |len| at + len);
-    let Some(line) = text.get(start..end) else {
-        return false;
-    };
-    if line.trim().is_empty() {
+    let Some(from_here) = text.get(start..) else { return false };
+    let is_head = |line: &str| line.trim_start().starts_with('[');
+    let mut end = start;
+    for (number, line) in from_here.split_inclusive('\n').enumerate() {
+        let goes_on = number == 0 || (is_head(from_here) && !is_head(line));
+        if !goes_on {
+            break;
+        }
+        end += line.len();
+    }
+    let Some(part) = text.get(start..end) else { return false };
+    if part.trim().is_empty() {
         return false;
     }
-    let blank = " ".repeat(line.len());
+    let blank: String = part.chars().flat_map(|c| {
+        let with = if c == '\n' { '\n' } else { ' ' };
+        std::iter::repeat_n(with, c.len_utf8())
+    }).collect();
     text.replace_range(start..end, &blank);
     true
 }
 
-/// Turns serde's list of fields into one hint.
-fn suggest(fault: &mut Fault) {
-    let Some((head, list)) = fault.message.split_once(", expected ") else {
-        return;
-    };
-    let Some(rest) = head.strip_prefix("unknown field `") else {
-        return;
+/// Turns serde's words into ours: what is wrong, and the word that was most likely meant.
+fn in_words(fault: &mut Fault) {
+    for (theirs, ours) in [
+        ("expected a sequence", "expected a list (`[…]`)"),
+        ("expected a map", "expected a table"),
+        ("expected u8", "expected a number"),
+        ("expected u32", "expected a number"),
+        ("expected u64", "expected a number"),
+        ("expected usize", "expected a number"),
+        ("expected i32", "expected a number"),
+        ("expected a boolean", "expected `true` or `false`"),
+        ("expected a string", "expected a text"),
+        ("invalid type: string", "this is the text"),
+        ("invalid type: integer", "this is the number"),
+        ("invalid type: boolean", "this is"),
+    ] {
+        fault.message = fault.message.replace(theirs, ours);
+    }
+    let Some((head, list)) = fault.message.split_once(", expected ") else { return };
+    let (is_key, rest) = match (head.strip_prefix("unknown field `"), head.strip_prefix("unknown variant `")) {
+        (Some(rest), _) => (true, rest),
+        (None, Some(rest)) => (false, rest),
+        (None, None) => return,
     };
     let wrong = rest.trim_end_matches('`').to_owned();
     let known: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
@@ -171,7 +210,11 @@ fn suggest(fault: &mut Fault) {
         Some(word) => format!("did you mean `{word}`?"),
         None => format!("known here: {}", known.join(", ")),
     };
-    fault.message = format!("`{wrong}` is not a key of this table");
+    fault.message = if is_key {
+        format!("`{wrong}` is not a key of this table")
+    } else {
+        format!("`{wrong}` can't stand here")
+    };
 }
 
 /// Config, rules and plugins that others can write would let them act with our rights.

@@ -5,6 +5,7 @@
 
 pub mod environment;
 pub mod load;
+mod locate;
 pub mod pack;
 mod rule_files;
 mod source;

@@ -124,6 +124,10 @@ fn key(
 ) {
     let default = match value {
         _ if is_required(field, structure) => "required".to_owned(),
+        // The example gives it a value, so it isn't the default that is there.
+        Some(_) if structure.name == "SourceConfig" && field.name == "paths" => {
+            "required for files".to_owned()
+        }
         Some(value) => format!("default `{}`", inline(value)),
         None => "absent by default".to_owned(),
     };
