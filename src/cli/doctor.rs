@@ -35,7 +35,8 @@ pub fn doctor(path: &Path, args: &DoctorArgs, out: &mut Output) -> anyhow::Resul
     let report = examine(path);
     report.show(args.json, out)?;
     if !args.json {
-        let words = if report.has_faults() { "something is wrong, see above" } else { "all is well" };
+        let words =
+            if report.has_faults() { "something is wrong, see above" } else { "all is well" };
         let style = if report.has_faults() { Style::Yellow } else { Style::Green };
         let words = out.styled(style, words);
         out.line(words)?;
@@ -121,7 +122,11 @@ fn daemon(config: &Config, report: &mut Report) -> Option<Status> {
     if status.version != env!("CARGO_PKG_VERSION") {
         report.warning(
             "daemon",
-            format!("the daemon is of version {}, this program of {}", status.version, env!("CARGO_PKG_VERSION")),
+            format!(
+                "the daemon is of version {}, this program of {}",
+                status.version,
+                env!("CARGO_PKG_VERSION")
+            ),
             "systemctl restart riposte",
         );
     }
@@ -138,7 +143,11 @@ fn daemon(config: &Config, report: &mut Report) -> Option<Status> {
     }
     for alarm in status.alarms.iter().rev().take(5) {
         let ago = clock::format_duration(clock::now().since(alarm.time));
-        report.warning("daemon", format!("alarm of `{}`, {ago} ago: {}", alarm.from, alarm.text), "");
+        report.warning(
+            "daemon",
+            format!("alarm of `{}`, {ago} ago: {}", alarm.from, alarm.text),
+            "",
+        );
     }
     Some(status)
 }

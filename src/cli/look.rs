@@ -13,7 +13,20 @@ use std::path::Path;
 
 fn reader(path: &Path) -> anyhow::Result<Reader> {
     let config = context::config(path)?;
-    store::open_read_only(&config.state_dir).map_err(Usage::of)
+    let file = config.state_dir.join(store::DATABASE);
+    let hint = match std::fs::metadata(&file).err().map(|error| error.kind()) {
+        Some(std::io::ErrorKind::NotFound) => {
+            return Err(Usage::of(format!(
+                "nothing is recorded yet: there is no `{}`\nhint: `riposte run` makes it",
+                file.display()
+            )));
+        }
+        Some(std::io::ErrorKind::PermissionDenied) => {
+            "\nhint: run this as root or as the service's user"
+        }
+        _ => "",
+    };
+    store::open_read_only(&config.state_dir).map_err(|error| Usage::of(format!("{error}{hint}")))
 }
 
 /// What is in force now.
@@ -80,7 +93,10 @@ pub fn why(path: &Path, args: &WhyArgs, out: &mut Output) -> anyhow::Result<End>
         out.line(line)?;
     }
     for offence in &why.offences {
-        out.line(format!("{} offences against `{}`, the last at {}", offence.count, offence.rule, offence.last))?;
+        out.line(format!(
+            "{} offences against `{}`, the last at {}",
+            offence.count, offence.rule, offence.last
+        ))?;
     }
     if !why.journal.is_empty() {
         out.line("")?;
@@ -128,7 +144,8 @@ fn show_row(row: &JournalRow, out: &mut Output) -> anyhow::Result<()> {
             } else {
                 format!("{}@{}", evidence.source, evidence.offset)
             };
-            let line = format!("    {place}  {}", text::escape_cut(evidence.record.as_bytes(), 200));
+            let line =
+                format!("    {place}  {}", text::escape_cut(evidence.record.as_bytes(), 200));
             let line = out.styled(Style::Dim, line);
             out.line(line)?;
         }
@@ -140,13 +157,18 @@ fn show_row(row: &JournalRow, out: &mut Output) -> anyhow::Result<()> {
 fn words(entry: &Entry) -> (&'static str, String) {
     match entry {
         Entry::Hit { hit, repeats, .. } => {
-            let again = if *repeats > 0 { format!(", and {repeats} times more") } else { String::new() };
-            ("hit", format!("rule `{}` fired for {} (count {}){again}", hit.rule, hit.key, hit.count))
+            let again =
+                if *repeats > 0 { format!(", and {repeats} times more") } else { String::new() };
+            (
+                "hit",
+                format!("rule `{}` fired for {} (count {}){again}", hit.rule, hit.key, hit.count),
+            )
         }
         Entry::Decision { row: DecisionRow { decision, verdict }, .. } => {
-            let length = decision
-                .duration()
-                .map_or_else(|| "for ever".to_owned(), |long| format!("for {}", format_duration(long)));
+            let length = decision.duration().map_or_else(
+                || "for ever".to_owned(),
+                |long| format!("for {}", format_duration(long)),
+            );
             (
                 "decision",
                 format!(
@@ -233,7 +255,8 @@ fn show_status(status: &Status, out: &mut Output) -> anyhow::Result<End> {
     let head = out.styled(Style::Bold, head);
     out.line(head)?;
     if status.panic {
-        let line = out.styled(Style::Red, "PANIC is on: nothing is put in force until `riposte resume`");
+        let line =
+            out.styled(Style::Red, "PANIC is on: nothing is put in force until `riposte resume`");
         out.line(line)?;
     }
     if status.dry_run {
@@ -273,7 +296,11 @@ fn show_status(status: &Status, out: &mut Output) -> anyhow::Result<End> {
         out.line(format!(
             "to         {}: {word}{}{}",
             destination.name,
-            if destination.queued > 0 { format!(", {} waiting", destination.queued) } else { String::new() },
+            if destination.queued > 0 {
+                format!(", {} waiting", destination.queued)
+            } else {
+                String::new()
+            },
             if destination.detail.is_empty() {
                 String::new()
             } else {
@@ -282,7 +309,8 @@ fn show_status(status: &Status, out: &mut Output) -> anyhow::Result<End> {
         ))?;
     }
     for alarm in &status.alarms {
-        let line = format!("alarm      {} {}: {}", alarm.time, alarm.from, text::escape(&alarm.text));
+        let line =
+            format!("alarm      {} {}: {}", alarm.time, alarm.from, text::escape(&alarm.text));
         let line = out.styled(Style::Yellow, line);
         out.line(line)?;
     }
@@ -318,7 +346,8 @@ pub fn rules(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<End> {
     let config = context::config_or_default(path)?;
     let mut modes = std::collections::BTreeMap::new();
     if let Ok(reader) = store::open_read_only(&config.state_dir) {
-        modes = reader.rule_modes()?.into_iter().map(|row| (row.rule.to_string(), row.mode)).collect();
+        modes =
+            reader.rule_modes()?.into_iter().map(|row| (row.rule.to_string(), row.mode)).collect();
     }
     let loaded = crate::pipeline::rule_set::load(&config, &modes, 0);
     let set = &loaded.loaded.set;
@@ -344,7 +373,13 @@ pub fn rules(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<End> {
             Mode::Off => out.styled(Style::Dim, "off"),
         };
         let key = if rule.key.is_empty() { String::new() } else { format!("by {}", rule.key) };
-        vec![rule.name.to_string(), mode, rule.window_words(), key, format!("{}:{}", rule.file, rule.line)]
+        vec![
+            rule.name.to_string(),
+            mode,
+            rule.window_words(),
+            key,
+            format!("{}:{}", rule.file, rule.line),
+        ]
     };
     let rows: Vec<Vec<String>> = set.rules().iter().map(row).collect();
     for line in table(&rows) {

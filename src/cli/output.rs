@@ -1,6 +1,7 @@
 //! Standard output, in one place: a closed pipe ends the program quietly, colours only on a
 //! terminal, record text always escaped.
 
+use crate::event::text;
 use std::io::{IsTerminal, Write};
 
 /// Where a command's own output goes. Buffered; [`Output::finish`] flushes.
@@ -62,10 +63,10 @@ impl Output {
         writeln!(self.out, "{}", line.as_ref()).map_err(|_| Gone)
     }
 
-    /// A value as one line of JSON.
+    /// A value as one line of JSON, with what must not reach a terminal as `\u` escapes.
     pub fn json(&mut self, value: &impl serde::Serialize) -> Result<(), Gone> {
-        serde_json::to_writer(&mut self.out, value).map_err(|_| Gone)?;
-        writeln!(self.out).map_err(|_| Gone)
+        let json = serde_json::to_string(value).map_err(|_| Gone)?;
+        writeln!(self.out, "{}", text::escape_json(&json)).map_err(|_| Gone)
     }
 
     /// The text in a style, where colours are wanted.

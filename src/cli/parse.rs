@@ -14,7 +14,7 @@ pub(super) const DETECT_LINES_MAX: usize = 50;
 
 /// Shows what each line of a file becomes; a line that doesn't parse is a finding.
 pub fn parse(args: &ParseArgs, out: &mut Output) -> anyhow::Result<End> {
-    let mut replay = Replay::open(&args.file.to_string_lossy()).map_err(Usage::of)?;
+    let mut replay = open(&args.file.to_string_lossy())?;
     let mut parser = Parser::for_format(&args.format).map_err(Usage::of)?;
     let mut event = Event::new(Kind::Log, Timestamp::EPOCH);
     let mut all_parsed = true;
@@ -44,6 +44,11 @@ pub fn parse(args: &ParseArgs, out: &mut Output) -> anyhow::Result<End> {
     Ok(if all_parsed { End::Well } else { End::Finding })
 }
 
+/// Opens a file; its name may hold anything.
+pub(super) fn open(name: &str) -> anyhow::Result<Replay> {
+    Replay::open(name).map_err(|error| Usage::of(text::escape(&error.to_string())))
+}
+
 /// Finds the format of a file by its first lines, and says so to people.
 fn told_format(
     batch: &crate::event::Batch,
@@ -60,9 +65,7 @@ fn told_format(
 }
 
 /// The parser for what the first lines look like.
-pub(super) fn detect(
-    batch: &crate::event::Batch,
-) -> anyhow::Result<(Parser, parsers::Detected)> {
+pub(super) fn detect(batch: &crate::event::Batch) -> anyhow::Result<(Parser, parsers::Detected)> {
     let lines: Vec<bytes::Bytes> =
         (0..batch.records.len().min(DETECT_LINES_MAX)).filter_map(|n| batch.record(n)).collect();
     let detected = parsers::detect(lines.iter().map(AsRef::as_ref));

@@ -5,7 +5,7 @@ use super::output::{Output, Style};
 use super::{End, Usage, context};
 use crate::clock::{self, format_duration, parse_duration};
 use crate::config::Config;
-use crate::decisions::{Mode, Remedy, Target};
+use crate::decisions::{Mode, Remedy, Subject, Target};
 use crate::event::text;
 use crate::pipeline::control::{self, AskError, Reply, Request};
 use crate::pipeline::live::Live;
@@ -59,20 +59,27 @@ pub fn decide(
         "forever" => None,
         text => Some(parse_duration(text).map_err(Usage::of)?.as_secs()),
     };
-    let remedy = [Remedy::Block, Remedy::Challenge, Remedy::Captcha, Remedy::Throttle, Remedy::Allow]
-        .into_iter()
-        .find(|known| known.name() == remedy)
-        .ok_or_else(|| {
-            let shown = text::escape(remedy);
-            Usage::of(format!(
-                "`{shown}` is no remedy\nhint: block, challenge, captcha, throttle or allow"
-            ))
-        })?;
+    let remedy =
+        [Remedy::Block, Remedy::Challenge, Remedy::Captcha, Remedy::Throttle, Remedy::Allow]
+            .into_iter()
+            .find(|known| known.name() == remedy)
+            .ok_or_else(|| {
+                let shown = text::escape(remedy);
+                Usage::of(format!(
+                    "`{shown}` is no remedy\nhint: block, challenge, captcha, throttle or allow"
+                ))
+            })?;
     Ok(Request::Decide { target: target(target_text)?, remedy, seconds, reason: reason.to_owned() })
 }
 
 /// Builds the request of `allow TARGET`.
 pub fn allow(target: &str, comment: &str, duration: Option<&str>) -> anyhow::Result<Request> {
+    if Subject::parse(target).is_none() {
+        return Err(Usage::of(format!(
+            "`{}` is no address, prefix or host name\nhint: write `198.51.100.7`, `198.51.100.0/24` or `office.example.com`",
+            text::escape(target)
+        )));
+    }
     let until = match duration {
         None => None,
         Some(text) => Some(clock::now().plus(parse_duration(text).map_err(Usage::of)?)),
@@ -95,8 +102,12 @@ pub fn panic(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<End> {
     }
     let failed = cleared.iter().any(|(_, result)| result.is_err());
     match asked? {
-        Reply::Done { message, .. } if json => out.json(&serde_json::json!({ "message": message }))?,
-        Reply::Done { message, .. } | Reply::Refused { message } => out.line(text::escape(&message))?,
+        Reply::Done { message, .. } if json => {
+            out.json(&serde_json::json!({ "message": message }))?
+        }
+        Reply::Done { message, .. } | Reply::Refused { message } => {
+            out.line(text::escape(&message))?
+        }
         Reply::Status(_) => {}
     }
     Ok(if failed { End::Finding } else { End::Well })

@@ -12,7 +12,6 @@ use crate::parsers::Parser;
 use crate::pipeline::core::Firing;
 use crate::pipeline::live::real_client;
 use crate::pipeline::replay::{Input, ReplayEnd, Totals, replay as run};
-use crate::sources::Replay;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -58,11 +57,12 @@ fn inputs(args: &ReplayArgs, out: &mut Output) -> anyhow::Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for file in &args.files {
         let name = file.to_string_lossy();
-        let mut replay = Replay::open(&name).map_err(Usage::of)?;
+        let mut replay = parse::open(&name)?;
         let parser = if args.format == "auto" {
             let (parser, detected) = parse::detect_ahead(&mut replay)?;
             if !args.json {
-                let told = format!("{}: {} ({})", text::escape(&name), detected.format, detected.why);
+                let told =
+                    format!("{}: {} ({})", text::escape(&name), detected.format, detected.why);
                 let told = out.styled(Style::Dim, told);
                 out.line(told)?;
             }
@@ -109,9 +109,10 @@ impl Report {
             let style = if verdict == "pass" { Style::Red } else { Style::Yellow };
             let words = format!("{} {}", decision.remedy.name(), decision.target);
             let words = out.styled(style, words);
-            let length = decision
-                .duration()
-                .map_or_else(|| "for ever".to_owned(), |long| format!("for {}", crate::clock::format_duration(long)));
+            let length = decision.duration().map_or_else(
+                || "for ever".to_owned(),
+                |long| format!("for {}", crate::clock::format_duration(long)),
+            );
             let guard = if verdict == "pass" { String::new() } else { format!("  ({verdict})") };
             out.line(format!("    {words} {length}: {}{guard}", text::escape(&decision.reason)))?;
         }

@@ -171,10 +171,13 @@ fn blank(text: &mut String, at: usize) -> bool {
     if part.trim().is_empty() {
         return false;
     }
-    let blank: String = part.chars().flat_map(|c| {
-        let with = if c == '\n' { '\n' } else { ' ' };
-        std::iter::repeat_n(with, c.len_utf8())
-    }).collect();
+    let blank: String = part
+        .chars()
+        .flat_map(|c| {
+            let with = if c == '\n' { '\n' } else { ' ' };
+            std::iter::repeat_n(with, c.len_utf8())
+        })
+        .collect();
     text.replace_range(start..end, &blank);
     true
 }
@@ -198,11 +201,12 @@ fn in_words(fault: &mut Fault) {
         fault.message = fault.message.replace(theirs, ours);
     }
     let Some((head, list)) = fault.message.split_once(", expected ") else { return };
-    let (is_key, rest) = match (head.strip_prefix("unknown field `"), head.strip_prefix("unknown variant `")) {
-        (Some(rest), _) => (true, rest),
-        (None, Some(rest)) => (false, rest),
-        (None, None) => return,
-    };
+    let (is_key, rest) =
+        match (head.strip_prefix("unknown field `"), head.strip_prefix("unknown variant `")) {
+            (Some(rest), _) => (true, rest),
+            (None, Some(rest)) => (false, rest),
+            (None, None) => return,
+        };
     let wrong = rest.trim_end_matches('`').to_owned();
     let known: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
     let nearest = crate::event::text::nearest(&wrong, known.iter().copied());

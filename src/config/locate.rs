@@ -38,9 +38,9 @@ fn lines_from(text: &str, start: usize) -> impl Iterator<Item = (usize, &str)> {
 /// A text value, in either kind of quotes.
 fn value(text: &str, start: usize, token: &str) -> Option<usize> {
     let shown = [format!("\"{token}\""), format!("'{token}'")];
-    lines_from(text, start)
-        .filter(|(_, line)| !line.trim_start().starts_with('#'))
-        .find_map(|(at, line)| shown.iter().find_map(|shown| line.find(shown)).map(|in_line| at + in_line))
+    lines_from(text, start).filter(|(_, line)| !line.trim_start().starts_with('#')).find_map(
+        |(at, line)| shown.iter().find_map(|shown| line.find(shown)).map(|in_line| at + in_line),
+    )
 }
 
 /// A key at the beginning of a line.
@@ -60,7 +60,8 @@ fn header(text: &str, table: &str) -> Option<usize> {
     };
     let is_head = |line: &str| {
         let inner = line.trim().trim_start_matches('[').trim_end_matches(']');
-        line.trim_start().starts_with('[') && (inner == name || inner.strip_prefix("actions.") == Some(name))
+        line.trim_start().starts_with('[')
+            && (inner == name || inner.strip_prefix("actions.") == Some(name))
     };
     lines_from(text, 0).filter(|(_, line)| is_head(line)).nth(number).map(|(at, _)| at)
 }

@@ -35,6 +35,26 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// JSON text with every character that is not plain as JSON's own `\u` escape. Outside of strings
+/// JSON is plain, so the value stays the same.
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    if json.chars().all(is_plain) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if is_plain(character) {
+            out.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // Writing to a String can't fail.
+            write!(out, "\\u{unit:04x}").ok();
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// The bytes as escaped text, cut at `chars_max` characters with a mark.
 pub fn escape_cut(bytes: &[u8], chars_max: usize) -> String {
     let text = String::from_utf8_lossy(bytes);
@@ -111,6 +131,10 @@ mod tests {
     fn control_and_bidi_characters_are_escaped() {
         assert_eq!(escape("plain ä 中"), "plain ä 中");
         assert_eq!(escape("a\x1b[2Jb\n\u{202e}c"), "a\\u{1b}[2Jb\\n\\u{202e}c");
+        assert_eq!(
+            escape_json("{\"a\":\"\u{202e}\u{e0001}ä\"}"),
+            "{\"a\":\"\\u202e\\udb40\\udc01ä\"}"
+        );
         assert_eq!(escape_cut(b"abcdef", 3), "abc…");
         assert_eq!(escape_cut(b"a\xff", 9), "a\u{fffd}");
     }

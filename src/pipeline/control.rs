@@ -269,7 +269,7 @@ pub fn ask(state_dir: &Path, request: &Request) -> Result<Reply, AskError> {
         Ok(stream) => stream,
         Err(error) => {
             return Err(match error.kind() {
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+                ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused => {
                     AskError::NotRunning(state_dir.to_owned())
                 }
                 ErrorKind::PermissionDenied => AskError::Permission(path),

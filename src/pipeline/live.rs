@@ -7,7 +7,7 @@ use super::desk::SharedDesk;
 use super::engine::{Engine, Facts, Message, Parts, Reloaded};
 use super::feed::{Feed, SourceBook};
 use super::{machine, meta};
-use crate::actions::{Executors, Wanted};
+use crate::actions::{Executors, HealthState, Wanted};
 use crate::clock;
 use crate::config::{Config, SourceType};
 use crate::limits;
@@ -87,7 +87,7 @@ impl Live {
         let _taken = live.inputs.send(Message::Request(request, answer));
         let wait = Duration::from_secs(limits::CONTROL_REPLY_SECS_MAX);
         let reply = answered.recv_timeout(wait);
-        let in_time = live.stop();
+        let in_time = live.end(true);
         Ok(match reply {
             Ok(Reply::Done { message, decisions }) if !in_time => Reply::Done {
                 message: format!(
@@ -296,7 +296,12 @@ impl Live {
     }
 
     /// Stops in order: sources, engine (which saves everything), executors.
-    pub fn stop(mut self) -> bool {
+    pub fn stop(self) -> bool {
+        self.end(false)
+    }
+
+    /// Stops; with `finish`, executors that can work first carry out what they have.
+    fn end(mut self, finish: bool) -> bool {
         drop(self.socket.take());
         let mut in_time = true;
         for handle in self.sources.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
@@ -306,9 +311,31 @@ impl Live {
         let _stopping = self.inputs.send(Message::Stop);
         let executors = self.engine.join().ok().flatten();
         if let Some(executors) = executors {
+            if finish {
+                in_time &= carried_out(&executors);
+            }
             in_time &= executors.stop(Duration::from_secs(limits::STOP_SECS_MAX));
         }
         in_time
+    }
+}
+
+/// Waits, within a bound, until nothing is queued at the destinations that can work; whether nothing
+/// is queued at any.
+fn carried_out(executors: &Executors) -> bool {
+    let until = std::time::Instant::now() + Duration::from_secs(limits::STOP_SECS_MAX);
+    loop {
+        let health = executors.health();
+        let waits = |place: &crate::actions::Health| place.queued > 0;
+        let works = |place: &crate::actions::Health| {
+            matches!(place.state, HealthState::Starting | HealthState::Well)
+        };
+        if !health.iter().any(|place| waits(place) && works(place))
+            || std::time::Instant::now() >= until
+        {
+            return !health.iter().any(waits);
+        }
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -136,10 +136,11 @@ fn exit_codes_of_each_command() {
         (0, vec!["why", "203.0.113.77"]),
         (0, vec!["why", "203.0.113.77", "--json"]),
         (0, vec!["journal", "--json"]),
+        (0, vec!["decisions", "delete", "203.0.113.77"]),
+        (1, vec!["decisions", "delete", "203.0.113.77"]),
         (0, vec!["allow", "203.0.113.0/24", "--comment", "us"]),
         (0, vec!["allow"]),
         (0, vec!["allow", "--remove", "203.0.113.0/24"]),
-        (0, vec!["decisions", "delete", "203.0.113.77"]),
         (0, vec!["rules", "shadow", "secrets"]),
         (0, vec!["rules", "enable", "secrets"]),
         (0, vec!["arm"]),
@@ -248,8 +249,11 @@ fn a_reader_that_has_enough_is_no_fault() {
             "set -o pipefail; '{}' -c riposte.toml {command} | head -1 >/dev/null",
             env!("CARGO_BIN_EXE_riposte")
         );
-        let output =
-            Command::new("bash").args(["-c", &script]).current_dir(small.dir.path()).output().unwrap();
+        let output = Command::new("bash")
+            .args(["-c", &script])
+            .current_dir(small.dir.path())
+            .output()
+            .unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{command}");
         assert!(output.status.success(), "{command}");
     }
@@ -266,7 +270,11 @@ fn init_writes_a_config_that_is_right_and_keeps_an_older_one() {
     let facts = std::fs::metadata(&config).unwrap();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&facts.permissions()) & 0o777, 0o600);
     let checked = small.run_bare(&["-c", "root/etc/riposte/riposte.toml", "check"]);
-    assert!(checked.code == 0 && checked.stdout.contains("0 errors, 0 warnings"), "{}", checked.all());
+    assert!(
+        checked.code == 0 && checked.stdout.contains("0 errors, 0 warnings"),
+        "{}",
+        checked.all()
+    );
     let again = small.run_bare(&["init", "--root", "root"]);
     assert_eq!(again.code, 2);
     assert_eq!(

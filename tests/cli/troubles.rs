@@ -33,11 +33,9 @@ fn files_that_cannot_be_read() {
     let small = Small::new();
     std::fs::create_dir(small.path("folder.log")).unwrap();
     let mut said = String::new();
-    for arguments in [
-        vec!["replay", "no-such.log"],
-        vec!["parse", "folder.log"],
-        vec!["check", "no-such.rhai"],
-    ] {
+    for arguments in
+        [vec!["replay", "no-such.log"], vec!["parse", "folder.log"], vec!["check", "no-such.rhai"]]
+    {
         said.push_str(&small.run(&arguments).all());
     }
     said.push_str(&small.run_bare(&["-c", "none.toml", "run"]).all());
@@ -69,7 +67,13 @@ fn a_missing_nft_is_told_and_the_rest_goes_on() {
     let listed = std::fs::read_to_string(small.path("blocked.list")).unwrap();
     assert!(listed.contains("203.0.113.77"), "{listed}");
     let ran = small.run(&["doctor", "--remove"]);
-    insta::assert_snapshot!(ran.all(), @"");
+    insta::assert_snapshot!(ran.all(), @"
+    [1]
+    nftables: nftables is not installed: program `nft` is not there
+    hint: apt install nftables
+    list: removed
+    what riposte remembers stays in state; the next `riposte run` puts back what is still in force
+    ");
 }
 
 #[test]
@@ -88,7 +92,7 @@ fn a_state_folder_that_is_not_ours() {
     let file = small.run(&["decisions", "add", "203.0.113.77"]);
     insta::assert_snapshot!(file.all(), @"
     [2]
-    error: failed to talk to the daemon: Not a directory (os error 20)
+    error: failed to open `state/riposte.lock`: Not a directory (os error 20)
     ");
 }
 
@@ -121,6 +125,7 @@ fn no_permission_on_the_state_folder() {
     hint: run this as root or as the service's user
     [2]
     error: failed to open the store `state/riposte.db`: Permission denied (os error 13)
+    hint: run this as root or as the service's user
     [2]
     error: failed to connect to `state/control.sock`: permission denied
     hint: run this as root or as the service's user

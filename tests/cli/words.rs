@@ -23,7 +23,8 @@ fn decisions_are_made_shown_explained_and_ended() {
     insta::assert_snapshot!(said, @"
     $ riposte decisions list
     [2]
-    error: failed to open the store `state/riposte.db`: No such file or directory (os error 2)
+    error: nothing is recorded yet: there is no `state/riposte.db`
+    hint: `riposte run` makes it
     $ riposte decisions add 203.0.113.77 --for forever --reason a test
     [0]
     block of `203.0.113.77` is in force

@@ -68,7 +68,8 @@ impl Definitions {
                 continue;
             }
             let head = line.strip_prefix("pub ").unwrap_or("");
-            let name = |rest: &str| rest.split([' ', '<', '(', ';']).next().unwrap_or("").to_owned();
+            let name =
+                |rest: &str| rest.split([' ', '<', '(', ';']).next().unwrap_or("").to_owned();
             if let Some(rest) = head.strip_prefix("struct ").filter(|_| line.ends_with('{')) {
                 self.structs.push(Struct {
                     name: name(rest),
@@ -121,9 +122,9 @@ impl Above {
     fn serde(&self, word: &str) -> bool {
         let lists = self.attributes.split("#[serde(").skip(1);
         let lists = lists.filter_map(|list| list.split(")]").next());
-        lists.flat_map(|list| list.split(',')).any(|part| {
-            part.trim().split([' ', '=']).next() == Some(word)
-        })
+        lists
+            .flat_map(|list| list.split(','))
+            .any(|part| part.trim().split([' ', '=']).next() == Some(word))
     }
 
     /// The text that is given to a word of serde's.
@@ -143,7 +144,8 @@ fn fields<'t>(lines: &mut impl Iterator<Item = &'t str>) -> Vec<Field> {
         if above.takes(line, lines) {
             continue;
         }
-        let Some((name, kind)) = line.trim().strip_prefix("pub ").and_then(|rest| rest.split_once(": "))
+        let Some((name, kind)) =
+            line.trim().strip_prefix("pub ").and_then(|rest| rest.split_once(": "))
         else {
             continue;
         };

@@ -131,7 +131,13 @@ fn key(
         Some(value) => format!("default `{}`", inline(value)),
         None => "absent by default".to_owned(),
     };
-    let _ = writeln!(out, "- **`{}`** ({}; {default}): {}", field.name, words(field, definitions), field.doc);
+    let _ = writeln!(
+        out,
+        "- **`{}`** ({}; {default}): {}",
+        field.name,
+        words(field, definitions),
+        field.doc
+    );
     for (word, doc) in choices(field, definitions) {
         let _ = writeln!(out, "  - `{word}`: {doc}");
     }
@@ -212,7 +218,8 @@ fn example_key(field: &Field, structure: &Struct, value: Option<&toml::Value>, o
         }
         None => {
             let sample = EXAMPLES.iter().find(|(name, _)| *name == field.name);
-            let sample = sample.unwrap_or_else(|| panic!("`{}` needs a sample value", field.name)).1;
+            let sample =
+                sample.unwrap_or_else(|| panic!("`{}` needs a sample value", field.name)).1;
             let _ = writeln!(out, "# {} = {sample}", field.name);
         }
     }

@@ -55,12 +55,7 @@ pub fn inspect(
     results
 }
 
-fn compare(
-    kind: ReachKind,
-    present: &[Entry],
-    wanted: &[&Decision],
-    now: Timestamp,
-) -> Compared {
+fn compare(kind: ReachKind, present: &[Entry], wanted: &[&Decision], now: Timestamp) -> Compared {
     let nets = wanted.iter().filter_map(|decision| Some((decision.target.net()?, decision.until)));
     let plan = if kind == ReachKind::Kernel {
         difference(present, &cover(nets, now), Ends::ReadBack)

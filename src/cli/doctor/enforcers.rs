@@ -3,9 +3,9 @@
 
 use super::report::Report;
 use crate::actions::{self, Compared, WebFileConfig, WebFileFormat};
+use crate::cli::init::nginx;
 use crate::cli::init::page::snippet;
 use crate::cli::init::place::Place;
-use crate::cli::init::nginx;
 use crate::clock;
 use crate::config::Config;
 use crate::decisions::Decision;
@@ -28,7 +28,9 @@ pub fn check(
         );
     }
     nft(config, report);
-    for (name, result) in actions::inspect(&config.actions, in_force.unwrap_or_default(), clock::now()) {
+    for (name, result) in
+        actions::inspect(&config.actions, in_force.unwrap_or_default(), clock::now())
+    {
         match result {
             Err(error) => report.failed("enforcer", &format!("`{name}`: {error}")),
             // Without the store nothing can be compared.
@@ -50,7 +52,11 @@ fn nft(config: &Config, report: &mut Report) {
     };
     match run(&["--version"]) {
         Err(ProcessError::Missing { program }) => {
-            report.error("nftables", format!("program `{program}` is not there"), "apt install nftables");
+            report.error(
+                "nftables",
+                format!("program `{program}` is not there"),
+                "apt install nftables",
+            );
         }
         Err(error) => report.failed("nftables", &error),
         Ok(version) => {
@@ -74,7 +80,8 @@ fn told(name: &str, compared: Compared, daemon: Option<&Status>, report: &mut Re
         report.well("enforcer", format!("`{name}` holds what is in force ({present} entries)"));
         return;
     }
-    let message = format!("`{name}` differs from what is in force: {missing} missing, {extra} too many");
+    let message =
+        format!("`{name}` differs from what is in force: {missing} missing, {extra} too many");
     match daemon {
         Some(status) if status.dry_run => report.note("enforcer", message, "it is a dry run"),
         // A decision of this very moment is on its way.
@@ -97,7 +104,9 @@ fn server_configs(format: WebFileFormat) -> &'static [&'static str] {
             "/etc/httpd/conf/*.conf",
             "/etc/httpd/conf.d/*.conf",
         ],
-        WebFileFormat::Caddy => &["/etc/caddy/Caddyfile", "/etc/caddy/*.caddy", "/etc/caddy/conf.d/*"],
+        WebFileFormat::Caddy => {
+            &["/etc/caddy/Caddyfile", "/etc/caddy/*.caddy", "/etc/caddy/conf.d/*"]
+        }
         WebFileFormat::NginxGeo | WebFileFormat::NginxDeny | WebFileFormat::Plain => &[],
     }
 }
@@ -113,7 +122,8 @@ fn included(file: &WebFileConfig, report: &mut Report) {
             let names = |pattern: &String| {
                 glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(&path))
             };
-            let name = if file.format == WebFileFormat::NginxGeo { "nginx-geo" } else { "nginx-deny" };
+            let name =
+                if file.format == WebFileFormat::NginxGeo { "nginx-geo" } else { "nginx-deny" };
             (facts.includes.iter().any(names), name)
         }
         other => {
@@ -122,7 +132,8 @@ fn included(file: &WebFileConfig, report: &mut Report) {
             if configs.is_empty() {
                 return;
             }
-            let named = |config: &String| place.read(config).is_some_and(|text| text.contains(&path));
+            let named =
+                |config: &String| place.read(config).is_some_and(|text| text.contains(&path));
             let name = match other {
                 WebFileFormat::HaproxyMap => "haproxy-map",
                 WebFileFormat::Apache => "apache",
@@ -136,8 +147,14 @@ fn included(file: &WebFileConfig, report: &mut Report) {
     } else {
         report.error(
             "enforcer",
-            format!("`{}`: the server's config doesn't read {path}, so these blocks do nothing", file.name),
-            format!("put this into it and reload the server:\n{}", snippet(name).replace("{path}", &path)),
+            format!(
+                "`{}`: the server's config doesn't read {path}, so these blocks do nothing",
+                file.name
+            ),
+            format!(
+                "put this into it and reload the server:\n{}",
+                snippet(name).replace("{path}", &path)
+            ),
         );
     }
     if file.reload.is_empty() && file.format != WebFileFormat::Plain {

@@ -26,11 +26,20 @@ pub fn check(config: &Config, daemon: Option<&Status>, report: &mut Report) {
 fn clock(report: &mut Report) {
     let now = clock::now();
     if now < EARLIEST {
-        report.error("clock", format!("the clock shows {now}"), "set the clock (`timedatectl set-ntp true`)");
+        report.error(
+            "clock",
+            format!("the clock shows {now}"),
+            "set the clock (`timedatectl set-ntp true`)",
+        );
         return;
     }
     // Where there is no systemd, nothing is known about synchronisation.
-    let asked = process::run(&Program::new(["timedatectl", "show", "--property=NTPSynchronized", "--value"]));
+    let asked = process::run(&Program::new([
+        "timedatectl",
+        "show",
+        "--property=NTPSynchronized",
+        "--value",
+    ]));
     match asked.ok().filter(process::Finished::success).map(|finished| finished.stdout) {
         Some(said) if said.starts_with(b"no") => report.warning(
             "clock",
@@ -45,12 +54,10 @@ fn memory(config: &Config, daemon: Option<&Status>, report: &mut Report) {
     const MIB: u64 = 1024 * 1024;
     let limit = machine::memory_bytes_of(daemon.map(|status| status.pid));
     let windows = config.memory.windows_bytes(limit);
-    let used = daemon.map_or(String::new(), |status| format!(", {} MiB in use", status.memory_bytes / MIB));
-    let message = format!(
-        "{} MiB may be used, {} MiB of them for windows{used}",
-        limit / MIB,
-        windows / MIB
-    );
+    let used = daemon
+        .map_or(String::new(), |status| format!(", {} MiB in use", status.memory_bytes / MIB));
+    let message =
+        format!("{} MiB may be used, {} MiB of them for windows{used}", limit / MIB, windows / MIB);
     if windows.saturating_add(OTHER_BYTES) > limit {
         report.warning(
             "memory",

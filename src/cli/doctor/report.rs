@@ -50,7 +50,12 @@ impl Report {
     }
 
     /// Worth knowing.
-    pub fn note(&mut self, area: &'static str, message: impl Into<String>, hint: impl Into<String>) {
+    pub fn note(
+        &mut self,
+        area: &'static str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         self.add(Severity::Note, area, message.into(), hint.into());
     }
 
@@ -65,7 +70,12 @@ impl Report {
     }
 
     /// Wrong.
-    pub fn error(&mut self, area: &'static str, message: impl Into<String>, hint: impl Into<String>) {
+    pub fn error(
+        &mut self,
+        area: &'static str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         self.add(Severity::Error, area, message.into(), hint.into());
     }
 

@@ -141,7 +141,11 @@ fn file(source: &SourceConfig, path: &Path, written: Timestamp, report: &mut Rep
 
 fn format_hint(source: &SourceConfig, path: &Path, lines: &[bytes::Bytes]) -> String {
     let detected = parsers::detect(lines.iter().map(AsRef::as_ref));
-    let try_it = format!("`riposte parse --format {} {}` shows what they lack", source.format, path.display());
+    let try_it = format!(
+        "`riposte parse --format {} {}` shows what they lack",
+        source.format,
+        path.display()
+    );
     if detected.format == "auto" || detected.format == source.format {
         return try_it;
     }
@@ -150,11 +154,8 @@ fn format_hint(source: &SourceConfig, path: &Path, lines: &[bytes::Bytes]) -> St
 
 /// A last line whose stamp differs from the file's own time by whole half hours is of another zone.
 fn stamps(shown: &str, last: Timestamp, written: Timestamp, report: &mut Report) {
-    let (ahead, differs) = if last > written {
-        (true, last.since(written))
-    } else {
-        (false, written.since(last))
-    };
+    let (ahead, differs) =
+        if last > written { (true, last.since(written)) } else { (false, written.since(last)) };
     let over = differs.as_secs() % 1800;
     let whole = differs.as_secs() >= 1700 && (over <= 60 || over >= 1740);
     if !(whole && differs < Duration::from_hours(15)) && !(ahead && differs.as_secs() > 120) {
@@ -163,7 +164,10 @@ fn stamps(shown: &str, last: Timestamp, written: Timestamp, report: &mut Report)
     let word = if ahead { "ahead of" } else { "behind" };
     report.warning(
         "source",
-        format!("{shown}: its last stamp is {} {word} the time at which it was written", format_duration(Duration::from_secs(differs.as_secs()))),
+        format!(
+            "{shown}: its last stamp is {} {word} the time at which it was written",
+            format_duration(Duration::from_secs(differs.as_secs()))
+        ),
         "if the server logs in another time zone, set `timezone` of this source",
     );
 }
@@ -184,7 +188,11 @@ fn reading(source: &SourceConfig, status: &Status, newest: Option<Timestamp>, re
         if newest > last.plus(BEHIND) {
             report.error(
                 "source",
-                format!("`{}`: the file was written {} after the daemon last read it", source.name, format_duration(newest.since(last))),
+                format!(
+                    "`{}`: the file was written {} after the daemon last read it",
+                    source.name,
+                    format_duration(newest.since(last))
+                ),
                 "riposte's log says why (`journalctl -u riposte`)",
             );
         }
@@ -193,7 +201,10 @@ fn reading(source: &SourceConfig, status: &Status, newest: Option<Timestamp>, re
     if state.records > 100 && unparsed * 10 > state.records {
         report.warning(
             "source",
-            format!("`{}`: {unparsed} of {} records since the start could not be parsed", source.name, state.records),
+            format!(
+                "`{}`: {unparsed} of {} records since the start could not be parsed",
+                source.name, state.records
+            ),
             "is its `format` right? `riposte parse` shows what lines lack",
         );
     }

@@ -13,12 +13,20 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Looks; gives what is in force, where the store can be read.
-pub fn check(config: &Config, daemon: Option<&Status>, report: &mut Report) -> Option<Vec<Decision>> {
+pub fn check(
+    config: &Config,
+    daemon: Option<&Status>,
+    report: &mut Report,
+) -> Option<Vec<Decision>> {
     let dir = &config.state_dir;
     match std::fs::metadata(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             if daemon.is_none() {
-                report.note("state", format!("{} is not there yet", dir.display()), "`riposte run` makes it");
+                report.note(
+                    "state",
+                    format!("{} is not there yet", dir.display()),
+                    "`riposte run` makes it",
+                );
             }
             return None;
         }
@@ -66,12 +74,20 @@ fn private(dir: &Path, report: &mut Report) {
             well = false;
             report.warning(
                 "state",
-                format!("`{}` can be read or written by others (mode {:o})", path.display(), facts.mode() & 0o7777),
+                format!(
+                    "`{}` can be read or written by others (mode {:o})",
+                    path.display(),
+                    facts.mode() & 0o7777
+                ),
                 format!("chmod go= {}", path.display()),
             );
         }
         if ours == 0 && facts.uid() != 0 && path == dir {
-            report.note("state", format!("`{}` belongs to user {}", path.display(), facts.uid()), "");
+            report.note(
+                "state",
+                format!("`{}` belongs to user {}", path.display(), facts.uid()),
+                "",
+            );
         }
     }
     if well {
@@ -89,7 +105,11 @@ fn disk(config: &Config, report: &mut Report) {
     let wanted = may_come.saturating_add(64 * MIB);
     let message = format!("{} MiB are free for {}", free / MIB, config.state_dir.display());
     if free < 32 * MIB {
-        report.error("disk", message, "free some space: a full disk keeps riposte from deciding anything");
+        report.error(
+            "disk",
+            message,
+            "free some space: a full disk keeps riposte from deciding anything",
+        );
     } else if free < wanted {
         report.warning(
             "disk",

@@ -20,7 +20,8 @@ fn faults(config: &Path, area: &str) -> Vec<String> {
 
 fn write_config(dir: &Path, text: &str) -> std::path::PathBuf {
     let path = dir.join("riposte.toml");
-    std::fs::write(&path, format!("state_dir = '{}'\n{text}", dir.join("state").display())).unwrap();
+    std::fs::write(&path, format!("state_dir = '{}'\n{text}", dir.join("state").display()))
+        .unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     path
 }
@@ -31,7 +32,11 @@ fn a_config_with_faults_is_told_and_nothing_else_of_it_looked_at() {
     let config = write_config(dir.path(), "[guard]\nblocks_per_minut = 3\n");
     let faults = faults(&config, "config");
     assert_eq!(faults.len(), 1);
-    assert!(faults[0].contains("riposte.toml:3:1: `blocks_per_minut` is not a key") && faults[0].contains("did you mean `blocks_per_minute`?"), "{faults:?}");
+    assert!(
+        faults[0].contains("riposte.toml:3:1: `blocks_per_minut` is not a key")
+            && faults[0].contains("did you mean `blocks_per_minute`?"),
+        "{faults:?}"
+    );
     assert!(found(&config).iter().all(|finding| finding.area != "source"));
     assert!(faults_of_missing(dir.path()).contains("riposte init"));
 }
@@ -47,15 +52,21 @@ fn logs_that_are_missing_wrong_or_fine() {
     std::fs::write(dir.path().join("fine.log"), line.repeat(30)).unwrap();
     std::fs::write(dir.path().join("wrong.log"), line.repeat(30)).unwrap();
     let source = |name: &str, format: &str| {
-        format!("[[sources]]\nname = '{name}'\nformat = '{format}'\npaths = ['{}/{name}.log']\n", dir.path().display())
+        format!(
+            "[[sources]]\nname = '{name}'\nformat = '{format}'\npaths = ['{}/{name}.log']\n",
+            dir.path().display()
+        )
     };
-    let text = [source("fine", "nginx"), source("wrong", "caddy"), source("missing", "auto")].concat();
+    let text =
+        [source("fine", "nginx"), source("wrong", "caddy"), source("missing", "auto")].concat();
     let config = write_config(dir.path(), &text);
     let faults = faults(&config, "source");
     assert_eq!(faults.len(), 2, "{faults:?}");
     assert!(faults[0].contains("only 0 of its last 30 lines parse / 30 of 30 lines are access log lines as nginx and Apache write them: try `format = \"combined\"`"), "{faults:?}");
     assert!(faults[1].contains("there is no `"), "{faults:?}");
-    let fine = found(&config).into_iter().find(|finding| finding.severity == Severity::Ok && finding.area == "source");
+    let fine = found(&config)
+        .into_iter()
+        .find(|finding| finding.severity == Severity::Ok && finding.area == "source");
     assert!(fine.unwrap().message.contains("30 of its last 30 lines parse"));
 }
 
@@ -71,7 +82,11 @@ fn an_open_state_folder_and_a_damaged_store() {
     assert!(faults(&config, "state").is_empty());
     drop(crate::store::Store::open(&state).unwrap());
     assert!(faults(&config, "store").is_empty());
-    std::fs::write(state.join(crate::store::DATABASE), "this is no database, and it is long enough to be looked at".repeat(40)).unwrap();
+    std::fs::write(
+        state.join(crate::store::DATABASE),
+        "this is no database, and it is long enough to be looked at".repeat(40),
+    )
+    .unwrap();
     let damaged = faults(&config, "store");
     assert!(damaged[0].contains("is damaged or not riposte's"), "{damaged:?}");
 }
@@ -82,18 +97,27 @@ fn a_missing_nft_and_a_config_without_enforcers() {
     let config = write_config(dir.path(), "");
     assert!(faults(&config, "enforcer")[0].contains("names no enforcer"));
     let config = write_config(dir.path(), "[actions.nftables]\ncommand = ['/nowhere/nft']\n");
-    assert_eq!(faults(&config, "nftables"), ["program `/nowhere/nft` is not there / apt install nftables"]);
+    assert_eq!(
+        faults(&config, "nftables"),
+        ["program `/nowhere/nft` is not there / apt install nftables"]
+    );
 }
 
 #[test]
 fn stamps_of_another_time_zone_are_seen() {
     let dir = tempfile::tempdir().unwrap();
     let stamp = crate::clock::now().plus(std::time::Duration::from_hours(2)).to_jiff();
-    let line = format!("{} host sshd[1]: Failed password for root from 203.0.113.9 port 22 ssh2\n", stamp.strftime("%Y-%m-%dT%H:%M:%S+00:00"));
+    let line = format!(
+        "{} host sshd[1]: Failed password for root from 203.0.113.9 port 22 ssh2\n",
+        stamp.strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    );
     std::fs::write(dir.path().join("auth.log"), line).unwrap();
     let config = write_config(
         dir.path(),
-        &format!("[[sources]]\nname = 'sshd'\nformat = 'sshd'\npaths = ['{}/auth.log']\n", dir.path().display()),
+        &format!(
+            "[[sources]]\nname = 'sshd'\nformat = 'sshd'\npaths = ['{}/auth.log']\n",
+            dir.path().display()
+        ),
     );
     let faults = faults(&config, "source");
     assert!(faults.len() == 1 && faults[0].contains("ahead of the time at which it was written / if the server logs in another time zone"), "{faults:?}");

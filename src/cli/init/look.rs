@@ -59,7 +59,8 @@ fn apache(place: &Place, found: &mut Found) {
     ];
     for config in configs.into_iter().flat_map(|pattern| place.glob(pattern)) {
         installed = true;
-        let root = if config.starts_with("/etc/httpd") { "/etc/httpd/" } else { "/var/log/apache2/" };
+        let root =
+            if config.starts_with("/etc/httpd") { "/etc/httpd/" } else { "/var/log/apache2/" };
         let text = place.read(&config).unwrap_or_default();
         for log in words_after(&text, "CustomLog") {
             let log = log.trim_matches('"').replace("${APACHE_LOG_DIR}", "/var/log/apache2");
@@ -93,7 +94,12 @@ fn apache(place: &Place, found: &mut Found) {
         fits
     });
     if !paths.is_empty() {
-        found.sources.push(source("apache", "apache", paths, "`CustomLog` of Apache's config, and its usual place"));
+        found.sources.push(source(
+            "apache",
+            "apache",
+            paths,
+            "`CustomLog` of Apache's config, and its usual place",
+        ));
     }
 }
 
@@ -119,12 +125,18 @@ fn caddy(place: &Place, found: &mut Found) {
         }
     }
     if !paths.is_empty() {
-        found.sources.push(source("caddy", "caddy", paths, "`output file` of the Caddyfile, or its usual place"));
+        found.sources.push(source(
+            "caddy",
+            "caddy",
+            paths,
+            "`output file` of the Caddyfile, or its usual place",
+        ));
     }
 }
 
 fn traefik(place: &Place, found: &mut Found) {
-    let configs = ["/etc/traefik/traefik.yml", "/etc/traefik/traefik.yaml", "/etc/traefik/traefik.toml"];
+    let configs =
+        ["/etc/traefik/traefik.yml", "/etc/traefik/traefik.yaml", "/etc/traefik/traefik.toml"];
     let config = configs.into_iter().find_map(|path| place.read(path));
     let mut path = config.as_deref().and_then(traefik_log);
     if path.is_none() && place.has("/var/log/traefik/access.log") {
@@ -149,10 +161,13 @@ fn traefik_log(config: &str) -> Option<String> {
         let word = line.trim();
         if word.starts_with("accessLog") || word.starts_with("[accessLog") {
             inside = true;
-        } else if inside && (word.starts_with('[') || (!line.starts_with(' ') && line.ends_with(':'))) {
+        } else if inside
+            && (word.starts_with('[') || (!line.starts_with(' ') && line.ends_with(':')))
+        {
             inside = false;
         }
-        let value = word.strip_prefix("filePath").map(|rest| rest.trim_start_matches([' ', ':', '=']));
+        let value =
+            word.strip_prefix("filePath").map(|rest| rest.trim_start_matches([' ', ':', '=']));
         if inside && let Some(value) = value {
             return Some(value.trim_matches(['"', '\'']).to_owned());
         }
@@ -201,7 +216,8 @@ fn sshd(place: &Place, found: &mut Found) {
     };
     let why = "not there yet: rsyslog will write it";
     found.sources.push(source("sshd", "sshd", vec![log.to_owned()], why));
-    let only = if journal { "sshd's messages are in the journal only" } else { "sshd writes no log file" };
+    let only =
+        if journal { "sshd's messages are in the journal only" } else { "sshd writes no log file" };
     found.notes.push(format!(
         "{only}, which riposte can't read yet: install rsyslog, which writes them to {log} (riposte sees the file as soon as it is there)\n    {install}"
     ));

@@ -30,8 +30,11 @@ pub fn config(place: &Place) -> Option<(String, NginxFacts)> {
     let text = place.read(path)?;
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let facts = nginx_conf::read(&text, &mut |pattern| {
-        let pattern =
-            if pattern.starts_with('/') { pattern.to_owned() } else { format!("{folder}/{pattern}") };
+        let pattern = if pattern.starts_with('/') {
+            pattern.to_owned()
+        } else {
+            format!("{folder}/{pattern}")
+        };
         let files = place.glob(&pattern);
         files.into_iter().filter_map(|file| Some((file.clone(), place.read(&file)?))).collect()
     });
@@ -187,16 +190,16 @@ fn proxies(place: &Place, facts: &NginxFacts, found: &mut Found) {
     let rewritten = facts.rewrites_addresses();
     let cloudflare = header.eq_ignore_ascii_case("cf-connecting-ip")
         || believed.iter().any(of_cloudflare)
-        || (!rewritten && seen_in_logs(place, found, &|address| {
-            ranges.iter().any(|range| range.contains(&address))
-        }));
+        || (!rewritten
+            && seen_in_logs(place, found, &|address| {
+                ranges.iter().any(|range| range.contains(&address))
+            }));
     if !rewritten && !cloudflare {
         return;
     }
     let variable = if rewritten { "$realip_remote_addr" } else { "$http_cf_connecting_ip" };
     let formats = || facts.access.iter().map(|log| facts.formats.get(&log.format));
-    let peer_logged =
-        formats().all(|text| text.is_some_and(|text| text.contains(variable)));
+    let peer_logged = formats().all(|text| text.is_some_and(|text| text.contains(variable)));
     let without = formats().find(|text| text.is_none_or(|text| !text.contains(variable)));
     found.proxied = Some(Proxied {
         cloudflare,

@@ -261,7 +261,8 @@ impl Scanner {
                 '{' => {
                     self.at += 1;
                     let words = std::mem::take(&mut words);
-                    let lua = words.first().is_some_and(|word| word.value.ends_with("_by_lua_block"));
+                    let lua =
+                        words.first().is_some_and(|word| word.value.ends_with("_by_lua_block"));
                     let block = if lua || depth > INIT_NESTING_MAX {
                         self.skip_block();
                         Vec::new()
@@ -353,9 +354,16 @@ mod tests {
         let site = "server { server_name ~^a{2}$; access_log /srv/${host}_x/$year.log js; location / { access_log off; }
             set_real_ip_from 173.245.48.0/20; real_ip_header CF-Connecting-IP; access_log syslog:server=x; }";
         let facts = read(main, &mut |pattern| vec![(pattern.to_owned(), site.to_owned())]);
-        assert_eq!(facts.formats["main"], "log_format main\n    '$remote_addr - \"$request\" '\n    '$status';");
-        assert_eq!(facts.formats["js"], "log_format js escape=json\n    '{\"ip\":\"$remote_addr\"}';");
-        let logs: Vec<_> = facts.access.iter().map(|log| (&*log.path, &*log.format, log.buffered)).collect();
+        assert_eq!(
+            facts.formats["main"],
+            "log_format main\n    '$remote_addr - \"$request\" '\n    '$status';"
+        );
+        assert_eq!(
+            facts.formats["js"],
+            "log_format js escape=json\n    '{\"ip\":\"$remote_addr\"}';"
+        );
+        let logs: Vec<_> =
+            facts.access.iter().map(|log| (&*log.path, &*log.format, log.buffered)).collect();
         assert_eq!(logs[0], ("/var/log/nginx/access.log", "main", true));
         assert_eq!(facts.errors, ["/var/log/nginx/error.log"]);
         assert_eq!(facts.real_ip_header.as_deref(), Some("CF-Connecting-IP"));

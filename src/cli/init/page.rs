@@ -41,7 +41,10 @@ fn heading(out: &mut String, words: &str) {
 }
 
 fn sources(found: &Found, out: &mut String) {
-    heading(out, "Logs that are followed. A file need not exist yet; `riposte parse FILE` tries a format.");
+    heading(
+        out,
+        "Logs that are followed. A file need not exist yet; `riposte parse FILE` tries a format.",
+    );
     for source in &found.sources {
         one_source(source, out);
     }
@@ -90,7 +93,10 @@ fn rules(with_rules: bool, out: &mut String) {
 fn guard(found: &Found, out: &mut String) {
     heading(out, "What is never blocked, whatever a rule says.");
     put(out, "[guard]");
-    put(out, "# Addresses, prefixes and host names; `riposte allow ADDRESS` adds more at any time.");
+    put(
+        out,
+        "# Addresses, prefixes and host names; `riposte allow ADDRESS` adds more at any time.",
+    );
     if found.administrators.is_empty() {
         put(out, "allow = []");
     } else {
@@ -106,11 +112,17 @@ fn guard(found: &Found, out: &mut String) {
         put(out, format!("# This machine's own addresses are known: {}.", shown.join(", ")));
     }
     if !found.own.is_empty() && found.own.iter().all(|address| is_private(*address)) {
-        put(out, "# None of them is public: if the machine is behind NAT, its public address belongs here.");
+        put(
+            out,
+            "# None of them is public: if the machine is behind NAT, its public address belongs here.",
+        );
         put(out, "# own = [\"198.51.100.1\"]");
     }
     if !found.trusted_proxies.is_empty() {
-        put(out, "# From `set_real_ip_from` of nginx: proxies that are believed, and never blocked.");
+        put(
+            out,
+            "# From `set_real_ip_from` of nginx: proxies that are believed, and never blocked.",
+        );
         let shown: Vec<String> = found.trusted_proxies.iter().map(|net| quoted(net)).collect();
         put(out, format!("trusted_proxies = [{}]", shown.join(", ")));
     }
@@ -163,7 +175,13 @@ pub fn snippet(format: &str) -> &'static str {
 fn web_file(server: &Server, folder: &Path, out: &mut String) {
     let path = folder.join("blocked").join(format!("{}.list", server.name));
     let path = path.display().to_string();
-    put(out, format!("\n# A file for {}: answers 403 also to clients that come through a proxy. Take the # away,", server.name));
+    put(
+        out,
+        format!(
+            "\n# A file for {}: answers 403 also to clients that come through a proxy. Take the # away,",
+            server.name
+        ),
+    );
     put(out, "# start riposte (it makes the file), then put this into the server's config:");
     for line in snippet(server.format).replace("{path}", &path).lines() {
         put(out, format!("#     {line}"));
@@ -180,6 +198,10 @@ fn web_file(server: &Server, folder: &Path, out: &mut String) {
     put(out, format!("# format = {}", quoted(server.format)));
     put(out, format!("# path = {}", quoted(&path)));
     put(out, "# With deploy/riposte.service leave this away: `systemctl enable --now");
-    let _ = writeln!(out, "# riposte-reload@{}.path` reloads the server instead (deploy/README.md).", server.name);
+    let _ = writeln!(
+        out,
+        "# riposte-reload@{}.path` reloads the server instead (deploy/README.md).",
+        server.name
+    );
     put(out, format!("# reload = [{}]", words.join(", ")));
 }

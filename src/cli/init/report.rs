@@ -69,7 +69,8 @@ fn notes(found: &Found) -> Vec<String> {
         notes.extend(of_proxied(proxied));
     }
     if found.nft == Nft::Missing {
-        let without = if found.servers.is_empty() { "" } else { ", or let the web server answer 403" };
+        let without =
+            if found.servers.is_empty() { "" } else { ", or let the web server answer 403" };
         notes.push(format!("nftables is not installed, so nothing can be blocked in the kernel: `apt install nftables`{without}"));
     }
     notes
@@ -99,7 +100,8 @@ fn of_proxied(proxied: &Proxied) -> Vec<String> {
 /// What to do next.
 pub fn next_steps(found: &Found, config: &Path, is_default: bool) -> Vec<Line> {
     let option = if is_default { String::new() } else { format!(" -c {}", config.display()) };
-    let mut rows = vec![vec![format!("  riposte{option} check"), "config and rules are right?".to_owned()]];
+    let mut rows =
+        vec![vec![format!("  riposte{option} check"), "config and rules are right?".to_owned()]];
     let log = found.sources.first().and_then(|source| source.paths.first());
     if let Some(log) = log {
         rows.push(vec![
@@ -107,7 +109,10 @@ pub fn next_steps(found: &Found, config: &Path, is_default: bool) -> Vec<Line> {
             "what the rules would have done on your log".to_owned(),
         ]);
     }
-    rows.push(vec![format!("  riposte{option} run"), "start it (deploy/README.md: as a service)".to_owned()]);
+    rows.push(vec![
+        format!("  riposte{option} run"),
+        "start it (deploy/README.md: as a service)".to_owned(),
+    ]);
     rows.push(vec![format!("  riposte{option} doctor"), "is all well?".to_owned()]);
     let mut lines = vec![(Style::Bold, "\nnext".to_owned())];
     lines.extend(table(&rows).into_iter().map(|line| (Style::Plain, line)));

@@ -23,7 +23,9 @@ impl Machine {
             nft: Nft::Usable,
             ssh_client: Some("198.51.100.7".parse().unwrap()),
             logins: vec!["198.51.100.7".parse().unwrap(), "2001:db8:5:6::7".parse().unwrap()],
-            own: ["127.0.0.1", "203.0.113.80", "fe80::1", "::1"].map(|text| text.parse().unwrap()).into(),
+            own: ["127.0.0.1", "203.0.113.80", "fe80::1", "::1"]
+                .map(|text| text.parse().unwrap())
+                .into(),
         };
         Self { root, now }
     }
@@ -60,7 +62,8 @@ http {
 }
 ";
 
-const COMBINED: &str = "203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] \"GET / HTTP/1.1\" 200 512 \"-\" \"curl/8\"\n";
+const COMBINED: &str =
+    "203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] \"GET / HTTP/1.1\" 200 512 \"-\" \"curl/8\"\n";
 
 #[test]
 fn debian_with_nginx_and_sshd() {
@@ -328,7 +331,8 @@ fn red_hat_with_apache_haproxy_and_a_stale_log() {
         ("var/log/secure", ""),
         ("usr/sbin/rsyslogd", ""),
     ]);
-    machine.now.nft = Nft::Refused("exit code 1: Operation not permitted (you must be root)".into());
+    machine.now.nft =
+        Nft::Refused("exit code 1: Operation not permitted (you must be root)".into());
     machine.now.ssh_client = None;
     machine.now.logins.clear();
     insta::assert_snapshot!(said(&machine.found()), @"
@@ -357,11 +361,18 @@ fn red_hat_with_apache_haproxy_and_a_stale_log() {
 #[test]
 fn caddy_and_traefik() {
     let machine = Machine::new(&[
-        ("etc/caddy/Caddyfile", "example.com {\n  log {\n    output file /var/log/caddy/example.log\n  }\n}\n"),
-        ("etc/traefik/traefik.yml", "entryPoints:\n  web:\naccessLog:\n  filePath: \"/var/log/traefik/access.log\"\n  format: json\n"),
+        (
+            "etc/caddy/Caddyfile",
+            "example.com {\n  log {\n    output file /var/log/caddy/example.log\n  }\n}\n",
+        ),
+        (
+            "etc/traefik/traefik.yml",
+            "entryPoints:\n  web:\naccessLog:\n  filePath: \"/var/log/traefik/access.log\"\n  format: json\n",
+        ),
     ]);
     let found = machine.found();
-    let sources: Vec<_> = found.sources.iter().map(|source| (&*source.name, source.paths.join(" "))).collect();
+    let sources: Vec<_> =
+        found.sources.iter().map(|source| (&*source.name, source.paths.join(" "))).collect();
     assert_eq!(
         sources,
         [
@@ -404,7 +415,9 @@ fn an_empty_machine_and_a_format_that_cannot_be_read() {
     let found = odd.found();
     assert_eq!(found.sources.len(), 1);
     assert_eq!(found.sources[0].name, "nginx-error-access");
-    assert!(found.notes[0].starts_with("the log_format `a/b` can't be read, so /l/odd.log is left out"));
+    assert!(
+        found.notes[0].starts_with("the log_format `a/b` can't be read, so /l/odd.log is left out")
+    );
     said(&found);
 }
 
