@@ -2,8 +2,10 @@
 //!
 //! A bound that a user may set lives in the config; what is here is its default or its ceiling.
 
+mod engine;
 mod faces;
 
+pub use engine::*;
 pub use faces::*;
 
 /// A longer record is cut here and counted. The longest request line nginx takes by default is
@@ -261,30 +263,6 @@ pub const STORE_REPEAT_KEYS_MAX: usize = 10_000;
 /// Journal rows that `why` tells at most.
 pub const STORE_WHY_ROWS_MAX: usize = 1_000;
 
-/// The engine looks at its clock this often while nothing comes.
-pub const TICK_SECS: u64 = 1;
-
-/// A checkpoint is taken this long after the last, when something changed: what a crash costs is
-/// reading this much of the logs again.
-pub const CHECKPOINT_SECS: u64 = 5;
-
-/// Inputs without effects that are kept for the next transaction; then a checkpoint covers them.
-pub const INPUTS_PENDING_MAX: usize = 1_024;
-
-/// Transactions that wait while the store takes none (full disk); then sources wait too.
-pub const HELD_COMMITS_MAX: usize = 256;
-
-/// Retention runs this often, in small slices.
-pub const RETENTION_SECS: u64 = 60;
-
-/// Alarms kept for `status`.
-pub const ALARMS_KEPT_MAX: usize = 32;
-
-/// The same alarm is told again after this long.
-pub const ALARM_REPEAT_SECS: u64 = 300;
-
-/// A client that logged in counts as a good one for a week.
-pub const GOOD_CLIENT_SECS: u64 = 7 * 86_400;
 /// Entries of the allowlist: a lookup stays fast, and a list this long is better written as
 /// prefixes.
 pub const ALLOWLIST_ENTRIES_MAX: usize = 10_000;

@@ -56,8 +56,11 @@ fn take_signals(signals: SyncSender<Signal>) -> anyhow::Result<()> {
     std::thread::Builder::new().name("signals".into()).stack_size(256 * 1024).spawn(move || {
         runtime.block_on(async {
             use tokio::signal::unix::{SignalKind, signal};
-            let kinds =
-                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+            let kinds = (
+                signal(SignalKind::terminate()),
+                signal(SignalKind::interrupt()),
+                signal(SignalKind::hangup()),
+            );
             let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = kinds else {
                 tracing::error!("signals can't be handled");
                 return;
@@ -68,8 +71,17 @@ fn take_signals(signals: SyncSender<Signal>) -> anyhow::Result<()> {
                     _ = interrupt.recv() => Signal::Stop,
                     _ = hangup.recv() => Signal::Reload,
                 };
-                if signals.try_send(told).is_err() {
-                    tracing::warn!("a signal was not taken; send it again");
+                let taken = match told {
+                    // A queue full of reloads must not lose the end: it waits its turn.
+                    Signal::Stop => signals.send(Signal::Stop).is_ok(),
+                    // A full queue holds a reload already.
+                    Signal::Reload => {
+                        let _queued = signals.try_send(Signal::Reload);
+                        true
+                    }
+                };
+                if !taken {
+                    return;
                 }
             }
         });
@@ -102,9 +114,11 @@ fn reload(path: &Path, live: &Live) {
         Ok(config) => match live.reload(config) {
             Ok(found) => {
                 tell(&found);
-                tracing::info!("config and rules were read again");
+                tracing::info!(rules_stay = found.all_kept, "config and rules were read again");
             }
-            Err(error) => tracing::error!(%error, "the store can't be read: rules stay as they are"),
+            Err(error) => {
+                tracing::error!(%error, "the store can't be read: rules stay as they are")
+            }
         },
         Err(error) => tracing::error!(%error, "the config has faults: it stays as it was"),
     }
@@ -112,6 +126,7 @@ fn reload(path: &Path, live: &Live) {
 
 /// Findings of the rules go to the log, whole.
 fn tell(found: &Found) {
+    tell_kept(found);
     for text in &found.unreadable {
         tracing::error!(text, "a rule file can't be used");
     }
@@ -122,6 +137,24 @@ fn tell(found: &Found) {
             Severity::Warning => tracing::warn!(file = &*finding.file, "{shown}"),
             Severity::Note => tracing::info!(file = &*finding.file, "{shown}"),
         }
+    }
+}
+
+/// What stays as it was, though the files say otherwise.
+fn tell_kept(found: &Found) {
+    for file in &found.kept {
+        tracing::warn!(file, "the last good version of this rule file stays in force");
+    }
+    if found.all_kept {
+        tracing::error!(
+            "all rules stay as they were: the last good version of a bad file does not fit the others"
+        );
+    }
+    for table in &found.at_next_start {
+        tracing::warn!(
+            table,
+            "this part of the config has changed; it takes effect at the next start"
+        );
     }
 }
 

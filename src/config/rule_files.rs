@@ -13,6 +13,8 @@ pub struct RuleFiles {
     pub files: Vec<RuleFile>,
     /// Files and folders that could not be used, and why; the others are.
     pub faults: Vec<Fault>,
+    /// The paths of these files and folders.
+    pub unusable: Vec<PathBuf>,
 }
 
 /// Reads the rule files of a config.
@@ -46,13 +48,17 @@ pub fn read_rules_from(paths: &[PathBuf]) -> RuleFiles {
 impl RuleFiles {
     fn folder(&mut self, folder: &Path) {
         if let Some(fault) = writable_by_others(folder) {
+            self.unusable.push(folder.to_owned());
             self.faults.push(fault);
             return;
         }
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) => {
-                self.fault(format!("failed to read the folder `{}`: {error}", folder.display()));
+                self.fault(
+                    folder,
+                    format!("failed to read the folder `{}`: {error}", folder.display()),
+                );
                 return;
             }
         };
@@ -69,18 +75,21 @@ impl RuleFiles {
 
     fn file(&mut self, path: &Path) {
         if let Some(fault) = writable_by_others(path) {
+            self.unusable.push(path.to_owned());
             self.faults.push(fault);
             return;
         }
         match std::fs::read_to_string(path) {
             Ok(text) => self.files.push(RuleFile { path: path.display().to_string(), text }),
             Err(error) => {
-                self.fault(format!("failed to read the rule file `{}`: {error}", path.display()));
+                let message = format!("failed to read the rule file `{}`: {error}", path.display());
+                self.fault(path, message);
             }
         }
     }
 
-    fn fault(&mut self, message: String) {
+    fn fault(&mut self, path: &Path, message: String) {
+        self.unusable.push(path.to_owned());
         self.faults.push(Fault {
             line: 0,
             column: 0,

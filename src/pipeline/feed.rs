@@ -1,7 +1,7 @@
 //! From a source to the engine: each source's thread parses and matches its own batches, then
 //! hands them over; the engine may ask for the same once more.
 
-use super::engine::Message;
+use super::engine::{Inputs, Message};
 use super::stage::{Clamp, Matched, Stage};
 use crate::enrich::RealClient;
 use crate::event::Batch;
@@ -9,7 +9,6 @@ use crate::parsers::Parser;
 use crate::rules::RuleSet;
 use crate::sources::{Closed, Sink};
 use arc_swap::ArcSwap;
-use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -54,7 +53,7 @@ pub struct Feed {
     book: Arc<SourceBook>,
     rules: Arc<ArcSwap<RuleSet>>,
     stage: Mutex<Option<(Arc<RuleSet>, Stage)>>,
-    engine: Sender<Message>,
+    engine: Inputs,
 }
 
 impl Feed {
@@ -63,7 +62,7 @@ impl Feed {
         source: &str,
         book: Arc<SourceBook>,
         rules: Arc<ArcSwap<RuleSet>>,
-        engine: Sender<Message>,
+        engine: Inputs,
     ) -> Self {
         Self { source: Arc::from(source), book, rules, stage: Mutex::new(None), engine }
     }
@@ -83,13 +82,13 @@ impl Sink for Feed {
         let matched = stage.run(&batch);
         let delivery = Box::new(Delivery { batch, matched, rules });
         // Held while the engine is behind, so that batches of one source stay in order.
-        self.engine.send(Message::Batch(delivery)).map_err(|_| Closed)
+        self.engine.batches.send(delivery).map_err(|_| Closed)
     }
 
     fn alarm(&self, source: &str, text: String) {
         let alarm = Message::Alarm { source: source.to_owned(), text };
         // Full means that the engine is behind; the log has the alarm all the same.
-        if let Err(error) = self.engine.try_send(alarm)
+        if let Err(error) = self.engine.control.try_send(alarm)
             && let Message::Alarm { source, text } = error.into_inner()
         {
             tracing::warn!(source, text, "alarm");

@@ -4,9 +4,10 @@
 use super::control::{ControlSocket, Handler, Reply, Request};
 use super::core::{Core, CoreConfig, Modes};
 use super::desk::SharedDesk;
-use super::engine::{Engine, Facts, Message, Parts, Reloaded};
+use super::engine::{Engine, Facts, Inputs, Message, Parts, Reloaded};
 use super::feed::{Feed, SourceBook};
-use super::{machine, meta};
+use super::outcomes::StoreOutbox;
+use super::{machine, meta, rule_keeper};
 use crate::actions::{Executors, HealthState, Wanted};
 use crate::clock;
 use crate::config::{Config, SourceType};
@@ -16,7 +17,6 @@ use crate::sources::supervise::Handle;
 use crate::sources::{Files, Sink, Stdin};
 use crate::store::{Store, StoreError};
 use arc_swap::ArcSwap;
-use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -26,7 +26,7 @@ mod parts;
 
 pub use parts::{real_client, route_of};
 
-use parts::{StoreOutbox, desk, load_rules, rereaders, source_book};
+use parts::{at_next_start, desk, found, rereaders, source_book};
 
 /// Why a daemon can't start.
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +55,15 @@ pub enum StartError {
 /// A running daemon.
 pub struct Live {
     engine: JoinHandle<Option<Executors>>,
-    inputs: Sender<Message>,
+    inputs: Inputs,
+    outcomes: Arc<StoreOutbox>,
     sources: Arc<Mutex<Vec<Handle>>>,
     rules: Arc<ArcSwap<RuleSet>>,
     store: Arc<Store>,
     socket: Option<ControlSocket>,
     seed: u64,
+    /// As it was at the start: what a reload can't change is compared with it.
+    config: Box<Config>,
 }
 
 /// What a start or a reload found in the rules.
@@ -70,6 +73,12 @@ pub struct Found {
     pub findings: Vec<Finding>,
     /// Files that could not be read, in words.
     pub unreadable: Vec<String>,
+    /// Files of which the last good version stays in force.
+    pub kept: Vec<String>,
+    /// All rules stay as they were: the last good version of a file no longer fits the rest.
+    pub all_kept: bool,
+    /// Tables of the config that changed and take effect at the next start only.
+    pub at_next_start: Vec<&'static str>,
 }
 
 impl Live {
@@ -84,7 +93,7 @@ impl Live {
         let (live, _) = Self::start_with(config, false, false)?;
         let (answer, answered) = crossbeam_channel::bounded(1);
         // The engine lives until it is told to stop, below.
-        let _taken = live.inputs.send(Message::Request(request, answer));
+        let _taken = live.inputs.control.send(Message::Request(request, answer));
         let wait = Duration::from_secs(limits::CONTROL_REPLY_SECS_MAX);
         let reply = answered.recv_timeout(wait);
         let in_time = live.end(true);
@@ -107,7 +116,9 @@ impl Live {
     ) -> Result<(Self, Found), StartError> {
         let store = Arc::new(Store::open(&config.state_dir)?);
         let seed = meta::seed(&store)?;
-        let (set, found) = load_rules(config, &store, seed)?;
+        let kept = rule_keeper::load(config, &store, seed)?;
+        rule_keeper::keep(&store, &kept);
+        let (set, found) = found(kept);
         let rules = Arc::new(ArcSwap::new(Arc::clone(&set)));
         let book = Arc::new(source_book(config)?);
         let desk = SharedDesk::new(desk(config, &store)?);
@@ -137,10 +148,10 @@ impl Live {
         for complaint in recovery.complaints {
             tracing::warn!(complaint, "a part of the state could not be restored");
         }
-        engine.settle(config, &store)?;
-        let outbox = Arc::new(StoreOutbox(Arc::clone(&store)));
+        engine.settle()?;
+        let outcomes = Arc::new(StoreOutbox::new(Arc::clone(&store)));
         let wanted: Arc<dyn Wanted> = Arc::new(desk);
-        let executors = Executors::start(&config.actions, outbox, &wanted, dry_run);
+        let executors = Executors::start(&config.actions, outcomes.clone(), &wanted, dry_run);
         engine.connect(executors);
         let cursors = |name: &str| engine.cursors_of(name);
         let resume: BTreeMap<String, _> = config
@@ -148,7 +159,7 @@ impl Live {
             .iter()
             .map(|source| (source.name.clone(), cursors(&source.name)))
             .collect();
-        let (inputs, taken) = crossbeam_channel::bounded(limits::BATCHES_QUEUED_MAX);
+        let (inputs, taken) = Inputs::new();
         let sources = Arc::new(Mutex::new(Vec::<Handle>::new()));
         let done = Arc::clone(&sources);
         engine.on_release(Box::new(move |cursors| {
@@ -162,7 +173,17 @@ impl Live {
             .name("engine".into())
             .spawn(move || engine.run(&taken))
             .map_err(|error| StartError::Io { what: "the engine", error })?;
-        let live = Self { engine, inputs, sources, rules, store, socket: None, seed };
+        let live = Self {
+            engine,
+            inputs,
+            outcomes,
+            sources,
+            rules,
+            store,
+            socket: None,
+            seed,
+            config: Box::new(config.clone()),
+        };
         if with_sources {
             live.start_facts(names)?;
             live.start_sources(config, &book, resume)?;
@@ -211,7 +232,8 @@ impl Live {
     /// Facts about this machine are looked up now and then, off the engine's thread: names may
     /// take long to resolve.
     fn start_facts(&self, names: Arc<ArcSwap<Vec<String>>>) -> Result<(), StartError> {
-        let inputs = self.inputs.clone();
+        let inputs = self.inputs.control.clone();
+        let outcomes = Arc::clone(&self.outcomes);
         let work = move || {
             let mut known: Vec<String> = Vec::new();
             let mut age = u64::MAX;
@@ -233,6 +255,7 @@ impl Live {
                 if inputs.send(Message::Facts(facts)).is_err() {
                     return;
                 }
+                outcomes.try_waiting();
                 std::thread::sleep(Duration::from_secs(limits::FACTS_SECS));
                 age = age.saturating_add(limits::FACTS_SECS);
             }
@@ -251,7 +274,7 @@ impl Live {
         config: &Config,
         reload: Arc<dyn Fn() + Send + Sync>,
     ) -> Result<(), StartError> {
-        let inputs = self.inputs.clone();
+        let inputs = self.inputs.control.clone();
         let handler: Handler = Arc::new(move |request| {
             if matches!(request, Request::Reload) {
                 reload();
@@ -275,27 +298,30 @@ impl Live {
         Ok(())
     }
 
-    /// Puts the rules of a config that was read again in force; what is bad keeps its last good
-    /// version, and is told of in the answer.
+    /// Puts the rules of a config that was read again in force. Of a file that is bad now, its
+    /// last good version stays; the others' changes count. Where that doesn't fit together, all
+    /// rules stay as they were.
     pub fn reload(&self, config: Config) -> Result<Found, StoreError> {
-        let (set, found) = load_rules(&config, &self.store, self.seed)?;
-        let kept = if has_errors(&found) { None } else { Some(set) };
-        if let Some(set) = kept {
+        let kept = rule_keeper::load(&config, &self.store, self.seed)?;
+        let loses = kept.loses(&self.rules.load());
+        if !loses {
+            rule_keeper::keep(&self.store, &kept);
+        }
+        let (set, mut found) = found(kept);
+        found.all_kept = loses;
+        found.at_next_start = at_next_start(&self.config, &config);
+        if !loses {
             let reloaded = Box::new(Reloaded { config, rules: Arc::clone(&set) });
-            // The engine first: what sources match by the new rules must find them in force.
-            if self.inputs.send(Message::Reloaded(reloaded)).is_ok() {
+            // Batches that were matched by other rules than the engine's are matched again there.
+            if self.inputs.control.send(Message::Reloaded(reloaded)).is_ok() {
                 self.rules.store(set);
             }
         }
         Ok(found)
     }
 
-    /// The place where inputs go, for tests and the demo.
-    pub fn inputs(&self) -> Sender<Message> {
-        self.inputs.clone()
-    }
-
-    /// Stops in order: sources, engine (which saves everything), executors.
+    /// Stops in order: the engine, which saves everything, then sources and executors. What
+    /// sources have read meanwhile is read again at the next start.
     pub fn stop(self) -> bool {
         self.end(false)
     }
@@ -303,19 +329,20 @@ impl Live {
     /// Stops; with `finish`, executors that can work first carry out what they have.
     fn end(mut self, finish: bool) -> bool {
         drop(self.socket.take());
+        // A dead engine has nothing left to stop.
+        let _stopping = self.inputs.control.send(Message::Stop);
+        let executors = self.engine.join().ok().flatten();
         let mut in_time = true;
         for handle in self.sources.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
             in_time &= handle.stop();
         }
-        // A full queue is being emptied; a dead engine has nothing left to stop.
-        let _stopping = self.inputs.send(Message::Stop);
-        let executors = self.engine.join().ok().flatten();
         if let Some(executors) = executors {
             if finish {
                 in_time &= carried_out(&executors);
             }
             in_time &= executors.stop(Duration::from_secs(limits::STOP_SECS_MAX));
         }
+        self.outcomes.try_waiting();
         in_time
     }
 }
@@ -337,9 +364,4 @@ fn carried_out(executors: &Executors) -> bool {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-}
-
-fn has_errors(found: &Found) -> bool {
-    !found.unreadable.is_empty()
-        || found.findings.iter().any(|finding| finding.severity == crate::rules::Severity::Error)
 }

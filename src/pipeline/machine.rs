@@ -2,6 +2,7 @@
 
 use crate::event::net;
 use std::net::{IpAddr, ToSocketAddrs};
+use std::path::Path;
 
 /// The addresses of this machine's interfaces.
 pub fn own_addresses() -> Vec<IpAddr> {
@@ -77,8 +78,8 @@ fn status_kib(name: &str) -> u64 {
     kib.unwrap_or(0).saturating_mul(1024)
 }
 
-/// The memory that this process may use: the machine's, or its control group's where that is less
-/// (`MemoryMax=` of systemd).
+/// The memory that this process may use: the machine's, or that of its control groups where it is
+/// less (`MemoryMax=` of systemd).
 pub fn memory_bytes() -> u64 {
     memory_bytes_of(None)
 }
@@ -92,13 +93,29 @@ pub fn memory_bytes_of(pid: Option<u32>) -> u64 {
         .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
         .map_or(512 * 1024 * 1024, |kib| kib.saturating_mul(1024));
     let process = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
-    let group = std::fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
-    let limit = group
-        .lines()
-        .find_map(|line| line.strip_prefix("0::"))
-        .and_then(|path| std::fs::read_to_string(format!("/sys/fs/cgroup{path}/memory.max")).ok())
-        .and_then(|text| text.trim().parse::<u64>().ok());
+    let groups = std::fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
+    let limit = groups.lines().filter_map(group_limit).min();
     limit.map_or(total, |limit| limit.min(total))
+}
+
+/// The least memory that a line of /proc/self/cgroup allows, its parents' limits included; the
+/// unified hierarchy and the older one (cgroups(7)).
+fn group_limit(line: &str) -> Option<u64> {
+    let mut parts = line.splitn(3, ':');
+    let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+    let (root, name) = match controllers {
+        "" => ("/sys/fs/cgroup", "memory.max"),
+        list if list.split(',').any(|one| one == "memory") => {
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+        }
+        _ => return None,
+    };
+    let group = Path::new(path.strip_prefix('/')?);
+    let limit = |group: &Path| {
+        let text = std::fs::read_to_string(Path::new(root).join(group).join(name)).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    group.ancestors().filter_map(limit).min()
 }
 
 #[cfg(test)]

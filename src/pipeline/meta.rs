@@ -3,11 +3,13 @@
 
 use crate::clock::{self, Timestamp};
 use crate::store::{Reader, Store, StoreError};
+use std::collections::BTreeMap;
 
 const INSTALLED: &str = "installed";
 const PANIC: &str = "panic";
 const ARMED: &str = "armed";
 const SEED: &str = "seed";
+const GOOD_RULES: &str = "good_rules";
 
 /// When riposte was installed here: the first start on this store.
 pub fn installed(store: &Store) -> Result<Timestamp, StoreError> {
@@ -41,4 +43,17 @@ pub fn set_armed(store: &Store) -> Result<(), StoreError> {
 pub fn seed(store: &Store) -> Result<u64, StoreError> {
     let fresh = fastrand::u64(..).to_string();
     Ok(store.meta_or_set(SEED, &fresh)?.parse().unwrap_or(0))
+}
+
+/// The user's rule files as they were when they were good last: texts by path.
+pub fn good_rules(reader: &Reader) -> Result<BTreeMap<String, String>, StoreError> {
+    let text = reader.meta(GOOD_RULES)?;
+    // What can't be read is written anew at the next load.
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+}
+
+/// Remembers them.
+pub fn set_good_rules(store: &Store, files: &BTreeMap<String, String>) -> Result<(), StoreError> {
+    // Texts by text always serialise.
+    store.set_meta(GOOD_RULES, &serde_json::to_string(files).unwrap_or_default())
 }

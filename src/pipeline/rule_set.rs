@@ -2,7 +2,7 @@
 
 use crate::config::{Config, RuleFiles, load::Fault, read_rules};
 use crate::decisions::Mode;
-use crate::rules::{Known, Loaded, RuleSet, Settings};
+use crate::rules::{Known, Loaded, RuleFile, RuleSet, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rules with everything that was found on the way.
@@ -25,11 +25,21 @@ pub fn load_files(
     modes: &BTreeMap<String, Mode>,
     seed: u64,
 ) -> LoadedRules {
+    let loaded = load_texts(config, &files.files, modes, seed);
+    LoadedRules { loaded, faults: files.faults }
+}
+
+/// Loads these texts with the settings of a config.
+pub fn load_texts(
+    config: &Config,
+    files: &[RuleFile],
+    modes: &BTreeMap<String, Mode>,
+    seed: u64,
+) -> Loaded {
     let mut settings = settings(config);
     settings.modes.extend(modes.iter().map(|(rule, mode)| (rule.clone(), *mode)));
     settings.seed = seed;
-    let loaded = RuleSet::load(&files.files, &[], &settings);
-    LoadedRules { loaded, faults: files.faults }
+    RuleSet::load(files, &[], &settings)
 }
 
 /// What the config says to rules.

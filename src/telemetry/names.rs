@@ -45,6 +45,10 @@ metrics! {
     // Enrichers.
 
     // Matching and windows.
+    gauge WINDOW_KEYS = "riposte_window_keys", "keys that rules count for";
+    gauge WINDOW_BYTES = "riposte_window_bytes", "memory that windows take";
+    gauge WINDOW_BYTES_MAX = "riposte_window_bytes_max", "memory that windows may take";
+    counter WINDOW_KEYS_EVICTED = "riposte_window_keys_evicted_total", "keys forgotten early because windows were full";
 
     // Rules.
     counter RULE_FAULTS = "riposte_rule_faults_total", "rule bodies and predicates that ended in a fault";

@@ -66,12 +66,13 @@ impl Engine {
         let facts = RuleFacts { mode, certain };
         for decision in firing.decisions {
             telemetry::counter(names::DECISIONS_PROPOSED).add(1);
-            let steps = self.desk().judge(decision, facts, now);
+            let steps = self.desk.book(|desk| desk.judge(decision, facts, now));
             self.steps(steps, "rule", now, commit);
         }
         for target in &firing.lifts {
             if mode == Mode::Enforce && !self.desk().guard.panic() {
-                let steps = self.desk().lift(target, &format!("rule `{}`", hit.rule));
+                let why = format!("rule `{}`", hit.rule);
+                let steps = self.desk.book(|desk| desk.lift(target, &why));
                 self.steps(steps, "rule", now, commit);
             }
         }
@@ -155,6 +156,7 @@ impl Engine {
 
     fn commit(&mut self, commit: &Commit) -> Result<(), StoreError> {
         let committed = self.store.commit(commit)?;
+        self.desk.kept(commit.decisions.iter().map(|row| row.decision.id));
         let fresh = commit.outbox.iter().zip(&committed.outbox);
         let items: Vec<Item> = fresh
             .filter(|(row, new)| **new && row.verdict == Verdict::Pass)
@@ -202,9 +204,27 @@ impl Engine {
         self.alarm("store", format!("failed to keep what happened: {error}"));
     }
 
-    /// Tries transactions that wait, in their order.
+    /// The store took something: if it had not before, that is over.
+    pub(super) fn store_works(&mut self) {
+        if self.retry_at.take().is_some() {
+            self.alarm("store", "what had waited is kept now".to_owned());
+        }
+    }
+
+    /// Tries what waits for the store, when its time has come.
     pub(super) fn retry_held(&mut self) {
-        if self.held.is_empty() || self.retry_at.is_some_and(|at| Instant::now() < at) {
+        if self.retry_at.is_some_and(|at| at <= Instant::now()) {
+            self.retry_now();
+        }
+    }
+
+    /// Tries what waits for the store: transactions in their order, else a checkpoint.
+    pub(super) fn retry_now(&mut self) {
+        if self.retry_at.is_none() {
+            return;
+        }
+        if self.held.is_empty() {
+            self.checkpoint();
             return;
         }
         while let Some(commit) = self.held.pop_front() {
@@ -214,8 +234,7 @@ impl Engine {
                 return;
             }
         }
-        self.retry_at = None;
-        self.alarm("store", "what had waited is kept now".to_owned());
+        self.store_works();
     }
 
     /// Lets time pass at the desk: what is over ends, what waited goes on.
@@ -229,7 +248,7 @@ impl Engine {
             let rule = rules.rules().iter().find(|rule| &*rule.name == name);
             rule.map_or(Mode::Enforce, |rule| rule.mode)
         };
-        let steps = self.desk().tick(now, &mode_of);
+        let steps = self.desk.book(|desk| desk.tick(now, &mode_of));
         if steps == Steps::default() {
             return;
         }

@@ -61,6 +61,7 @@ impl Engine {
                 telemetry::counter(names::CHECKPOINTS).add(1);
                 self.pending.clear();
                 self.dirty = false;
+                self.store_works();
                 self.release_sources(&checkpoint.cursors);
             }
             Err(error) => {

@@ -5,17 +5,15 @@ use crate::config::Config;
 use crate::pipeline::control::{Reply, Request};
 use crate::pipeline::core::Core;
 use crate::pipeline::desk::SharedDesk;
-use crate::pipeline::feed::{Delivery, SourceBook};
+use crate::pipeline::feed::SourceBook;
 use crate::rules::RuleSet;
 use crate::store::Store;
 use crossbeam_channel::Sender;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What reaches the engine's thread.
+/// What reaches the engine's thread beside batches.
 pub enum Message {
-    /// A batch, matched.
-    Batch(Box<Delivery>),
     /// A source says that something is wrong.
     Alarm {
         /// The source.

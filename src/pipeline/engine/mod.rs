@@ -6,11 +6,14 @@
 
 mod act;
 mod checkpoint;
+mod input;
 mod messages;
 mod recovery;
 mod requests;
+mod settle;
 mod status;
 
+pub use input::{Inputs, InputsTaken};
 pub use messages::{Facts, Message, Parts, Reloaded};
 pub use recovery::Recovery;
 
@@ -27,7 +30,7 @@ use crate::event::Origin;
 use crate::limits;
 use crate::store::{Commit, Input, InputKind, Shard, Store};
 use crate::telemetry::{self, names};
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{never, select};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
@@ -86,6 +89,8 @@ pub struct Engine {
     dry_run: bool,
     started: Timestamp,
     last_tick: Instant,
+    /// Keys that windows had dropped when it was last told.
+    evicted: u64,
 }
 
 impl Engine {
@@ -118,6 +123,7 @@ impl Engine {
             dry_run: parts.dry_run,
             started: parts.started,
             last_tick: now,
+            evicted: 0,
         }
     }
 
@@ -146,36 +152,59 @@ impl Engine {
     }
 
     /// Takes inputs until it is told to stop; then saves everything and gives the executors back.
-    pub fn run(mut self, inputs: &Receiver<Message>) -> Option<Executors> {
+    pub fn run(mut self, inputs: &InputsTaken) -> Option<Executors> {
+        let nothing = never();
         loop {
             let wait =
                 Duration::from_secs(limits::TICK_SECS).saturating_sub(self.last_tick.elapsed());
             // While the store takes nothing, sources wait: their records stay where they are.
-            if self.held.len() >= limits::HELD_COMMITS_MAX {
-                std::thread::sleep(wait.min(Duration::from_millis(100)));
-                self.tick();
-                continue;
-            }
-            match inputs.recv_timeout(wait) {
-                Ok(Message::Batch(delivery)) => self.batch(*delivery),
-                Ok(Message::Alarm { source, text }) => self.alarm(&source, text),
-                Ok(Message::Request(request, answer)) => {
-                    let reply = self.request(request);
-                    // The command line may have gone meanwhile; what it asked for is done.
-                    drop(answer.send(reply));
-                }
-                Ok(Message::Facts(facts)) => self.facts(&facts),
-                Ok(Message::Reloaded(reloaded)) => self.reloaded(*reloaded),
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {}
+            let batches = if self.is_held_up() { &nothing } else { &inputs.batches };
+            select! {
+                recv(batches) -> delivery => match delivery {
+                    Ok(delivery) => self.batch(*delivery),
+                    Err(_) => break,
+                },
+                recv(inputs.control) -> message => match message {
+                    Ok(Message::Stop) | Err(_) => break,
+                    Ok(message) => self.message(message),
+                },
+                default(wait) => {}
             }
             if self.last_tick.elapsed() >= Duration::from_secs(limits::TICK_SECS) {
                 self.tick();
             }
         }
-        self.retry_held();
+        // What waits is taken too, but not for ever: a busy source goes on sending. What is left
+        // is read again at the next start.
+        for _ in 0..limits::BATCHES_QUEUED_MAX {
+            match inputs.batches.try_recv() {
+                Ok(delivery) if !self.is_held_up() => self.batch(*delivery),
+                _ => break,
+            }
+        }
+        self.retry_now();
         self.checkpoint();
         self.executors.take()
+    }
+
+    /// Whether the store has taken nothing for so long that more must not be evaluated.
+    fn is_held_up(&self) -> bool {
+        self.held.len() >= limits::HELD_COMMITS_MAX
+            || (self.retry_at.is_some() && self.pending.len() >= limits::INPUTS_PENDING_MAX)
+    }
+
+    fn message(&mut self, message: Message) {
+        match message {
+            Message::Alarm { source, text } => self.alarm(&source, text),
+            Message::Request(request, answer) => {
+                let reply = self.request(request);
+                // The command line may have gone meanwhile; what it asked for is done.
+                drop(answer.send(reply));
+            }
+            Message::Facts(facts) => self.facts(&facts),
+            Message::Reloaded(reloaded) => self.reloaded(*reloaded),
+            Message::Stop => {}
+        }
     }
 
     /// One batch: an input, its firings, and what they lead to.
@@ -228,14 +257,18 @@ impl Engine {
     fn tick(&mut self) {
         self.last_tick = Instant::now();
         let now = clock::now();
-        let low = self.watermarks.tick(now);
-        let mut firings = Vec::new();
-        self.core.advance(low, &mut firings);
-        if !firings.is_empty() {
-            self.number(InputKind::Tick { time: now });
-            self.dirty = true;
+        // Held up, rules' timers wait too: what they lead to has nowhere to be kept.
+        if !self.is_held_up() {
+            let low = self.watermarks.tick(now);
+            let mut firings = Vec::new();
+            self.core.advance(low, &mut firings);
+            if !firings.is_empty() {
+                self.number(InputKind::Tick { time: now });
+                self.dirty = true;
+            }
+            self.act(firings);
         }
-        self.act(firings);
+        self.measure_windows();
         self.let_time_pass(now);
         self.retry_held();
         self.submit_overflow();
@@ -293,14 +326,14 @@ impl Engine {
     fn facts(&mut self, facts: &Facts) {
         let now = clock::now();
         let mut commit = self.begin(now);
-        let steps = self.desk().set_own(&facts.own);
+        let steps = self.desk.book(|desk| desk.set_own(&facts.own));
         self.steps(steps, "facts", now, &mut commit);
         for admin in &facts.admins {
-            let steps = self.desk().admin_login(*admin, now);
+            let steps = self.desk.book(|desk| desk.admin_login(*admin, now));
             self.steps(steps, "facts", now, &mut commit);
         }
         for (name, addresses) in &facts.names {
-            let steps = self.desk().resolved(name, addresses, now);
+            let steps = self.desk.book(|desk| desk.resolved(name, addresses, now));
             self.steps(steps, "facts", now, &mut commit);
         }
         if commit.lifts.is_empty() && commit.decisions.is_empty() {
@@ -324,6 +357,10 @@ impl Engine {
         self.desk().set_config(reloaded.config.guard.clone());
         self.config = reloaded.config;
         self.dirty = true;
+        // The config's allowlist may have grown: what is in force against it ends now.
+        if let Err(error) = self.settle() {
+            self.store_failed(&error);
+        }
         // Windows were rebuilt: what is saved must fit the rules in force.
         self.checkpoint();
     }

@@ -6,10 +6,9 @@
 use super::checkpoint::{self, DESK_BLOB, WATERMARKS_BLOB};
 use super::{Engine, evaluate};
 use crate::clock::{self, Timestamp};
-use crate::decisions::{Decision, Entry, Mode, RuleFacts};
+use crate::decisions::{Decision, Mode, RuleFacts};
 use crate::event::Origin;
 use crate::pipeline::core::{CORE_BLOB, Firing};
-use crate::pipeline::machine;
 use crate::sources::Rereader;
 use crate::store::{Input, InputKind, StoreError};
 use crate::telemetry::{self, names};
@@ -119,38 +118,10 @@ impl Engine {
     fn queue_again(&mut self, decision: Decision, mode: Mode) {
         let now = clock::now();
         let facts = RuleFacts { mode, certain: true };
-        let steps = self.desk().judge(decision, facts, now);
+        let steps = self.desk.book(|desk| desk.judge(decision, facts, now));
         let mut commit = self.begin(now);
         self.steps(steps, "recovery", now, &mut commit);
         self.finish(commit);
-    }
-
-    /// The allowlist and the panic of config and store, before the first action leaves.
-    pub(in crate::pipeline) fn settle_with(&mut self, entries: Vec<Entry>, panic: bool) {
-        let now = clock::now();
-        let saved: Vec<_> =
-            self.desk().guard.allowlist().entries().map(|entry| entry.subject.clone()).collect();
-        let mut commit = self.begin(now);
-        for subject in saved {
-            if !entries.iter().any(|entry| entry.subject == subject) {
-                self.desk().disallow(&subject);
-            }
-        }
-        for entry in entries {
-            let allowed = self.desk().allow(entry);
-            match allowed {
-                Ok(steps) => self.steps(steps, "start", now, &mut commit),
-                Err(full) => self.alarm("allowlist", full.to_string()),
-            }
-        }
-        let steps = self.desk().set_own(&machine::own_addresses());
-        self.steps(steps, "start", now, &mut commit);
-        if self.desk().guard.panic() != panic {
-            let steps = self.desk().set_panic(panic, now);
-            self.steps(steps, "start", now, &mut commit);
-        }
-        self.finish(commit);
-        self.renew_names();
     }
 
     /// Commits once more: the store keeps what it has and takes only what it lacks (nothing,

@@ -18,7 +18,10 @@ impl Engine {
     pub(super) fn request(&mut self, request: Request) -> Reply {
         let changes = !matches!(request, Request::Status);
         let answer = match request {
-            Request::Status => Ok(Reply::Status(Box::new(self.status()))),
+            Request::Status => {
+                self.measure_windows();
+                Ok(Reply::Status(Box::new(self.status())))
+            }
             Request::Allow { target, comment, until } => self.allow(&target, &comment, until),
             Request::Disallow { target } => self.disallow(&target),
             Request::Decide { target, remedy, seconds, reason } => {
@@ -37,7 +40,21 @@ impl Engine {
             // What a person changed is no input that could be evaluated again: save it now.
             self.checkpoint();
         }
+        let answer = answer.map(|reply| self.with_wait(reply));
         answer.unwrap_or_else(|message| Reply::Refused { message })
+    }
+
+    /// Says so where the store takes nothing now: then nothing leaves either.
+    fn with_wait(&self, reply: Reply) -> Reply {
+        match reply {
+            Reply::Done { message, decisions } if !self.held.is_empty() => {
+                let message = format!(
+                    "{message}; it is carried out when the store can be written again (see `riposte status`)"
+                );
+                Reply::Done { message, decisions }
+            }
+            reply => reply,
+        }
     }
 
     fn allow(&mut self, target: &str, comment: &str, until: Option<Timestamp>) -> Answer {
@@ -53,7 +70,7 @@ impl Engine {
             by: "command line".to_owned(),
             until,
         };
-        let allowed = self.desk().allow(entry);
+        let allowed = self.desk.try_book(|desk| desk.allow(entry));
         let steps = allowed.map_err(|full| full.to_string())?;
         let ended = self.book(steps, now);
         self.renew_names();
@@ -105,7 +122,7 @@ impl Engine {
             via: None,
             route: Route::Unknown,
         };
-        let steps = self.desk().decide(decision.clone(), now);
+        let steps = self.desk.book(|desk| desk.decide(decision.clone(), now));
         let verdict = steps.judged.first().map(|judged| judged.verdict.clone());
         let target = decision.target.clone();
         self.book(steps, now);
@@ -119,7 +136,7 @@ impl Engine {
     }
 
     fn lift(&mut self, target: &Target, reason: &str) -> Answer {
-        let steps = self.desk().lift(target, reason);
+        let steps = self.desk.book(|desk| desk.lift(target, reason));
         self.core.lifted(target);
         let ended = self.book(steps, clock::now());
         if ended.is_empty() {
@@ -148,7 +165,7 @@ impl Engine {
     fn set_panic(&mut self, on: bool) -> Answer {
         meta::set_panic(&self.store, on).map_err(|error| error.to_string())?;
         let now = clock::now();
-        let steps = self.desk().set_panic(on, now);
+        let steps = self.desk.book(|desk| desk.set_panic(on, now));
         let ended = self.book(steps, now);
         if let Some(executors) = &self.executors {
             executors.reconcile_now();
@@ -174,7 +191,7 @@ impl Engine {
     }
 
     fn forget(&mut self, target: &Target) -> Answer {
-        let steps = self.desk().lift(target, "forgotten");
+        let steps = self.desk.book(|desk| desk.lift(target, "forgotten"));
         self.book(steps, clock::now());
         self.core.forget(target);
         let forgotten = self.store.forget(target).map_err(|error| error.to_string())?;

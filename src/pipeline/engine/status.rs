@@ -5,9 +5,24 @@ use crate::actions::HealthState;
 use crate::decisions::Mode;
 use crate::pipeline::control::{DestinationStatus, SourceStatus, Status};
 use crate::pipeline::machine;
-use crate::telemetry;
+use crate::telemetry::{self, names};
 
 impl Engine {
+    /// How full the windows are; what they had to drop is told of.
+    pub(super) fn measure_windows(&mut self) {
+        let stats = self.core.windows().stats();
+        telemetry::gauge(names::WINDOW_KEYS).set(stats.keys);
+        telemetry::gauge(names::WINDOW_BYTES).set(stats.bytes);
+        telemetry::gauge(names::WINDOW_BYTES_MAX).set(stats.bytes_max);
+        let fresh = stats.evicted.saturating_sub(self.evicted);
+        if fresh > 0 {
+            self.evicted = stats.evicted;
+            telemetry::counter(names::WINDOW_KEYS_EVICTED).add(fresh);
+            let text = "windows are full: the keys that were seen longest ago are forgotten early\nhint: `memory.windows_mib` gives them more room";
+            self.alarm("memory", text.to_owned());
+        }
+    }
+
     pub(super) fn status(&self) -> Status {
         let rules = self.core.rules();
         let of_mode = |mode| rules.rules().iter().filter(|rule| rule.mode == mode).count();

@@ -1,40 +1,20 @@
 //! The parts of a daemon, each from the config and the store.
 
 use super::{Found, StartError};
-use crate::actions::Outbox;
-use crate::clock::{self, Timestamp};
 use crate::config::{Config, SourceConfig};
-use crate::decisions::{ActionId, Desk, Entry, Mode, Outcome, Proxies, Subject};
+use crate::decisions::{Desk, Proxies};
 use crate::enrich::RealClient;
 use crate::event::{Event, Field, Kind};
 use crate::parsers::Parser;
 use crate::pipeline::core::RouteOf;
-use crate::pipeline::engine::Engine;
 use crate::pipeline::feed::SourceBook;
-use crate::pipeline::{meta, rule_set};
+use crate::pipeline::meta;
+use crate::pipeline::rule_keeper::Kept;
 use crate::rules::RuleSet;
 use crate::sources::Rereader;
-use crate::store::{Mark, Store, StoreError};
+use crate::store::{Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Outcomes go to the store.
-pub(super) struct StoreOutbox(pub Arc<Store>);
-
-impl Outbox for StoreOutbox {
-    fn record(
-        &self,
-        id: ActionId,
-        destination: &str,
-        outcome: &Outcome,
-        attempt: u32,
-        at: Timestamp,
-    ) {
-        if let Err(error) = self.0.mark(&Mark { action: id, destination, outcome, attempt, at }) {
-            tracing::warn!(%error, destination, "failed to keep an outcome; it is tried again at the next start");
-        }
-    }
-}
 
 /// How a client came here: by the log's own word about the peer, and by what kind of server it is.
 pub fn route_of(config: &Config) -> RouteOf {
@@ -53,23 +33,27 @@ pub fn real_client(config: &Config) -> RealClient {
     RealClient::new(config.guard.proxy_nets().into_iter().chain(shipped))
 }
 
-pub(super) fn load_rules(
-    config: &Config,
-    store: &Store,
-    seed: u64,
-) -> Result<(Arc<RuleSet>, Found), StoreError> {
-    let modes: BTreeMap<String, Mode> = store
-        .read()
-        .rule_modes()?
-        .into_iter()
-        .map(|row| (row.rule.to_string(), row.mode))
-        .collect();
-    let rules = rule_set::load(config, &modes, seed);
+/// The set, and what there is to tell of it.
+pub(super) fn found(kept: Kept) -> (Arc<RuleSet>, Found) {
     let found = Found {
-        findings: rules.loaded.findings,
-        unreadable: rules.faults.into_iter().map(|fault| fault.message).collect(),
+        findings: kept.findings,
+        unreadable: kept.unreadable,
+        kept: kept.old_versions,
+        ..Found::default()
     };
-    Ok((Arc::new(rules.loaded.set), found))
+    (Arc::new(kept.set), found)
+}
+
+/// The tables that a reload does not put in force, where they differ.
+pub(super) fn at_next_start(old: &Config, new: &Config) -> Vec<&'static str> {
+    let tables = [
+        ("state_dir", old.state_dir != new.state_dir),
+        ("sources", old.sources != new.sources),
+        ("actions", old.actions != new.actions),
+        ("memory", old.memory != new.memory),
+        ("log", old.log != new.log),
+    ];
+    tables.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
 pub(super) fn source_book(config: &Config) -> Result<SourceBook, StartError> {
@@ -100,34 +84,4 @@ pub(super) fn desk(config: &Config, store: &Store) -> Result<Desk, StoreError> {
         desk.guard.begin_first_days(installed);
     }
     Ok(desk)
-}
-
-impl Engine {
-    /// After the recovery: the allowlist of config and store, this machine's addresses and a
-    /// panic count before the first action leaves.
-    pub(super) fn settle(&mut self, config: &Config, store: &Store) -> Result<(), StoreError> {
-        let now = clock::now();
-        let from_config = config.guard.allow.iter().filter_map(|text| {
-            Some(Entry {
-                subject: Subject::parse(text)?,
-                comment: "`guard.allow` of the config".to_owned(),
-                added: now,
-                by: "config".to_owned(),
-                until: None,
-            })
-        });
-        let (_, rows) = store.read().allowlist()?;
-        let from_store = rows.into_iter().filter_map(|row| {
-            Some(Entry {
-                subject: Subject::parse(&row.entry)?,
-                comment: row.note,
-                added: row.added,
-                by: "command line".to_owned(),
-                until: row.until,
-            })
-        });
-        let entries: Vec<Entry> = from_config.chain(from_store).collect();
-        self.settle_with(entries, meta::panic(store.read())?);
-        Ok(())
-    }
 }

@@ -1,0 +1,33 @@
+//! Bounds of the engine's thread: how often it looks, saves and retries, and what may wait for it.
+
+/// The engine looks at its clock this often while nothing comes.
+pub const TICK_SECS: u64 = 1;
+
+/// A checkpoint is taken this long after the last, when something changed: what a crash costs is
+/// reading this much of the logs again.
+pub const CHECKPOINT_SECS: u64 = 5;
+
+/// Inputs without effects that are kept for the next transaction; then a checkpoint covers them.
+pub const INPUTS_PENDING_MAX: usize = 1_024;
+
+/// Transactions that wait while the store takes none (full disk); then sources wait too.
+pub const HELD_COMMITS_MAX: usize = 256;
+
+/// Retention runs this often, in small slices.
+pub const RETENTION_SECS: u64 = 60;
+
+/// Alarms kept for `status`.
+pub const ALARMS_KEPT_MAX: usize = 32;
+
+/// The same alarm is told again after this long.
+pub const ALARM_REPEAT_SECS: u64 = 300;
+
+/// A client that logged in counts as a good one for a week.
+pub const GOOD_CLIENT_SECS: u64 = 7 * 86_400;
+
+/// Requests, alarms and facts that wait for the engine's thread.
+pub const CONTROL_MESSAGES_MAX: usize = 32;
+
+/// Outcomes of actions that wait while the store takes none; beyond, the oldest are told of and
+/// found out again at the next start.
+pub const OUTCOMES_WAITING_MAX: usize = 10_000;

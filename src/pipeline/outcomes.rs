@@ -1,0 +1,88 @@
+//! How actions ended, on its way to the store: what the store can't take now waits.
+
+use crate::actions::Outbox;
+use crate::clock::Timestamp;
+use crate::decisions::{ActionId, Outcome};
+use crate::limits;
+use crate::store::{Mark, Store, StoreError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Outcomes go to the store, in their order.
+pub struct StoreOutbox {
+    store: Arc<Store>,
+    waiting: Mutex<VecDeque<Waiting>>,
+}
+
+/// An outcome that the store could not take.
+struct Waiting {
+    action: ActionId,
+    destination: String,
+    outcome: Outcome,
+    attempt: u32,
+    at: Timestamp,
+}
+
+impl StoreOutbox {
+    /// Over this store.
+    pub fn new(store: Arc<Store>) -> Self {
+        Self { store, waiting: Mutex::default() }
+    }
+
+    /// Tries what waits once more.
+    pub fn try_waiting(&self) {
+        self.write(&mut self.waiting());
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, waiting: &mut VecDeque<Waiting>) {
+        while let Some(first) = waiting.front() {
+            if let Err(error) = self.mark(first) {
+                tracing::debug!(%error, waiting = waiting.len(), "outcomes wait for the store");
+                return;
+            }
+            waiting.pop_front();
+        }
+    }
+
+    fn mark(&self, waiting: &Waiting) -> Result<(), StoreError> {
+        self.store.mark(&Mark {
+            action: waiting.action,
+            destination: &waiting.destination,
+            outcome: &waiting.outcome,
+            attempt: waiting.attempt,
+            at: waiting.at,
+        })
+    }
+}
+
+impl Outbox for StoreOutbox {
+    fn record(
+        &self,
+        id: ActionId,
+        destination: &str,
+        outcome: &Outcome,
+        attempt: u32,
+        at: Timestamp,
+    ) {
+        let mut waiting = self.waiting();
+        self.write(&mut waiting);
+        if waiting.is_empty() {
+            let Err(error) =
+                self.store.mark(&Mark { action: id, destination, outcome, attempt, at })
+            else {
+                return;
+            };
+            tracing::warn!(%error, destination, "failed to keep an outcome; it waits");
+        }
+        if waiting.len() >= limits::OUTCOMES_WAITING_MAX {
+            waiting.pop_front();
+            tracing::warn!("an outcome is not kept; its action is tried again at the next start");
+        }
+        let (destination, outcome) = (destination.to_owned(), outcome.clone());
+        waiting.push_back(Waiting { action: id, destination, outcome, attempt, at });
+    }
+}
