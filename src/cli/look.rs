@@ -334,7 +334,11 @@ pub fn allowlist(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<En
         if json {
             out.json(entry)?;
         } else {
-            let until = entry.until.map_or(String::new(), |until| format!("  until {until}"));
+            let until = match entry.until {
+                None => String::new(),
+                Some(until) if until <= clock::now() => format!("  over since {until}"),
+                Some(until) => format!("  until {until}"),
+            };
             out.line(format!("{}{until}  {}", entry.entry, text::escape(&entry.note)))?;
         }
     }

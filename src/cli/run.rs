@@ -5,7 +5,7 @@ use super::{End, Usage, context};
 use crate::config::{self, Config};
 use crate::pipeline::live::{Found, Live};
 use crate::pipeline::watch::RuleWatch;
-use crate::rules::{Severity, render};
+use crate::rules::{Finding, Severity};
 use crate::telemetry;
 use std::path::Path;
 use std::sync::Arc;
@@ -131,11 +131,13 @@ fn tell(found: &Found) {
         tracing::error!(text, "a rule file can't be used");
     }
     for finding in &found.findings {
-        let shown = render(std::slice::from_ref(finding), false);
+        let Finding { file, line, column, message, hint, .. } = finding;
+        let place = format!("{file}:{line}:{column}");
+        let hint = hint.as_deref().unwrap_or_default();
         match finding.severity {
-            Severity::Error => tracing::error!(file = &*finding.file, "{shown}"),
-            Severity::Warning => tracing::warn!(file = &*finding.file, "{shown}"),
-            Severity::Note => tracing::info!(file = &*finding.file, "{shown}"),
+            Severity::Error => tracing::error!(place, hint, "{message}"),
+            Severity::Warning => tracing::warn!(place, hint, "{message}"),
+            Severity::Note => tracing::info!(place, hint, "{message}"),
         }
     }
 }

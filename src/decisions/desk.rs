@@ -38,9 +38,11 @@ pub struct Lifted {
 /// What follows, in the order in which it is to be done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Steps {
-    /// Decisions to take back. Those that a longer one replaced are not among them: the new one
-    /// moves the end.
+    /// Decisions to take back.
     pub lifted: Vec<Lifted>,
+    /// Decisions that a longer one for the same target has replaced: no longer in force, but
+    /// nothing is to be taken back, since the new one only moves the end.
+    pub superseded: Vec<Arc<Decision>>,
     /// Decisions with their verdicts; those with [`Verdict::Pass`] are to be put in force.
     pub judged: Vec<Judged>,
     /// What people should know.
@@ -240,6 +242,8 @@ impl Desk {
                 self.lift_net(net, "let through by a decision", steps);
             }
             let inserted = self.standing.insert(judged.decision.clone());
+            let other = inserted.replaced.filter(|old| old.id != judged.decision.id);
+            steps.superseded.extend(other);
             if let Some(decision) = inserted.shed {
                 let text = format!(
                     "{} decisions are in force, the most that can: the one for `{}` ends early",

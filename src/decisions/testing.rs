@@ -139,6 +139,7 @@ impl Office {
         for decision in self.proposer.propose(hit, ordinal, ask) {
             let mut more = self.desk.judge(decision, rule, now);
             steps.lifted.append(&mut more.lifted);
+            steps.superseded.append(&mut more.superseded);
             steps.judged.append(&mut more.judged);
             steps.alarms.append(&mut more.alarms);
         }

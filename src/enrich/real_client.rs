@@ -10,9 +10,12 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// The names under which logs keep the forwarded address, in the order of trust: Cloudflare sets
-/// `CF-Connecting-IP` itself, the others are appended to.
-const HEADER_FIELDS: [&str; 3] = ["cf_connecting_ip", "x_forwarded_for", "x_real_ip"];
+/// The field in which logs keep `X-Forwarded-For`, to which every proxy appends.
+const FORWARDED: &str = "x_forwarded_for";
+
+/// The field in which logs keep `CF-Connecting-IP`. Cloudflare sets it itself, whatever the client
+/// sent; any other proxy passes the client's own on, so it is believed from Cloudflare alone.
+const CLOUDFLARE: &str = "cf_connecting_ip";
 
 /// A chain longer than this is not walked further: honest chains have a handful of proxies.
 const HOPS_MAX: usize = 16;
@@ -21,24 +24,34 @@ const HOPS_MAX: usize = 16;
 #[derive(Debug, Clone, Default)]
 pub struct RealClient {
     proxies: Arc<[IpNet]>,
+    cloudflare: Arc<[IpNet]>,
 }
 
 impl RealClient {
-    /// With the networks of the proxies that are trusted.
-    pub fn new(proxies: impl IntoIterator<Item = IpNet>) -> Self {
-        let proxies: Vec<IpNet> = proxies.into_iter().collect();
-        Self { proxies: proxies.into() }
+    /// With the networks of the proxies that are trusted, and those that are Cloudflare's.
+    pub fn new(
+        proxies: impl IntoIterator<Item = IpNet>,
+        cloudflare: impl IntoIterator<Item = IpNet>,
+    ) -> Self {
+        Self {
+            proxies: proxies.into_iter().collect(),
+            cloudflare: cloudflare.into_iter().collect(),
+        }
     }
 
     /// Whether the address belongs to a trusted proxy.
     pub fn is_proxy(&self, address: IpAddr) -> bool {
-        self.proxies.iter().any(|net| net.contains(&address))
+        self.proxies.iter().any(|net| net.contains(&address)) || self.is_cloudflare(address)
+    }
+
+    fn is_cloudflare(&self, address: IpAddr) -> bool {
+        self.cloudflare.iter().any(|net| net.contains(&address))
     }
 
     /// Puts the client's own address into `ip` and the proxy's into `peer`, where the event's
     /// peer is a trusted proxy and the record holds what the proxy said. Otherwise nothing changes.
     pub fn apply(&self, event: &mut Event) {
-        if !event.has_extra() || self.proxies.is_empty() {
+        if !event.has_extra() || (self.proxies.is_empty() && self.cloudflare.is_empty()) {
             return;
         }
         let Some(peer) = event.ip(Field::Ip) else {
@@ -47,14 +60,20 @@ impl RealClient {
         if !self.is_proxy(peer) {
             return;
         }
-        let client = HEADER_FIELDS.iter().find_map(|name| match event.get_named(name)? {
-            ValueRef::Bytes(chain) => self.walk(chain),
-            ValueRef::Ip(address) => Some(address),
-            _ => None,
-        });
+        let stated = if self.is_cloudflare(peer) { self.stated(event, CLOUDFLARE) } else { None };
+        let client = stated.or_else(|| self.stated(event, FORWARDED));
         if let Some(client) = client {
             event.set(Field::Ip, Value::ip(client));
             event.set(Field::Peer, Value::ip(peer));
+        }
+    }
+
+    /// The client's address as a field of the record states it.
+    fn stated(&self, event: &Event, field: &str) -> Option<IpAddr> {
+        match event.get_named(field)? {
+            ValueRef::Bytes(chain) => self.walk(chain),
+            ValueRef::Ip(address) => Some(address).filter(|address| !self.is_proxy(*address)),
+            _ => None,
         }
     }
 
@@ -89,14 +108,29 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::event::Kind;
 
-    fn client_of(peer: &str, chain: &str) -> String {
-        let real =
-            RealClient::new(["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()]);
+    fn client_by(peer: &str, fields: &[(&str, &str)]) -> String {
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        let trusted = [net("10.0.0.0/8"), net("2001:db8::/32")];
+        let real = RealClient::new(trusted, [net("192.0.2.0/24")]);
         let mut event = Event::new(Kind::Http, Timestamp::EPOCH);
         event.set(Field::Ip, Value::ip(peer.parse().unwrap()));
-        event.set_extra(&Arc::from("x_forwarded_for"), Value::text(chain));
+        for (name, value) in fields {
+            event.set_extra(&Arc::from(*name), Value::text(value));
+        }
         real.apply(&mut event);
         event.ip(Field::Ip).unwrap().to_string()
+    }
+
+    fn client_of(peer: &str, chain: &str) -> String {
+        client_by(peer, &[(FORWARDED, chain)])
+    }
+
+    #[test]
+    fn cloudflare_s_own_header_is_believed_from_cloudflare_alone() {
+        let both = [(CLOUDFLARE, "9.9.9.9"), (FORWARDED, "203.0.113.66")];
+        assert_eq!(client_by("192.0.2.7", &both), "9.9.9.9");
+        assert_eq!(client_by("10.0.0.1", &both), "203.0.113.66");
+        assert_eq!(client_by("10.0.0.1", &[("x_real_ip", "9.9.9.9")]), "10.0.0.1");
     }
 
     #[test]

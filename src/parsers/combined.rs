@@ -104,13 +104,14 @@ impl Combined {
                 match (seen_quoted, scan::present(text)) {
                     (1, Some(text)) => event.set_bytes(Field::Referer, text),
                     (2, Some(text)) => event.set_bytes(Field::UserAgent, text),
-                    (3.., Some(text)) => self.set_appended(event, text),
+                    (3, Some(text)) => self.set_appended(event, text, true),
+                    (4.., Some(text)) => self.set_appended(event, text, false),
                     _ => {}
                 }
                 rest = after.strip_prefix(b" ").unwrap_or(after);
             } else {
                 let (text, after) = split_word(rest);
-                self.set_appended(event, text);
+                self.set_appended(event, text, false);
                 rest = after;
             }
         }
@@ -118,7 +119,10 @@ impl Combined {
     }
 
     /// A field after the known ones: times, a host, the forwarded addresses, or `name=value`.
-    fn set_appended(&self, event: &mut Event, text: &[u8]) {
+    ///
+    /// Only the first field after the user agent may be the forwarded addresses (`forwarded`): a
+    /// later one that looks like them may be a header of the client's, such as `Host`.
+    fn set_appended(&self, event: &mut Event, text: &[u8], forwarded: bool) {
         let (name, value) = scan::split_at_byte(text, b'=').unwrap_or((b"", text));
         let value = value.strip_prefix(b"\"").unwrap_or(value);
         let value = value.strip_suffix(b"\"").unwrap_or(value);
@@ -145,6 +149,9 @@ impl Combined {
             };
             set_seconds(event, field, value);
         } else if ends_in_address(value) {
+            if !forwarded {
+                return;
+            }
             let value = event.value_of_bytes(value);
             event.set_extra(&self.forwarded, value);
         } else if is_host(value) {

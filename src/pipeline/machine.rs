@@ -3,6 +3,7 @@
 use crate::event::net;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
+use std::path::Path;
 
 /// The addresses of this machine's interfaces.
 pub fn own_addresses() -> Vec<IpAddr> {
@@ -22,11 +23,40 @@ pub fn resolve(name: &str) -> Vec<IpAddr> {
 const UTMP_BYTES: usize = 384;
 const USER_PROCESS: i16 = 7;
 
-/// The addresses from which users are logged in now, by utmp: set by login programs after
-/// authentication, never by a mere connection.
+/// Where utmp is.
+const UTMP: &str = "/run/utmp";
+
+/// Where systemd-logind keeps its sessions, a file each (sd-login(3)).
+const LOGIND_SESSIONS: &str = "/run/systemd/sessions";
+
+/// The addresses from which users are logged in now, by utmp and by logind: both are set by login
+/// programs after authentication, never by a mere connection.
 pub fn login_addresses() -> Vec<IpAddr> {
-    let records = std::fs::read("/run/utmp").or_else(|_| std::fs::read("/var/run/utmp"));
-    addresses_in_utmp(&records.unwrap_or_default())
+    let mut found = addresses_in_utmp(&std::fs::read(UTMP).unwrap_or_default());
+    let sessions = std::fs::read_dir(LOGIND_SESSIONS).into_iter().flatten().flatten();
+    for session in sessions {
+        let text = std::fs::read_to_string(session.path()).unwrap_or_default();
+        if let Some(address) = address_in_session(&text)
+            && !found.contains(&address)
+        {
+            found.push(address);
+        }
+    }
+    found
+}
+
+/// Whether logins can be seen here at all.
+pub fn logins_are_visible() -> bool {
+    Path::new(UTMP).exists() || Path::new(LOGIND_SESSIONS).is_dir()
+}
+
+/// The address of a remote session that is open, from a session file of logind.
+fn address_in_session(text: &str) -> Option<IpAddr> {
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
+    if value("REMOTE=") != Some("1") || value("STATE=") == Some("closing") {
+        return None;
+    }
+    net::parse_ip(value("REMOTE_HOST=")?.as_bytes())
 }
 
 fn addresses_in_utmp(records: &[u8]) -> Vec<IpAddr> {
@@ -136,6 +166,15 @@ mod tests {
         let all = [record, by_host, ended, vec![7; 100]].concat();
         let found: Vec<String> = addresses_in_utmp(&all).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["198.51.100.7", "2001:db8::5"]);
+    }
+
+    #[test]
+    fn remote_sessions_of_logind_are_logins() {
+        let remote = "UID=0\nUSER=root\nSTATE=active\nREMOTE=1\nREMOTE_HOST=198.51.100.8\n";
+        assert_eq!(address_in_session(remote), "198.51.100.8".parse().ok());
+        let local = remote.replace("REMOTE=1", "REMOTE=0");
+        assert_eq!(address_in_session(&local), None);
+        assert_eq!(address_in_session(&remote.replace("active", "closing")), None);
     }
 
     #[test]

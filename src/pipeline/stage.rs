@@ -136,18 +136,10 @@ impl Stage {
     }
 }
 
-/// Authenticated success: an accepted SSH login, or a request answered with 2xx to a user whom
-/// the web server itself has authenticated.
+/// Authenticated success: an accepted SSH login. The user in an access log is no sign: a client
+/// that nobody asked for a password may send any name, and could so make itself a good one.
 fn good_sign(event: &Event) -> Option<GoodSign> {
-    let good = match event.kind {
-        Kind::SshAuth => event.bytes(Field::Outcome) == Some(b"success"),
-        Kind::Http => {
-            event.get(Field::User).is_some()
-                && event.int(Field::Status).is_some_and(|status| (200..300).contains(&status))
-        }
-        _ => false,
-    };
-    if !good {
+    if event.kind != Kind::SshAuth || event.bytes(Field::Outcome) != Some(b"success") {
         return None;
     }
     Some(GoodSign { ip: event.ip(Field::Ip)?, time: event.time })

@@ -68,7 +68,8 @@ pub(super) fn add_decision(
             via, route, verdict, verdict_reason, in_force, seq, recorded)
          VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
          ON CONFLICT(id) DO UPDATE SET verdict = excluded.verdict, seq = excluded.seq,
-            verdict_reason = excluded.verdict_reason, in_force = excluded.in_force
+            verdict_reason = excluded.verdict_reason, in_force = excluded.in_force,
+            until = excluded.until
          WHERE verdict = 'queued' AND excluded.verdict <> 'queued'",
     )?;
     let added = insert.execute(params![

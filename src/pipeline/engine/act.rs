@@ -111,6 +111,15 @@ impl Engine {
             commit.lifts.push(lift);
             commit.outbox.push(action);
         }
+        for old in steps.superseded {
+            commit.lifts.push(LiftRow {
+                target: old.target.clone(),
+                decision: Some(old.id),
+                reason: "a longer one took its place".to_owned(),
+                by: by.to_owned(),
+                time: now,
+            });
+        }
         for judged in steps.judged {
             let decision = judged.decision;
             if judged.verdict == Verdict::Pass {

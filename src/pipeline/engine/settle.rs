@@ -5,7 +5,7 @@ use super::Engine;
 use crate::clock;
 use crate::decisions::{Entry, Subject};
 use crate::pipeline::{machine, meta};
-use crate::store::StoreError;
+use crate::store::{AllowEntry, StoreError};
 use std::sync::Arc;
 
 impl Engine {
@@ -24,7 +24,8 @@ impl Engine {
         });
         let store = Arc::clone(&self.store);
         let (_, rows) = store.read().allowlist()?;
-        let from_store = rows.into_iter().filter_map(|row| {
+        let valid = |row: &AllowEntry| row.until.is_none_or(|until| until > now);
+        let from_store = rows.into_iter().filter(valid).filter_map(|row| {
             Some(Entry {
                 subject: Subject::parse(&row.entry)?,
                 comment: row.note,
@@ -61,7 +62,8 @@ impl Engine {
         }
         let steps = self.desk.book(|desk| desk.set_own(&machine::own_addresses()));
         self.steps(steps, "config", now, &mut commit);
-        if self.desk().guard.panic() != panic {
+        // A panic that was on when riposte stopped lifts also what the store still held.
+        if panic || self.desk().guard.panic() {
             let steps = self.desk.book(|desk| desk.set_panic(panic, now));
             self.steps(steps, "config", now, &mut commit);
         }

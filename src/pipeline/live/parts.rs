@@ -29,8 +29,8 @@ pub fn route_of(config: &Config) -> RouteOf {
 /// The proxies that are trusted, for finding the real client.
 pub fn real_client(config: &Config) -> RealClient {
     let shipped = config.guard.cloudflare.then_some(crate::decisions::proxies::CLOUDFLARE_RANGES);
-    let shipped = shipped.into_iter().flatten().filter_map(|net| net.parse().ok());
-    RealClient::new(config.guard.proxy_nets().into_iter().chain(shipped))
+    let cloudflare = shipped.into_iter().flatten().filter_map(|net| net.parse().ok());
+    RealClient::new(config.guard.proxy_nets(), cloudflare)
 }
 
 /// The set, and what there is to tell of it.
