@@ -1,6 +1,6 @@
 //! Requests make log lines, log lines make blocks, and nginx refuses by the file that was written.
 
-use crate::support::web::{Nginx, free_port, get, get_with, installed};
+use crate::support::web::{Nginx, free_port, get, get_with, installed, shipped};
 use crate::support::{Daemon, Place};
 use riposte::clock;
 use riposte::decisions::{Decision, Verdict};
@@ -32,7 +32,9 @@ fn place(root: &tempfile::TempDir, more: &str) -> Place {
 /// The table of a web-server file of nginx.
 fn file(format: &str, name: &str) -> String {
     let dir = "DIR";
-    format!("[[actions.files]]\nname = \"{name}\"\nformat = \"{format}\"\npath = \"{dir}/{name}.conf\"\nCOMMANDS")
+    format!(
+        "[[actions.files]]\nname = \"{name}\"\nformat = \"{format}\"\npath = \"{dir}/{name}.conf\"\nCOMMANDS"
+    )
 }
 
 fn start(root: &tempfile::TempDir, more: &str, http: &str, port: u16) -> (Place, Nginx, Daemon) {
@@ -54,10 +56,8 @@ fn decisions(place: &Place) -> Vec<(Decision, Verdict)> {
 }
 
 fn targets(place: &Place) -> Vec<String> {
-    let mut targets: Vec<String> = decisions(place)
-        .iter()
-        .map(|(decision, _)| decision.target.to_string())
-        .collect();
+    let mut targets: Vec<String> =
+        decisions(place).iter().map(|(decision, _)| decision.target.to_string()).collect();
     targets.sort();
     // Who goes on while blocked is decided upon again.
     targets.dedup();
@@ -73,11 +73,15 @@ fn serial_nginx_refuses_the_attacker_for_its_time_and_nobody_else() {
     let root = tempfile::tempdir().unwrap();
     let (geo, deny) = (free_port(), free_port());
     let own_format = r#"log_format own escape=json '$msec client=$remote_addr peer=$realip_remote_addr "$request" -> $status "$http_user_agent" $request_time';"#;
-    let own_source = format!("[[sources]]\nname = \"own\"\npaths = [\"DIR/own.log\"]\nformat = \"nginx\"\nlog_format = '''\n{own_format}\n'''\n");
+    let own_source = format!(
+        "[[sources]]\nname = \"own\"\npaths = [\"DIR/own.log\"]\nformat = \"nginx\"\nlog_format = '''\n{own_format}\n'''\n"
+    );
     let more = [file("nginx-geo", "geo"), file("nginx-deny", "deny"), own_source].concat();
+    let blocked = root.path().join("site/geo.conf");
+    let geo_block = shipped("nginx/riposte.conf", "/etc/riposte/blocked/nginx.list", &blocked);
     let http = format!(
         "{own_format}
-        geo $riposte {{ default \"\"; include DIR/geo.conf; }}
+        {geo_block}
         server {{ listen 127.0.0.1:{geo}; root DIR/pages; access_log DIR/access.log combined;
             if ($riposte = block) {{ return 403; }} }}
         server {{ listen 127.0.0.1:{deny}; root DIR/pages; access_log DIR/own.log own;
@@ -102,7 +106,11 @@ fn serial_nginx_refuses_the_attacker_for_its_time_and_nobody_else() {
         });
     }
     for client in others {
-        assert_eq!((get(geo, "/", client), get(deny, "/", client)), (200, 200), "{client} meanwhile");
+        assert_eq!(
+            (get(geo, "/", client), get(deny, "/", client)),
+            (200, 200),
+            "{client} meanwhile"
+        );
     }
     let made = decisions(&place);
     assert_eq!(made.len(), 3, "{made:?}");
@@ -190,7 +198,10 @@ fn serial_behind_a_proxy_the_client_is_blocked_and_never_the_proxy() {
     let (front, back) = (free_port(), free_port());
     let (proxy, innocent) = ("192.0.2.80", "203.0.113.5");
     let format = r#"log_format behind '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for"';"#;
-    let more = format!("trusted_proxies = [\"{proxy}\"]\n{}[[sources]]\nname = \"behind\"\npaths = [\"DIR/behind.log\"]\nformat = \"nginx\"\nlog_format = '''\n{format}\n'''\n", file("nginx-geo", "geo"));
+    let more = format!(
+        "trusted_proxies = [\"{proxy}\"]\n{}[[sources]]\nname = \"behind\"\npaths = [\"DIR/behind.log\"]\nformat = \"nginx\"\nlog_format = '''\n{format}\n'''\n",
+        file("nginx-geo", "geo")
+    );
     // The proxy's connections come from an address of their own at the server behind it.
     let http = format!(
         "{format}

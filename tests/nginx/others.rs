@@ -1,7 +1,7 @@
 //! The files for HAProxy, Apache and Caddy: accepted by the real server's own check, and refusing
 //! the client that its own log told of.
 
-use crate::support::web::{Server, command, free_port, get, installed, listens};
+use crate::support::web::{Server, command, free_port, get, installed, listens, shipped};
 use crate::support::{Network, Place, can_run};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -71,10 +71,13 @@ fn serial_haproxy_refuses_by_the_file() {
     }
     let root = tempfile::tempdir().unwrap();
     let (dir, port) = (folder(&root), free_port());
-    let blocked = dir.join("blocked").display().to_string();
     let config = dir.join("haproxy.cfg");
+    let snippet =
+        shipped("haproxy/riposte.cfg", "/etc/riposte/blocked/haproxy.list", &dir.join("blocked"));
+    let deny =
+        snippet.lines().find_map(|line| Some(line.split_once("http-request deny ")?.1)).unwrap();
     let text = format!(
-        "global\n log stdout format raw local0\ndefaults\n mode http\n log global\n option httplog\n timeout client 5s\n timeout connect 5s\n timeout server 5s\nfrontend web\n bind 127.0.0.1:{port}\n http-request set-src req.hdr(x-test-client) if {{ req.hdr(x-test-client) -m found }}\n http-request set-var(txn.riposte) src,map_ip({blocked})\n http-request deny if {{ var(txn.riposte) -m str block }}\n http-request return status 404 if {{ path /x }}\n http-request return status 200\n"
+        "global\n log stdout format raw local0\ndefaults\n mode http\n log global\n option httplog\n timeout client 5s\n timeout connect 5s\n timeout server 5s\nfrontend web\n bind 127.0.0.1:{port}\n http-request set-src req.hdr(x-test-client) if {{ req.hdr(x-test-client) -m found }}\n http-request deny {deny}\n http-request return status 404 if {{ path /x }}\n http-request return status 200\n"
     );
     fs::write(&config, text).unwrap();
     let log = dir.join("haproxy.log");
@@ -103,10 +106,13 @@ fn serial_apache_refuses_by_the_file() {
     fs::create_dir(dir.join("pages")).unwrap();
     fs::write(dir.join("pages/index.html"), "well\n").unwrap();
     let modules = ["mpm_event", "authz_core", "authz_host", "remoteip", "dir"];
-    let modules = modules.map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"));
+    let modules = modules
+        .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"));
     let config = dir.join("apache.conf");
+    let snippet =
+        shipped("apache/riposte.conf", "/etc/riposte/blocked/apache2.list", &dir.join("blocked"));
     let text = format!(
-        "{modules}ServerName www.example.com\nListen 127.0.0.1:{port}\nPidFile {dir}/apache.pid\nErrorLog {dir}/error.log\nUser www-data\nGroup www-data\nDefaultRuntimeDir {dir}\nRemoteIPHeader X-Test-Client\nRemoteIPInternalProxy 127.0.0.1\nDocumentRoot {dir}/pages\nDirectoryIndex index.html\nLogFormat \"%h %l %u %t \\\"%r\\\" %>s %O \\\"%{{Referer}}i\\\" \\\"%{{User-Agent}}i\\\"\" combined\nCustomLog {dir}/access.log combined\n<Location \"/\">\n<RequireAll>\nRequire all granted\nInclude {dir}/blocked\n</RequireAll>\n</Location>\n",
+        "{modules}ServerName www.example.com\nListen 127.0.0.1:{port}\nPidFile {dir}/apache.pid\nErrorLog {dir}/error.log\nUser www-data\nGroup www-data\nDefaultRuntimeDir {dir}\nRemoteIPHeader X-Test-Client\nRemoteIPInternalProxy 127.0.0.1\nDocumentRoot {dir}/pages\nDirectoryIndex index.html\nLogFormat \"%h %l %u %t \\\"%r\\\" %>s %O \\\"%{{Referer}}i\\\" \\\"%{{User-Agent}}i\\\"\" combined\nCustomLog {dir}/access.log combined\n{snippet}",
         modules = modules.concat(),
         dir = dir.display()
     );
@@ -147,7 +153,16 @@ fn serial_caddy_refuses_by_the_file() {
         dir.display()
     );
     let mut caddy = command("ip");
-    caddy.args(["netns", "exec", &network.server, "caddy", "run", "--adapter", "caddyfile", "--config"]);
+    caddy.args([
+        "netns",
+        "exec",
+        &network.server,
+        "caddy",
+        "run",
+        "--adapter",
+        "caddyfile",
+        "--config",
+    ]);
     caddy.arg(&config).env("HOME", &dir);
     let get = |client: &str, path: &str| -> u16 {
         let to = match client {
@@ -163,7 +178,8 @@ fn serial_caddy_refuses_by_the_file() {
     };
     let ready = || get("203.0.113.5", "/") == 200;
     let _server = Server::start(&mut caddy, &dir.join("caddy.out"), ready);
-    let place = place(&root, "caddy-remote-ip", &commands, &source(&dir.join("caddy.log"), "caddy"));
+    let place =
+        place(&root, "caddy-remote-ip", &commands, &source(&dir.join("caddy.log"), "caddy"));
     let daemon = place.start_and_wait();
     attack(&place, get);
     daemon.terminate();

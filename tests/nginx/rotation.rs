@@ -17,7 +17,8 @@ rule("seen").on("http").when(|e| e.path.starts_with("/n/")).by("path").then(|hit
 rule("twice").on("http").by("path").count(2, "1h").then(|hit| ());
 "#;
 
-const LOG: &str = "[log]\nlevel = \"info,riposte::pipeline::engine::act=warn,riposte::sources=debug\"\n";
+const LOG: &str =
+    "[log]\nlevel = \"info,riposte::pipeline::engine::act=warn,riposte::sources=debug\"\n";
 
 /// nginx, a log that logrotate rotates, riposte.
 struct Site {
@@ -51,14 +52,22 @@ impl Site {
             dir.display()
         );
         // While `hold` is there, scripts of the rotation wait.
-        let wait = format!("touch {0}/waits; while [ -e {0}/hold ]; do sleep 0.01; done", dir.display());
+        let wait =
+            format!("touch {0}/waits; while [ -e {0}/hold ]; do sleep 0.01; done", dir.display());
         let slow_gzip = dir.join("slow-gzip");
         fs::write(&slow_gzip, format!("#!/bin/sh\n{wait}\nexec gzip \"$@\"\n")).unwrap();
         rustix::fs::chmod(&slow_gzip, rustix::fs::Mode::from_raw_mode(0o755)).unwrap();
         let directives = directives
-            .replace("USR1", &format!("create 0644\npostrotate\n{wait}\nkill -USR1 $(cat {}/nginx.pid)\nendscript", dir.display()))
+            .replace(
+                "USR1",
+                &format!(
+                    "create 0644\npostrotate\n{wait}\nkill -USR1 $(cat {}/nginx.pid)\nendscript",
+                    dir.display()
+                ),
+            )
             .replace("SLOW", &format!("compresscmd {}", slow_gzip.display()));
-        let rotate = format!("{}/access.log {{\nrotate 99\nsize 1\n{directives}\n}}\n", dir.display());
+        let rotate =
+            format!("{}/access.log {{\nrotate 99\nsize 1\n{directives}\n}}\n", dir.display());
         fs::write(dir.join("rotate.conf"), rotate).unwrap();
         let nginx = Nginx::start(&dir, &http, port);
         Some(Self { place, port, _nginx: nginx, _root: root })
@@ -155,7 +164,8 @@ fn rotate_under_traffic(test: &str, directives: &str, keeps: Keeps) {
     let seen = site.compare(sent, keeps);
     let records = site.place.records("web");
     assert_eq!(records, seen.len() as u64, "records are lines, each once\n{}", site.place.log());
-    let told: serde_json::Value = serde_json::from_str(&site.place.ask(&["status", "--json"])).unwrap();
+    let told: serde_json::Value =
+        serde_json::from_str(&site.place.ask(&["status", "--json"])).unwrap();
     assert_eq!(told["sources"][0]["records"], records, "{told}");
     daemon.terminate();
 

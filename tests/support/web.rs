@@ -81,7 +81,8 @@ impl Drop for Server {
         // SIGTERM first: a master that is killed leaves its workers behind.
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
         let deadline = Instant::now() + Duration::from_secs(5);
-        while Instant::now() < deadline && self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+        while Instant::now() < deadline && self.child.try_wait().is_ok_and(|ended| ended.is_none())
+        {
             std::thread::sleep(Duration::from_millis(5));
         }
         drop(self.child.kill());
@@ -124,6 +125,14 @@ impl Nginx {
             "test = [\"/usr/sbin/nginx\", {words}, \"-t\"]\nreload = [\"/usr/sbin/nginx\", {words}, \"-s\", \"reload\"]\n"
         )
     }
+}
+
+/// A snippet that is shipped in `deploy/`, with the path of a web-server file put in.
+pub fn shipped(snippet: &str, shipped_path: &str, path: &Path) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(snippet);
+    let text = fs::read_to_string(file).unwrap();
+    assert!(text.contains(shipped_path), "{snippet} names {shipped_path}");
+    text.replace(shipped_path, &path.display().to_string())
 }
 
 /// One request on a connection of its own; the answer's status.
