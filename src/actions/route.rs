@@ -32,8 +32,7 @@ impl ReachKind {
     fn sees(self, route: Route) -> bool {
         // A client behind a proxy is not seen by the kernel: blocking it there does nothing, or
         // blocks the proxy. Where the log does not tell, it goes to both.
-        let sees_peer_alone = matches!(self, Self::Kernel | Self::File(WebFileFormat::CaddyRemoteIp));
-        !sees_peer_alone || route != Route::Proxied
+        self != Self::Kernel || route != Route::Proxied
     }
 }
 

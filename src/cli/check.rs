@@ -5,6 +5,7 @@ use super::output::{Output, Style};
 use super::{End, context};
 use crate::config::Config;
 use crate::event::text;
+use crate::parsers::Parser;
 use crate::pipeline::trial::Trial;
 use crate::rules::{Finding, Severity, TestBench, TestResult, render};
 use serde_json::json;
@@ -31,6 +32,7 @@ pub fn check(config_path: &Path, args: &CheckArgs, out: &mut Output) -> anyhow::
             }
         }
     }
+    let warned = formats(&config, args.json, out)?;
     let findings = &rules.loaded.findings;
     if args.json {
         for finding in findings {
@@ -47,13 +49,42 @@ pub fn check(config_path: &Path, args: &CheckArgs, out: &mut Output) -> anyhow::
             set.rules().len(),
             set.timers().len(),
             set.tests().len(),
-            count(findings, Severity::Warning)
+            count(findings, Severity::Warning) + warned
         );
         let style = if errors == 0 { Style::Green } else { Style::Red };
         let words = out.styled(style, words);
         out.line(words)?;
     }
     Ok(if errors == 0 { End::Well } else { End::Finding })
+}
+
+/// Tells what may go wrong with the formats of the sources; how many warnings that are.
+fn formats(config: &Config, json: bool, out: &mut Output) -> anyhow::Result<usize> {
+    let mut told = 0;
+    for source in &config.sources {
+        // A format that can't be built is a fault of the config, and was told as such.
+        let Ok(parser) = Parser::build(&source.parser_config()) else { continue };
+        for warning in parser.warnings() {
+            told += 1;
+            let (message, hint) = warning.split_once("\nhint: ").unwrap_or((warning, ""));
+            let message = format!("source `{}`: {message}", source.name);
+            if json {
+                out.json(&json!({
+                    "severity": "warning",
+                    "code": "format",
+                    "message": message,
+                    "hint": hint,
+                }))?;
+                continue;
+            }
+            let word = out.styled(Style::Yellow, "warning");
+            out.line(format!("{word}: {}", text::escape(&message)))?;
+            if !hint.is_empty() {
+                out.line(format!("hint: {}", text::escape(hint)))?;
+            }
+        }
+    }
+    Ok(told)
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {

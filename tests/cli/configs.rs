@@ -31,6 +31,7 @@ fn right_configs_are_found_right() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the snapshot is long")]
 fn each_fault_is_told_with_its_line_and_a_hint() {
     let mut said = String::new();
     for path in configs("invalid") {

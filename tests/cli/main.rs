@@ -1,5 +1,5 @@
 //! The program as it is run: exit codes, the shapes of its JSON, its words when something is wrong.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 mod configs;
 mod troubles;

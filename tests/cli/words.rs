@@ -17,7 +17,7 @@ fn decisions_are_made_shown_explained_and_ended() {
         vec!["decisions", "add", "127.0.0.1"],
         vec!["status"],
     ] {
-        said.push_str(&format!("$ riposte {}\n", arguments.join(" ")));
+        said.extend(["$ riposte ", &arguments.join(" "), "\n"]);
         said.push_str(&small.run(&arguments).all());
     }
     insta::assert_snapshot!(said, @"

@@ -108,7 +108,7 @@ impl Above {
         let mut last = line.to_owned();
         while !last.ends_with(']') {
             let Some(next) = rest.next() else { break };
-            last = next.trim().to_owned();
+            next.trim().clone_into(&mut last);
             self.attributes.push_str(&last);
         }
         true

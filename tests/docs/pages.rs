@@ -81,7 +81,7 @@ pub fn reference(definitions: &Definitions) -> String {
         let structure = definitions.structure(section.of);
         let (open, close) = if section.several { ("[[", "]]") } else { ("[", "]") };
         let more = if section.several { " As many of these as you like." } else { "" };
-        let _ = write!(out, "\n## `{open}{}{close}`\n\n{}{more}\n\n", section.table, structure.doc);
+        write!(out, "\n## `{open}{}{close}`\n\n{}{more}\n\n", section.table, structure.doc).unwrap();
         let defaults = value_at(&values, section);
         for field in &structure.fields {
             key(field, structure, defaults.get(&field.name), definitions, &mut out);
@@ -131,15 +131,15 @@ fn key(
         Some(value) => format!("default `{}`", inline(value)),
         None => "absent by default".to_owned(),
     };
-    let _ = writeln!(
+    writeln!(
         out,
         "- **`{}`** ({}; {default}): {}",
         field.name,
         words(field, definitions),
         field.doc
-    );
+    ).unwrap();
     for (word, doc) in choices(field, definitions) {
-        let _ = writeln!(out, "  - `{word}`: {doc}");
+        writeln!(out, "  - `{word}`: {doc}").unwrap();
     }
 }
 
@@ -197,7 +197,7 @@ pub fn example(definitions: &Definitions) -> String {
         let (open, close) = if section.several { ("[[", "]]") } else { ("[", "]") };
         out.push_str("\n# ---\n");
         comment(&structure.doc, &mut out);
-        let _ = writeln!(out, "{open}{}{close}", section.table);
+        writeln!(out, "{open}{}{close}", section.table).unwrap();
         let defaults = value_at(&values, section);
         for field in &structure.fields {
             example_key(field, structure, defaults.get(&field.name), &mut out);
@@ -212,17 +212,13 @@ fn example_key(field: &Field, structure: &Struct, value: Option<&toml::Value>, o
     if is_required(field, structure) {
         out.push_str("# Required.\n");
     }
-    match value {
-        Some(value) => {
-            let _ = writeln!(out, "{} = {}", field.name, inline(value));
-        }
-        None => {
-            let sample = EXAMPLES.iter().find(|(name, _)| *name == field.name);
-            let sample =
-                sample.unwrap_or_else(|| panic!("`{}` needs a sample value", field.name)).1;
-            let _ = writeln!(out, "# {} = {sample}", field.name);
-        }
+    if let Some(value) = value {
+        writeln!(out, "{} = {}", field.name, inline(value)).unwrap();
+        return;
     }
+    let sample = EXAMPLES.iter().find(|(name, _)| *name == field.name);
+    let sample = sample.unwrap_or_else(|| panic!("`{}` needs a sample value", field.name)).1;
+    writeln!(out, "# {} = {sample}", field.name).unwrap();
 }
 
 /// A text as comment lines of at most 100 columns.
@@ -230,11 +226,11 @@ fn comment(text: &str, out: &mut String) {
     let mut line = String::from("#");
     for word in text.split_whitespace() {
         if line.chars().count() + 1 + word.chars().count() > 100 {
-            let _ = writeln!(out, "{line}");
+            writeln!(out, "{line}").unwrap();
             line = String::from("#");
         }
         line.push(' ');
         line.push_str(word);
     }
-    let _ = writeln!(out, "{line}");
+    writeln!(out, "{line}").unwrap();
 }

@@ -158,7 +158,9 @@ fn stamps(shown: &str, last: Timestamp, written: Timestamp, report: &mut Report)
         if last > written { (true, last.since(written)) } else { (false, written.since(last)) };
     let over = differs.as_secs() % 1800;
     let whole = differs.as_secs() >= 1700 && (over <= 60 || over >= 1740);
-    if !(whole && differs < Duration::from_hours(15)) && !(ahead && differs.as_secs() > 120) {
+    let zone = whole && differs < Duration::from_hours(15);
+    let future = ahead && differs.as_secs() > 120;
+    if !zone && !future {
         return;
     }
     let word = if ahead { "ahead of" } else { "behind" };

@@ -22,7 +22,7 @@ const DEFAULT_ACCESS: &str = "/var/log/nginx/access.log";
 const DEFAULT_ERROR: &str = "/var/log/nginx/error.log";
 
 /// What nginx logs for `combined`, with a variable more.
-const COMBINED_WITH: &str = "log_format riposte '$remote_addr - $remote_user [$time_local] \"$request\" '\n    '$status $body_bytes_sent \"$http_referer\" \"$http_user_agent\" '\n    ";
+const COMBINED_WITH: &str = "log_format riposte '$remote_addr - \"$remote_user\" [$time_local] \"$request\" '\n    '$status $body_bytes_sent \"$http_referer\" \"$http_user_agent\" '\n    ";
 
 /// nginx's own config, with all that it includes.
 pub fn config(place: &Place) -> Option<(String, NginxFacts)> {
@@ -209,7 +209,7 @@ fn proxies(place: &Place, facts: &NginxFacts, found: &mut Found) {
     });
 }
 
-/// The log_format with a variable more.
+/// The `log_format` with a variable more.
 fn offered(text: Option<&str>, variable: &str) -> String {
     match text {
         None if variable == "$http_cf_connecting_ip" => format!("{COMBINED_WITH}'\"{variable}\"';"),
@@ -220,6 +220,10 @@ fn offered(text: Option<&str>, variable: &str) -> String {
                 Some((front, back)) => format!("{front},\"peer\":\"{variable}\"}}{back};"),
                 None => format!("{text}\n    ' {variable}';"),
             }
+        }
+        // Before anything that a client writes.
+        Some(text) if variable == "$realip_remote_addr" && text.contains("$remote_addr") => {
+            text.replacen("$remote_addr", "$remote_addr $realip_remote_addr", 1)
         }
         Some(text) => {
             format!("{}\n    ' \"{variable}\"';", text.trim_end_matches(';').trim_end())

@@ -6,7 +6,6 @@ use super::found::{Found, FoundSource, Nft, Server};
 use super::look::is_private;
 use crate::event::net::{client_net, display_net};
 use crate::event::text;
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// The whole file. `folder` is where it will lie; `with_rules` says that `rules/` is made there.
@@ -30,7 +29,7 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-/// A line of the page. Writing to a String can't fail.
+/// A line of the page.
 fn put(out: &mut String, line: impl AsRef<str>) {
     out.push_str(line.as_ref());
     out.push('\n');
@@ -73,10 +72,12 @@ fn one_source(source: &FoundSource, out: &mut String) {
         }
     }
     if let Some(log_format) = &source.log_format {
-        let fits = !log_format.contains("'''") && !log_format.contains('\r');
-        match fits {
-            true => put(out, format!("log_format = '''\n{log_format}'''")),
-            false => put(out, format!("log_format = {}", quoted(log_format))),
+        // A literal text of TOML can't hold these.
+        let odd = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
+        if log_format.contains("'''") || log_format.contains(odd) {
+            put(out, format!("log_format = {}", quoted(log_format)));
+        } else {
+            put(out, format!("log_format = '''\n{log_format}'''"));
         }
     }
 }
@@ -167,7 +168,7 @@ pub fn snippet(format: &str) -> &'static str {
         "apache" => {
             "<Location \"/\">               # in each <VirtualHost>\n    AuthMerging And\n    <RequireAll>\n        Require all granted\n        IncludeOptional {path}\n    </RequireAll>\n</Location>"
         }
-        "caddy" => "import {path}                # in each site; Caddy before 2.7: format caddy-remote-ip\n{ order error first }        # in the global options",
+        "caddy" => "import {path}                # first in each site",
         _ => "",
     }
 }
@@ -198,10 +199,7 @@ fn web_file(server: &Server, folder: &Path, out: &mut String) {
     put(out, format!("# format = {}", quoted(server.format)));
     put(out, format!("# path = {}", quoted(&path)));
     put(out, "# With deploy/riposte.service leave this away: `systemctl enable --now");
-    let _ = writeln!(
-        out,
-        "# riposte-reload@{}.path` reloads the server instead (deploy/README.md).",
-        server.name
-    );
+    let unit = format!("riposte-reload@{}.path", server.name);
+    put(out, format!("# {unit}` reloads the server instead (deploy/README.md)."));
     put(out, format!("# reload = [{}]", words.join(", ")));
 }
