@@ -5,8 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-packages=(nftables iproute2 nginx-light logrotate curl)
-programs=(nft ip nginx logrotate curl)
+packages=(nftables iproute2 nginx-light logrotate curl haproxy apache2-bin caddy)
+programs=(nft ip nginx logrotate curl haproxy apache2 caddy)
 missing=()
 for i in "${!programs[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "${programs[$i]}" >/dev/null || missing+=("${packages[$i]}")
@@ -16,8 +16,10 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "test.sh: installing ${missing[*]}"
     apt-get update -qq
     # No service of these packages is to be started: the tests start their own, on loopback.
-    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
-    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+      trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+      printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
+    fi
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   else
     echo "test.sh: not installed, and not root on Debian, so their tests are skipped: ${missing[*]}"

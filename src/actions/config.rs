@@ -81,8 +81,12 @@ pub enum WebFileFormat {
     HaproxyMap,
     /// `Require not ip 203.0.113.9`, to be included in a `<RequireAll>` of Apache.
     Apache,
-    /// A matcher and `respond 403`, to be imported in a site of Caddy.
+    /// A matcher and `error 403`, to be imported in a site of Caddy 2.7 or later. It looks at the
+    /// client that Caddy's `trusted_proxies` make out.
     Caddy,
+    /// The same for Caddy before 2.7 (Debian 12 has 2.6), which knows no such client: it looks at
+    /// who connects.
+    CaddyRemoteIp,
     /// One network a line.
     Plain,
 }

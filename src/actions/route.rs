@@ -32,7 +32,8 @@ impl ReachKind {
     fn sees(self, route: Route) -> bool {
         // A client behind a proxy is not seen by the kernel: blocking it there does nothing, or
         // blocks the proxy. Where the log does not tell, it goes to both.
-        self != Self::Kernel || route != Route::Proxied
+        let sees_peer_alone = matches!(self, Self::Kernel | Self::File(WebFileFormat::CaddyRemoteIp));
+        !sees_peer_alone || route != Route::Proxied
     }
 }
 

@@ -18,8 +18,13 @@ const HEADER: &str = "# riposte: written by riposte; what is changed here is ove
 /// text.
 pub(super) fn render(format: WebFileFormat, networks: &[(IpNet, Remedy)]) -> String {
     let mut text = HEADER.to_owned();
-    if format == WebFileFormat::Caddy {
-        render_caddy(&mut text, networks);
+    let matcher = match format {
+        WebFileFormat::Caddy => "client_ip",
+        WebFileFormat::CaddyRemoteIp => "remote_ip",
+        _ => "",
+    };
+    if !matcher.is_empty() {
+        render_caddy(&mut text, matcher, networks);
         return text;
     }
     for (net, remedy) in networks {
@@ -31,24 +36,28 @@ pub(super) fn render(format: WebFileFormat, networks: &[(IpNet, Remedy)]) -> Str
             WebFileFormat::NginxDeny => writeln!(text, "deny {net};"),
             WebFileFormat::HaproxyMap => writeln!(text, "{net} {remedy}"),
             WebFileFormat::Apache => writeln!(text, "Require not ip {net}"),
-            WebFileFormat::Caddy | WebFileFormat::Plain => writeln!(text, "{net}"),
+            WebFileFormat::Caddy | WebFileFormat::CaddyRemoteIp | WebFileFormat::Plain => {
+                writeln!(text, "{net}")
+            }
         }
         .ok();
     }
     text
 }
 
-/// A matcher needs at least one network, so an empty list writes none.
-fn render_caddy(text: &mut String, networks: &[(IpNet, Remedy)]) {
+/// A matcher needs at least one network, so an empty list writes none. `error` stands before
+/// `respond` in Caddy's order of directives, so a site's own `respond /path` doesn't come first.
+fn render_caddy(text: &mut String, matcher: &str, networks: &[(IpNet, Remedy)]) {
     if networks.is_empty() {
         return;
     }
-    text.push_str("@riposte_blocked client_ip");
+    text.push_str("@riposte_blocked ");
+    text.push_str(matcher);
     for (net, _) in networks {
         text.push(' ');
         text.push_str(&display_net(net));
     }
-    text.push_str("\nrespond @riposte_blocked 403\n");
+    text.push_str("\nerror @riposte_blocked 403\n");
 }
 
 /// The networks that a file of ours holds.
@@ -79,6 +88,10 @@ mod tests {
             (
                 WebFileFormat::Caddy,
                 "@riposte_blocked client_ip 192.0.2.1 198.51.100.0/24 2001:db8::/64",
+            ),
+            (
+                WebFileFormat::CaddyRemoteIp,
+                "@riposte_blocked remote_ip 192.0.2.1 198.51.100.0/24 2001:db8::/64",
             ),
             (WebFileFormat::Plain, "192.0.2.1"),
         ] {

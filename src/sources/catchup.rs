@@ -32,8 +32,16 @@ struct Candidate {
     tail: Tail,
     live: bool,
     modified: i128,
-    /// The known stream that it holds, and how sure that is.
-    holds: Vec<(usize, u32)>,
+    /// The known streams that it may hold, how far, and how sure that is.
+    holds: Vec<(usize, Holds, u32)>,
+}
+
+impl Candidate {
+    /// Whether it ends before the place that the stream was read up to.
+    fn is_short_of(&self, stream: usize) -> bool {
+        let mut all = self.holds.iter();
+        all.any(|(index, holds, _)| *index == stream && *holds == Holds::Shorter)
+    }
 }
 
 /// Puts the follower where the known streams of its path ended.
@@ -69,11 +77,11 @@ pub(super) fn resume(
     // A file last written before the newest known stream began can't come after it.
     let since = newest.map_or(0, |stream| i128::from(stream.id.birth) * 1_000);
     for (index, mut candidate) in candidates.into_iter().enumerate() {
-        let stream = chosen
-            .iter()
-            .position(|place| *place == Some(index))
-            .and_then(|stream| known.get(stream));
-        let wanted = match stream {
+        let stream = chosen.iter().position(|place| *place == Some(index));
+        // What was read beyond the end of a copy was never kept: nothing of it is missing.
+        let short = stream.is_some_and(|stream| candidate.is_short_of(stream));
+        let wanted = match stream.and_then(|stream| known.get(stream)) {
+            _ if short => false,
             Some(stream) => {
                 let origin = Arc::clone(&stream.origin);
                 let tail = &mut candidate.tail;
@@ -87,10 +95,10 @@ pub(super) fn resume(
         } else if wanted {
             let held = Held::rotated(candidate.tail, config.rotated_wait);
             follower.held.push_back(held);
-        } else if Some(index) == last {
+        } else if short || Some(index) == last {
             // A copy, of which nothing is to be read: what comes next comes after it.
-            let held = candidate.holds.first();
-            let stream = held.and_then(|(stream, _)| known.get(*stream));
+            let held = candidate.holds.first().map(|(stream, ..)| *stream);
+            let stream = stream.or(held).and_then(|stream| known.get(stream));
             let end = stream.map(|stream| Sought {
                 id: stream.id,
                 offset: stream.offset,
@@ -214,7 +222,11 @@ fn candidates_once(follower: &Follower, config: &FilesConfig, desk: &Desk) -> Ve
 }
 
 /// The known streams that a file may hold, each with a score.
-fn matches(candidate: &mut Candidate, known: &[Known], marks: &Marks) -> Vec<(usize, u32)> {
+fn matches(
+    candidate: &mut Candidate,
+    known: &[Known],
+    marks: &Marks,
+) -> Vec<(usize, Holds, u32)> {
     let mut found = Vec::new();
     for (index, stream) in known.iter().enumerate() {
         let sought = Sought {
@@ -243,7 +255,7 @@ fn matches(candidate: &mut Candidate, known: &[Known], marks: &Marks) -> Vec<(us
             (true, _) => 2,
             (false, _) => 0,
         };
-        found.push((index, content + inode + live));
+        found.push((index, holds, content + inode + live));
     }
     found
 }
@@ -252,7 +264,7 @@ fn matches(candidate: &mut Candidate, known: &[Known], marks: &Marks) -> Vec<(us
 fn choose(candidates: &[Candidate], known: usize) -> Vec<Option<usize>> {
     let mut offers: Vec<(u32, usize, usize)> = Vec::new();
     for (index, candidate) in candidates.iter().enumerate() {
-        for (stream, score) in &candidate.holds {
+        for (stream, _, score) in &candidate.holds {
             offers.push((*score, index, *stream));
         }
     }

@@ -9,6 +9,9 @@
     reason = "test helpers; each test binary uses a part of them"
 )]
 
+pub mod web;
+
+use riposte::pipeline::control::{self, Reply, Request, Status};
 use riposte::store::{self, JournalQuery, JournalRow, Reader};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -89,6 +92,20 @@ impl Place {
     pub fn journal(&self) -> Vec<JournalRow> {
         let query = JournalQuery { limit: 1_000_000, ..JournalQuery::default() };
         self.store().journal(&query).unwrap()
+    }
+
+    /// What the daemon answers to `riposte status`.
+    pub fn status(&self) -> Status {
+        match control::ask(&self.dir.join("state"), &Request::Status) {
+            Ok(Reply::Status(status)) => *status,
+            other => panic!("no status: {other:?}\n{}", self.log()),
+        }
+    }
+
+    /// How many records a source has read since the daemon's start.
+    pub fn records(&self, source: &str) -> u64 {
+        let status = self.status();
+        status.sources.iter().find(|row| row.name == source).map_or(0, |row| row.records)
     }
 
     /// Waits until something holds; the panic shows the daemon's log.
@@ -207,6 +224,11 @@ impl Network {
             "[actions.nftables]\ncommand = [\"ip\", \"netns\", \"exec\", \"{}\", \"nft\"]\n",
             self.server
         )
+    }
+
+    /// Gives the server one more address, with its prefix.
+    pub fn add_to_server(&self, net: &str) {
+        must("ip", &["-n", &self.server, "addr", "add", net, "dev", "cable"]);
     }
 
     /// Whether a packet from that address reaches the server and comes back.

@@ -104,7 +104,7 @@ fn server_configs(format: WebFileFormat) -> &'static [&'static str] {
             "/etc/httpd/conf/*.conf",
             "/etc/httpd/conf.d/*.conf",
         ],
-        WebFileFormat::Caddy => {
+        WebFileFormat::Caddy | WebFileFormat::CaddyRemoteIp => {
             &["/etc/caddy/Caddyfile", "/etc/caddy/*.caddy", "/etc/caddy/conf.d/*"]
         }
         WebFileFormat::NginxGeo | WebFileFormat::NginxDeny | WebFileFormat::Plain => &[],

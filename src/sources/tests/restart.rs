@@ -111,6 +111,30 @@ fn a_copied_and_truncated_file_is_finished_in_the_copy() {
     }
 }
 
+/// Lines that came between copying and truncating were read, but the copy ends before them. It was
+/// read once more, from its beginning, when it was short by less than the bytes kept of a stream.
+#[test]
+fn a_copy_that_ends_before_what_was_read_is_not_read_again() {
+    for kept in [0..150, 0..199] {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("access.log");
+        write(&log, numbered(0..200));
+        let sink = Collector::new();
+        let mut handle = start(config(&[&log]), vec![], &sink);
+        sink.wait_lines(200);
+        assert!(handle.stop());
+        write(&beside(&log, ".1"), numbered(kept));
+        fs::write(&log, numbered(300..302)).unwrap();
+        let again = Collector::new();
+        let mut handle = start(config(&[&log]), sink.cursors(), &again);
+        again.wait_lines(2);
+        write(&log, numbered(302..303));
+        assert_eq!(numbers(&again.wait_lines(3)), [300, 301, 302]);
+        assert!(handle.stop());
+        assert_eq!(again.alarms(), Vec::<String>::new());
+    }
+}
+
 #[test]
 fn files_whose_first_lines_are_the_same_are_told_apart() {
     for with_marks in [false, true] {
