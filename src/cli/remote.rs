@@ -103,10 +103,10 @@ pub fn panic(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<End> {
     let failed = cleared.iter().any(|(_, result)| result.is_err());
     match asked? {
         Reply::Done { message, .. } if json => {
-            out.json(&serde_json::json!({ "message": message }))?
+            out.json(&serde_json::json!({ "message": message }))?;
         }
         Reply::Done { message, .. } | Reply::Refused { message } => {
-            out.line(text::escape(&message))?
+            out.line(text::escape(&message))?;
         }
         Reply::Status(_) => {}
     }

@@ -117,7 +117,7 @@ fn reload(path: &Path, live: &Live) {
                 tracing::info!(rules_stay = found.all_kept, "config and rules were read again");
             }
             Err(error) => {
-                tracing::error!(%error, "the store can't be read: rules stay as they are")
+                tracing::error!(%error, "the store can't be read: rules stay as they are");
             }
         },
         Err(error) => tracing::error!(%error, "the config has faults: it stays as it was"),

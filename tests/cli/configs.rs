@@ -134,7 +134,7 @@ fn each_fault_is_told_with_its_line_and_a_hint() {
     web_file_format.toml:3:10: `nginx` can't stand here
       | format = "nginx"
       |          ^
-    hint: known here: nginx-geo, nginx-deny, haproxy-map, apache, caddy, plain
+    hint: known here: nginx-geo, nginx-deny, haproxy-map, apache, caddy, caddy-remote-ip, plain
 
     widest.toml:2:1: `guard.widest_v4` is 0
       | widest_v4 = 0
