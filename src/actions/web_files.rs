@@ -129,8 +129,10 @@ impl WebFile {
         if !self.config.reload.is_empty() {
             if self.reload_due.is_none() {
                 self.accepted = current;
-                self.reload_due = Some(now.max(self.last_reload.plus(self.config.debounce)));
             }
+            // What is new does not wait until a reload that failed is tried again.
+            let due = now.max(self.last_reload.plus(self.config.debounce));
+            self.reload_due = Some(self.reload_due.map_or(due, |known| known.min(due)));
             // The mark tells a later run that the server has not read the file yet.
             write_file(&self.unread_mark(), "")?;
         }

@@ -179,6 +179,23 @@ fn a_file_that_the_server_refuses_is_put_back() {
     assert!(text(folder.path()).contains("192.0.2.2 block;"));
 }
 
+/// The server was being restarted when its reload was asked for; a block that came a moment later
+/// waited for half a minute.
+#[test]
+fn what_is_new_does_not_wait_for_the_next_try_of_a_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    let reload = format!("test -e {}/up", folder.path().display());
+    let mut file = WebFile::new(&config(folder.path(), "true", &reload), false);
+    let now = clock::now();
+    enforce(&mut file, &block("192.0.2.1", None), now);
+    file.tick(now).unwrap_err();
+    std::fs::write(folder.path().join("up"), "").unwrap();
+    let later = now.plus(Duration::from_secs(2));
+    assert_eq!(file.tick(later).unwrap(), None);
+    assert_eq!(enforce(&mut file, &block("192.0.2.2", None), later), Outcome::Pending);
+    assert_eq!(file.tick(later).unwrap(), Some(Outcome::Applied));
+}
+
 #[test]
 fn a_dry_run_shows_the_file() {
     let folder = tempfile::tempdir().unwrap();
