@@ -76,10 +76,10 @@ fn serial_haproxy_refuses_by_the_file() {
         shipped("haproxy/riposte.cfg", "/etc/riposte/blocked/haproxy.list", &dir.join("blocked"));
     let deny =
         snippet.lines().find_map(|line| Some(line.split_once("http-request deny ")?.1)).unwrap();
-    let text = format!(
+    let config_text = format!(
         "global\n log stdout format raw local0\ndefaults\n mode http\n log global\n option httplog\n timeout client 5s\n timeout connect 5s\n timeout server 5s\nfrontend web\n bind 127.0.0.1:{port}\n http-request set-src req.hdr(x-test-client) if {{ req.hdr(x-test-client) -m found }}\n http-request deny {deny}\n http-request return status 404 if {{ path /x }}\n http-request return status 200\n"
     );
-    fs::write(&config, text).unwrap();
+    fs::write(&config, config_text).unwrap();
     let log = dir.join("haproxy.log");
     let mut haproxy = command("haproxy");
     haproxy.arg("-W").arg("-db").arg("-f").arg(&config);
@@ -111,12 +111,12 @@ fn serial_apache_refuses_by_the_file() {
     let config = dir.join("apache.conf");
     let snippet =
         shipped("apache/riposte.conf", "/etc/riposte/blocked/apache2.list", &dir.join("blocked"));
-    let text = format!(
+    let config_text = format!(
         "{modules}ServerName www.example.com\nListen 127.0.0.1:{port}\nPidFile {dir}/apache.pid\nErrorLog {dir}/error.log\nUser www-data\nGroup www-data\nDefaultRuntimeDir {dir}\nRemoteIPHeader X-Test-Client\nRemoteIPInternalProxy 127.0.0.1\nDocumentRoot {dir}/pages\nDirectoryIndex index.html\nLogFormat \"%h %l %u %t \\\"%r\\\" %>s %O \\\"%{{Referer}}i\\\" \\\"%{{User-Agent}}i\\\"\" combined\nCustomLog {dir}/access.log combined\n{snippet}",
         modules = modules.concat(),
         dir = dir.display()
     );
-    fs::write(&config, text).unwrap();
+    fs::write(&config, config_text).unwrap();
     let words = format!("\"/usr/sbin/apache2\", \"-f\", \"{}\"", config.display());
     let commands = format!("test = [{words}, \"-t\"]\nreload = [{words}, \"-k\", \"graceful\"]");
     let mut apache = command("apache2");
@@ -142,11 +142,11 @@ fn serial_caddy_refuses_by_the_file() {
     let dir = folder(&root);
     let config = dir.join("Caddyfile");
     // `handle` comes before everything that could refuse, unless the order says otherwise.
-    let text = format!(
+    let config_text = format!(
         "{{\n admin unix//{dir}/admin.sock\n auto_https off\n storage file_system {dir}/caddy\n order error first\n}}\nhttp://:8080 {{\n log {{\n  output file {dir}/caddy.log\n }}\n import {dir}/blocked\n handle /x {{\n  respond 404\n }}\n handle {{\n  respond well\n }}\n}}\n",
         dir = dir.display()
     );
-    fs::write(&config, text).unwrap();
+    fs::write(&config, config_text).unwrap();
     let words = format!("\"--config\", \"{0}\", \"--adapter\", \"caddyfile\"", config.display());
     let commands = format!(
         "test = [\"/usr/bin/caddy\", \"validate\", {words}]\nreload = [\"/usr/bin/caddy\", \"reload\", {words}, \"--address\", \"unix/{}/admin.sock\"]",

@@ -145,7 +145,6 @@ impl Site {
         if keeps == Keeps::All {
             assert_eq!(kept.len() as u64, sent, "nginx and logrotate lost nothing");
         }
-        println!("{sent} sent, {} kept, {} seen", kept.len(), seen.len());
         seen
     }
 }
@@ -215,7 +214,7 @@ fn serial_copytruncate_and_compress_later() {
 }
 
 /// Killed where the rotation waits, started again before or after it goes on.
-fn kill_in_the_middle(test: &str, directives: &str, keeps: Keeps) {
+fn kill_in_the_middle(test: &str, directives: &str, keeps: Keeps, seed: u64, kills: usize) {
     let Some(site) = Site::new(test, directives) else { return };
     let mut daemon: Daemon = site.place.start_and_wait();
     let traffic = Traffic::start(site.port, 0);
@@ -239,8 +238,8 @@ fn kill_in_the_middle(test: &str, directives: &str, keeps: Keeps) {
         }
     }
     // At no chosen moment.
-    let mut random = fastrand::Rng::with_seed(11);
-    for _ in 0..6 {
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 0..kills {
         traffic.more(100);
         let mut rotation = site.begin_rotation();
         std::thread::sleep(Duration::from_micros(random.u64(0..30_000)));
@@ -256,11 +255,31 @@ fn kill_in_the_middle(test: &str, directives: &str, keeps: Keeps) {
 #[test]
 fn serial_killed_between_rename_and_usr1() {
     let test = "serial_killed_between_rename_and_usr1";
-    kill_in_the_middle(test, "USR1\ncompress\ndelaycompress", Keeps::All);
+    kill_in_the_middle(test, "USR1\ncompress\ndelaycompress", Keeps::All, 11, 6);
 }
 
 #[test]
 fn serial_killed_while_a_copy_is_compressed() {
     let test = "serial_killed_while_a_copy_is_compressed";
-    kill_in_the_middle(test, "copytruncate\ncompress\nSLOW", Keeps::NotAll);
+    kill_in_the_middle(test, "copytruncate\ncompress\nSLOW", Keeps::NotAll, 11, 6);
+}
+
+/// Many seeds and every way to rotate; minutes. `cargo test --test nginx -- --ignored`
+#[test]
+#[ignore = "slow: two hundred kills"]
+fn serial_killed_at_many_moments() {
+    let test = "serial_killed_at_many_moments";
+    for seed in 100..104 {
+        kill_in_the_middle(test, "USR1", Keeps::All, seed, 12);
+        kill_in_the_middle(test, "USR1\ncompress\nSLOW", Keeps::NotAll, seed, 12);
+        kill_in_the_middle(test, "USR1\ncompress\ndelaycompress", Keeps::All, seed, 12);
+        kill_in_the_middle(test, "copytruncate\ncompress\nSLOW", Keeps::NotAll, seed, 12);
+        kill_in_the_middle(
+            test,
+            "copytruncate\ncompress\nSLOW\ndelaycompress",
+            Keeps::NotAll,
+            seed,
+            12,
+        );
+    }
 }
