@@ -14,7 +14,7 @@ use super::spool;
 use crate::event::{Batch, Origin, RecordSpan};
 use crate::limits;
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,6 +59,9 @@ pub struct Rereader {
     rotated: Vec<String>,
     state_dir: Option<PathBuf>,
     open: HashMap<Arc<str>, Content>,
+    /// Streams that were waited for in vain: their other ranges are looked for once. A start with
+    /// hundreds of such ranges would else take a minute.
+    gone: HashSet<Arc<str>>,
 }
 
 impl Rereader {
@@ -69,6 +72,7 @@ impl Rereader {
             rotated,
             state_dir,
             open: HashMap::new(),
+            gone: HashSet::new(),
         }
     }
 
@@ -83,7 +87,8 @@ impl Rereader {
             let origin = Arc::new(origin.clone());
             return Ok(lines::batch(&origin, Bytes::new(), Vec::new(), from, from));
         }
-        for attempt in 0..5 {
+        let attempts = if self.gone.contains(&origin.stream) { 1 } else { 5 };
+        for attempt in 0..attempts {
             if attempt > 0 {
                 // A rotation may be moving the file just now.
                 std::thread::sleep(Duration::from_millis(limits::COPY_PAUSE_MILLIS));
@@ -102,6 +107,7 @@ impl Rereader {
                 return Ok(batch);
             }
         }
+        self.gone.insert(Arc::clone(&origin.stream));
         Err(RereadError::Gone {
             origin: Arc::clone(&origin.source),
             stream: Arc::clone(&origin.stream),

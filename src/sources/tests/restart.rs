@@ -225,3 +225,23 @@ fn ranges_with_long_lines_are_the_same_again() {
     assert_eq!(lines_of(&[whole]), sink.lines());
     assert!(reread(&origin, 0, to + 1, &[log.display().to_string()]).is_err());
 }
+
+/// Every range waited for a rotation to end, so a start with hundreds of lost ones took a minute.
+#[test]
+fn ranges_that_are_gone_are_waited_for_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    write(&log, numbered(0..200));
+    let sink = Collector::new();
+    let mut handle = start(config(&[&log]), vec![], &sink);
+    sink.wait_lines(200);
+    assert!(handle.stop());
+    let origin = sink.cursors()[0].0.clone();
+    fs::remove_file(&log).unwrap();
+    let mut rereader = Rereader::new(vec![log.display().to_string()], vec![], None);
+    let begun = std::time::Instant::now();
+    for number in 0..100 {
+        rereader.reread(&origin, number * 30, (number + 1) * 30).unwrap_err();
+    }
+    assert!(begun.elapsed() < std::time::Duration::from_secs(4), "{:?}", begun.elapsed());
+}
