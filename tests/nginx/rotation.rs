@@ -269,17 +269,17 @@ fn serial_killed_while_a_copy_is_compressed() {
 #[ignore = "slow: two hundred kills"]
 fn serial_killed_at_many_moments() {
     let test = "serial_killed_at_many_moments";
+    let ways = [
+        ("USR1", Keeps::All),
+        ("USR1\ncompress\nSLOW", Keeps::NotAll),
+        ("USR1\ncompress\ndelaycompress", Keeps::All),
+        ("copytruncate\ncompress\nSLOW", Keeps::NotAll),
+        ("copytruncate\ncompress\nSLOW\ndelaycompress", Keeps::NotAll),
+    ];
     for seed in 100..104 {
-        kill_in_the_middle(test, "USR1", Keeps::All, seed, 12);
-        kill_in_the_middle(test, "USR1\ncompress\nSLOW", Keeps::NotAll, seed, 12);
-        kill_in_the_middle(test, "USR1\ncompress\ndelaycompress", Keeps::All, seed, 12);
-        kill_in_the_middle(test, "copytruncate\ncompress\nSLOW", Keeps::NotAll, seed, 12);
-        kill_in_the_middle(
-            test,
-            "copytruncate\ncompress\nSLOW\ndelaycompress",
-            Keeps::NotAll,
-            seed,
-            12,
-        );
+        for (directives, keeps) in ways {
+            eprintln!("seed {seed}, {directives:?}");
+            kill_in_the_middle(test, directives, keeps, seed, 12);
+        }
     }
 }
