@@ -97,6 +97,18 @@ impl Guard {
         out
     }
 
+    /// After a restart from an older state: takes out of the queue what has left it since.
+    pub fn keep_waiting(&mut self, still: impl Fn(&Decision) -> bool) {
+        for place in self.places() {
+            let gone = self.state.ceiling.waiting().any(|(at, waiting)| {
+                at == place && !still(&waiting.decision)
+            });
+            if gone {
+                self.state.ceiling.take(place);
+            }
+        }
+    }
+
     fn places(&self) -> Vec<u64> {
         self.state
             .ceiling

@@ -289,7 +289,7 @@ impl Live {
                 reload();
             }
             reply.unwrap_or_else(|| Reply::Refused {
-                message: "the engine is busy or stopping; try again".into(),
+                message: "the engine did not answer in time; if it runs, it will still do this".into(),
             })
         });
         let socket = ControlSocket::start(&config.state_dir, handler)

@@ -3,7 +3,6 @@
 use crate::event::net;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
-
 /// The addresses of this machine's interfaces.
 pub fn own_addresses() -> Vec<IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();

@@ -19,6 +19,7 @@ pub mod stage;
 mod evidence;
 pub mod core;
 pub mod watermark;
+pub mod steady;
 pub mod desk;
 mod outcomes;
 pub mod feed;

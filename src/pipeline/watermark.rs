@@ -47,6 +47,16 @@ impl Watermarks {
         self.low
     }
 
+    /// After a restart: what was saved under a clock that ran ahead must not stand still until
+    /// the right one has caught up.
+    pub fn not_after(&mut self, now: Timestamp) {
+        self.low = self.low.min(now);
+        for mark in self.sources.values_mut() {
+            mark.newest = mark.newest.min(now);
+            mark.arrival = mark.arrival.min(now);
+        }
+    }
+
     /// The wall clock has come to `now` without a record; time follows it, a little behind, unless
     /// a source is catching up.
     pub fn tick(&mut self, now: Timestamp) -> Timestamp {

@@ -9,7 +9,7 @@ use super::subject::id_bytes;
 use super::{Reader, State, Store, StoreError};
 use crate::clock::{Timestamp, now};
 use crate::decisions::{Action, ActionId, Outcome};
-use rusqlite::{Connection, Result, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 
 impl Store {
     /// Writes how an action ended at a destination. The same outcome again only moves its attempt
@@ -122,11 +122,21 @@ fn add(change: &Transaction<'_>, state: &mut State, mark: &Mark<'_>) -> Result<(
 }
 
 /// Closes the action when the last outcome at each destination that tried it is final.
+///
+/// An effect that could not be confirmed is over: it may have happened, and doing it once more is
+/// for its own retries to decide. A decision is read back and tried again.
 fn settle(change: &Transaction<'_>, action: ActionId) -> Result<()> {
     let last = last_outcomes(change, action)?;
-    let open = last
-        .iter()
-        .any(|(_, outcome, _)| matches!(outcome, Outcome::Pending | Outcome::Unconfirmed(_)));
+    let of_decision: bool = change
+        .prepare_cached("SELECT kind IN ('enforce', 'lift') FROM outbox WHERE id = ?1")?
+        .query_row(params![id_bytes(action.0)], |row| row.get(0))
+        .optional()?
+        .unwrap_or(true);
+    let open = last.iter().any(|(_, outcome, _)| match outcome {
+        Outcome::Pending => true,
+        Outcome::Unconfirmed(_) => of_decision,
+        _ => false,
+    });
     let failed = last
         .iter()
         .any(|(_, outcome, _)| matches!(outcome, Outcome::Failed(_)));

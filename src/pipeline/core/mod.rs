@@ -163,6 +163,11 @@ impl Core {
         self.drain(waiting, emitted, out);
     }
 
+    /// After a restart under a clock that is behind the saved time: timers go on from here.
+    pub fn not_after(&mut self, now: Timestamp) {
+        self.low = self.low.min(now);
+    }
+
     /// Event time has reached `watermark`: timers tick, silent keys of `absent` fire.
     pub fn advance(&mut self, watermark: Timestamp, out: &mut Vec<Firing>) {
         if watermark <= self.low {

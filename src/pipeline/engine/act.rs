@@ -6,13 +6,15 @@ use super::Engine;
 use crate::actions::Item;
 use crate::clock::{self, Timestamp};
 use crate::decisions::{
-    Action, Effect, Evidence, Hit, Lifted, Mode, RuleFacts, Steps, Verdict, ids,
+    Action, Evidence, Hit, Lifted, Mode, RuleFacts, Steps, Verdict, ids,
 };
 use crate::event::Event;
 use crate::limits;
 use crate::pipeline::core::Firing;
 use crate::rules::FaultKind;
-use crate::store::{Commit, DecisionRow, HitRow, LiftRow, NoteRow, OutboxRow, StoreError};
+use crate::store::{
+    Commit, DecisionRow, HitRow, LiftRow, NoteRow, OutboxRow, StoreError,
+};
 use crate::telemetry::{self, names};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -77,29 +79,8 @@ impl Engine {
             }
         }
         for (ordinal, effect) in (0_u32..).zip(firing.effects) {
-            let row = self.effect(&hit, ordinal, effect, mode);
+            let row = self.effect(&hit, ordinal, effect, facts, now);
             commit.outbox.push(row);
-        }
-    }
-
-    fn effect(&mut self, hit: &Hit, ordinal: u32, effect: Effect, mode: Mode) -> OutboxRow {
-        let verdict = match mode {
-            _ if self.desk().guard.panic() => Verdict::Shadow("panic".to_owned()),
-            Mode::Enforce => Verdict::Pass,
-            Mode::Shadow => Verdict::Shadow("mode `shadow`".to_owned()),
-            Mode::Off => Verdict::Shadow("mode `off`".to_owned()),
-        };
-        OutboxRow {
-            id: ids::action_id(hit.id, ordinal),
-            hit: Some(hit.id),
-            decision: None,
-            action: Action::Perform {
-                rule: Arc::clone(&hit.rule),
-                key: hit.key.to_string(),
-                time: hit.time,
-                effect,
-            },
-            verdict,
         }
     }
 
@@ -107,11 +88,16 @@ impl Engine {
     pub(super) fn steps(&mut self, steps: Steps, by: &str, now: Timestamp, commit: &mut Commit) {
         for lifted in steps.lifted {
             tracing::info!(target = %lifted.decision.target, why = lifted.why, "decision ended");
-            let (lift, action) = lift_rows(&lifted, by, now);
-            commit.lifts.push(lift);
+            let (lift, mut action) = lift_rows(&lifted, by, now);
+            // A dry run must not end what a real run put in force.
+            if self.dry_run {
+                action.verdict = dry();
+            } else {
+                commit.lifts.push(lift);
+            }
             commit.outbox.push(action);
         }
-        for old in steps.superseded {
+        for old in steps.superseded.into_iter().filter(|_| !self.dry_run) {
             commit.lifts.push(LiftRow {
                 target: old.target.clone(),
                 decision: Some(old.id),
@@ -122,14 +108,16 @@ impl Engine {
         }
         for judged in steps.judged {
             let decision = judged.decision;
-            if judged.verdict == Verdict::Pass {
+            let passed = judged.verdict == Verdict::Pass;
+            let verdict = if passed && self.dry_run { dry() } else { judged.verdict };
+            if passed {
                 telemetry::counter(names::DECISIONS_PASSED).add(1);
                 commit.outbox.push(OutboxRow {
                     id: ids::enforce_action_id(decision.id, decision.until),
                     hit: decision.hit,
                     decision: Some(decision.id),
                     action: Action::Enforce { decision: decision.clone() },
-                    verdict: Verdict::Pass,
+                    verdict: verdict.clone(),
                 });
             }
             tracing::info!(
@@ -138,10 +126,10 @@ impl Engine {
                 remedy = decision.remedy.name(),
                 until = decision.until.map(tracing::field::display),
                 reason = decision.reason,
-                guard = judged.verdict.words(),
+                guard = verdict.words(),
                 "decision"
             );
-            commit.decisions.push(DecisionRow { decision, verdict: judged.verdict });
+            commit.decisions.push(DecisionRow { decision, verdict });
         }
         for alarm in steps.alarms {
             let from = alarm.rule.as_deref().unwrap_or("guard").to_owned();
@@ -168,44 +156,11 @@ impl Engine {
         self.desk.kept(commit.decisions.iter().map(|row| row.decision.id));
         let fresh = commit.outbox.iter().zip(&committed.outbox);
         let items: Vec<Item> = fresh
-            .filter(|(row, new)| **new && row.verdict == Verdict::Pass)
+            .filter(|(row, new)| **new && (row.verdict == Verdict::Pass || row.verdict == dry()))
             .map(|(row, _)| item(row))
             .collect();
         self.submit(items);
         Ok(())
-    }
-
-    fn submit(&mut self, items: Vec<Item>) {
-        if items.is_empty() {
-            return;
-        }
-        match &self.executors {
-            Some(executors) => self.overflow.extend(executors.submit(items)),
-            None => self.overflow.extend(items),
-        }
-    }
-
-    /// Hands what did not fit in a queue before over again.
-    pub(super) fn submit_overflow(&mut self) {
-        let waiting = std::mem::take(&mut self.overflow);
-        self.submit(waiting);
-    }
-
-    /// Hands over what the outbox holds from an earlier run.
-    pub(super) fn submit_outbox(&mut self) {
-        match self.store.read().pending(limits::OUTBOX_AT_START_MAX) {
-            Ok(pending) => {
-                let items = pending.into_iter().map(|row| Item {
-                    id: row.id,
-                    attempt: row.outcomes.iter().map(|(_, _, attempt)| *attempt).max().unwrap_or(0),
-                    urgent: matches!(row.action, Action::Enforce { .. } | Action::Lift { .. }),
-                    action: row.action,
-                });
-                let items = items.collect();
-                self.submit(items);
-            }
-            Err(error) => self.store_failed(&error),
-        }
     }
 
     pub(super) fn store_failed(&mut self, error: &StoreError) {
@@ -287,7 +242,12 @@ fn lift_rows(lifted: &Lifted, by: &str, now: Timestamp) -> (LiftRow, OutboxRow) 
     (lift, action)
 }
 
-fn item(row: &OutboxRow) -> Item {
+/// What is journaled instead of `pass` while nothing may be carried out.
+pub(super) fn dry() -> Verdict {
+    Verdict::Shadow("dry run".to_owned())
+}
+
+pub(super) fn item(row: &OutboxRow) -> Item {
     let urgent = matches!(row.action, Action::Enforce { .. } | Action::Lift { .. });
     Item { id: row.id, action: row.action.clone(), attempt: 0, urgent }
 }

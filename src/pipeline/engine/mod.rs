@@ -6,6 +6,8 @@
 
 mod act;
 mod checkpoint;
+mod effects;
+mod hand_over;
 mod input;
 mod messages;
 mod recovery;
@@ -21,6 +23,7 @@ use super::control::Alarm;
 use super::core::Core;
 use super::desk::SharedDesk;
 use super::feed::{Delivery, SourceBook};
+use super::steady::SteadyClock;
 use super::watermark::Watermarks;
 use crate::actions::{Executors, Item};
 use crate::clock::{self, Timestamp};
@@ -76,6 +79,8 @@ pub struct Engine {
     retry_at: Option<Instant>,
     /// Actions that did not fit into an executor's queue; the outbox holds them too.
     overflow: Vec<Item>,
+    /// Effects of each rule in the current minute.
+    effects: BTreeMap<RuleName, (i64, u32)>,
     /// Shards of a checkpoint that failed.
     unsaved: Vec<Shard>,
     /// Rules whose body broke whatever the event held: they act as if in shadow.
@@ -89,6 +94,8 @@ pub struct Engine {
     dry_run: bool,
     started: Timestamp,
     last_tick: Instant,
+    /// The time for what ends by time, and since when it runs.
+    steady: (SteadyClock, Instant),
     /// Keys that windows had dropped when it was last told.
     evicted: u64,
 }
@@ -113,6 +120,7 @@ impl Engine {
             held: VecDeque::new(),
             retry_at: None,
             overflow: Vec::new(),
+            effects: BTreeMap::new(),
             unsaved: Vec::new(),
             defective: BTreeSet::new(),
             dirty: false,
@@ -123,6 +131,7 @@ impl Engine {
             dry_run: parts.dry_run,
             started: parts.started,
             last_tick: now,
+            steady: (SteadyClock::new(clock::now(), Duration::ZERO), now),
             evicted: 0,
         }
     }
@@ -256,7 +265,7 @@ impl Engine {
     /// The clock went on: timers, expiry, the guard's queue, retries, checkpoint, retention.
     fn tick(&mut self) {
         self.last_tick = Instant::now();
-        let now = clock::now();
+        let now = self.steady_now();
         // Held up, rules' timers wait too: what they lead to has nowhere to be kept.
         if !self.is_held_up() {
             let low = self.watermarks.tick(now);
@@ -281,6 +290,21 @@ impl Engine {
             self.retention_at = Instant::now();
             self.retention(now);
         }
+    }
+
+    /// The time for what ends by time; a leap of the wall clock is told of and waited out.
+    fn steady_now(&mut self) -> Timestamp {
+        let (steady, since) = &mut self.steady;
+        let look = steady.look(clock::now(), since.elapsed());
+        if let Some(leap) = look.leapt {
+            let text = format!(
+                "the clock has leapt forward by {}: what ends by time waits {} for it to be set right",
+                clock::format_duration(leap),
+                clock::format_duration(Duration::from_secs(limits::CLOCK_LEAP_HELD_SECS))
+            );
+            self.alarm("clock", text);
+        }
+        look.now
     }
 
     fn note_progress(&mut self, matched: &super::stage::Matched) {

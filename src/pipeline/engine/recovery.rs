@@ -8,12 +8,14 @@ use super::{Engine, evaluate};
 use crate::clock::{self, Timestamp};
 use crate::decisions::{Decision, Mode, RuleFacts};
 use crate::event::Origin;
+use crate::limits;
 use crate::pipeline::core::{CORE_BLOB, Firing};
 use crate::sources::Rereader;
 use crate::store::{Input, InputKind, StoreError};
 use crate::telemetry::{self, names};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Finds the bytes of a source again.
 pub type Rereaders = BTreeMap<Arc<str>, Rereader>;
@@ -54,9 +56,14 @@ impl Engine {
                 recovery.complaints.push(complaint);
             }
         }
+        let waits = |decision: &Decision| store.read().is_queued(decision.id).unwrap_or(true);
+        self.desk().guard.keep_waiting(waits);
         for decision in store.read().in_force(clock::now())? {
             self.desk().standing.insert(decision);
         }
+        let ahead = Duration::from_secs(limits::FUTURE_SKEW_SECS_MAX);
+        self.watermarks.not_after(clock::now().plus(ahead));
+        self.core.not_after(clock::now().plus(ahead));
         let inputs = loaded.inputs;
         for input in inputs {
             self.again(input, &mut rereaders, &mut recovery);
