@@ -393,16 +393,3 @@ pub const COPY_PAUSE_MILLIS: u64 = 20;
 /// Looks at rotated files, 2 ms apart, until two agree: a rotation that renames many files takes
 /// some milliseconds.
 pub const PICTURE_ATTEMPTS_MAX: u32 = 25;
-
-/// Effects (messages, webhooks, program runs) that one rule may ask for in a minute.
-pub const EFFECTS_PER_MINUTE_MAX: u32 = 60;
-
-/// Effects that wait for a destination whose own queue is full; beyond, the oldest are given up.
-pub const EFFECTS_WAITING_MAX: usize = 1_000;
-
-/// A wall clock that runs ahead of the steady one by more than this has leapt.
-pub const CLOCK_LEAP_SECS: u64 = 60;
-
-/// A leap of the wall clock counts for what ends by time once it has lasted this long: a clock
-/// that was wrong at boot is usually set within it.
-pub const CLOCK_LEAP_HELD_SECS: u64 = 300;

@@ -177,27 +177,28 @@ fn modules_import_only_what_the_table_allows() {
     assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
 }
 
+fn visit<'a>(
+    module: &'a str,
+    table: &BTreeMap<&'a str, &'a [&'a str]>,
+    path: &mut Vec<&'a str>,
+    done: &mut BTreeSet<&'a str>,
+) {
+    assert!(!path.contains(&module), "cycle: {} -> {module}", path.join(" -> "));
+    if !done.insert(module) {
+        return;
+    }
+    path.push(module);
+    for next in table.get(module).copied().unwrap_or_default() {
+        if *next != "*" {
+            visit(next, table, path, done);
+        }
+    }
+    path.pop();
+}
+
 #[test]
 fn the_table_itself_has_no_cycle() {
     let table: BTreeMap<&str, &[&str]> = MAY_IMPORT.iter().copied().collect();
-    fn visit<'a>(
-        module: &'a str,
-        table: &BTreeMap<&'a str, &'a [&'a str]>,
-        path: &mut Vec<&'a str>,
-        done: &mut BTreeSet<&'a str>,
-    ) {
-        assert!(!path.contains(&module), "cycle: {} -> {module}", path.join(" -> "));
-        if !done.insert(module) {
-            return;
-        }
-        path.push(module);
-        for next in table.get(module).copied().unwrap_or_default() {
-            if *next != "*" {
-                visit(next, table, path, done);
-            }
-        }
-        path.pop();
-    }
     let mut done = BTreeSet::new();
     for module in table.keys() {
         visit(module, &table, &mut Vec::new(), &mut done);

@@ -31,3 +31,16 @@ pub const CONTROL_MESSAGES_MAX: usize = 32;
 /// Outcomes of actions that wait while the store takes none; beyond, the oldest are told of and
 /// found out again at the next start.
 pub const OUTCOMES_WAITING_MAX: usize = 10_000;
+
+/// Effects (messages, webhooks, program runs) that one rule may ask for in a minute.
+pub const EFFECTS_PER_MINUTE_MAX: u32 = 60;
+
+/// Effects that wait for a destination whose own queue is full; beyond, the oldest are given up.
+pub const EFFECTS_WAITING_MAX: usize = 1_000;
+
+/// A wall clock that runs ahead of the steady one by more than this has leapt.
+pub const CLOCK_LEAP_SECS: u64 = 60;
+
+/// A leap of the wall clock counts for what ends by time once it has lasted this long: a clock
+/// that was wrong at boot is usually set within it.
+pub const CLOCK_LEAP_HELD_SECS: u64 = 300;

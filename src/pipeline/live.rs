@@ -81,6 +81,50 @@ pub struct Found {
     pub at_next_start: Vec<&'static str>,
 }
 
+/// The engine with everything that the store remembers, before anything leaves it.
+fn restored(
+    config: &Config,
+    store: &Arc<Store>,
+    set: Arc<RuleSet>,
+    (seed, dry_run): (u64, bool),
+    book: &Arc<SourceBook>,
+    names: &Arc<ArcSwap<Vec<String>>>,
+) -> Result<(Engine, SharedDesk), StartError> {
+    let desk = SharedDesk::new(desk(config, store)?);
+    let core = Core::new(
+        set,
+        CoreConfig {
+            window_bytes_max: config.memory.windows_bytes(machine::memory_bytes()),
+            seed,
+            guard: config.guard.clone(),
+            route_of: route_of(config),
+            modes: Modes::AsSet,
+        },
+    );
+    let mut engine = Engine::new(Parts {
+        config: config.clone(),
+        store: Arc::clone(store),
+        core,
+        desk: desk.clone(),
+        book: Arc::clone(book),
+        names: Arc::clone(names),
+        dry_run,
+        started: clock::now(),
+    });
+    let recovery = engine.recover(rereaders(config))?;
+    tracing::info!(inputs = recovery.inputs, hits = recovery.hits, "state restored");
+    for complaint in recovery.complaints {
+        tracing::warn!(complaint, "a part of the state could not be restored");
+    }
+    engine.settle()?;
+    if !machine::logins_are_visible() {
+        tracing::warn!(
+            "administrators' logins can't be seen here (no utmp, no logind): put your own address on the allowlist"
+        );
+    }
+    Ok((engine, desk))
+}
+
 impl Live {
     /// Starts everything: rules, what the store remembers, enforcers, then sources.
     pub fn start(config: &Config, dry_run: bool) -> Result<(Self, Found), StartError> {
@@ -121,34 +165,8 @@ impl Live {
         let (set, found) = found(kept);
         let rules = Arc::new(ArcSwap::new(Arc::clone(&set)));
         let book = Arc::new(source_book(config)?);
-        let desk = SharedDesk::new(desk(config, &store)?);
-        let core = Core::new(
-            set,
-            CoreConfig {
-                window_bytes_max: config.memory.windows_bytes(machine::memory_bytes()),
-                seed,
-                guard: config.guard.clone(),
-                route_of: route_of(config),
-                modes: Modes::AsSet,
-            },
-        );
         let names = Arc::new(ArcSwap::from_pointee(Vec::new()));
-        let mut engine = Engine::new(Parts {
-            config: config.clone(),
-            store: Arc::clone(&store),
-            core,
-            desk: desk.clone(),
-            book: Arc::clone(&book),
-            names: Arc::clone(&names),
-            dry_run,
-            started: clock::now(),
-        });
-        let recovery = engine.recover(rereaders(config))?;
-        tracing::info!(inputs = recovery.inputs, hits = recovery.hits, "state restored");
-        for complaint in recovery.complaints {
-            tracing::warn!(complaint, "a part of the state could not be restored");
-        }
-        engine.settle()?;
+        let (mut engine, desk) = restored(config, &store, set, (seed, dry_run), &book, &names)?;
         let outcomes = Arc::new(StoreOutbox::new(Arc::clone(&store)));
         let wanted: Arc<dyn Wanted> = Arc::new(desk);
         let executors = Executors::start(&config.actions, outcomes.clone(), &wanted, dry_run);
@@ -289,7 +307,8 @@ impl Live {
                 reload();
             }
             reply.unwrap_or_else(|| Reply::Refused {
-                message: "the engine did not answer in time; if it runs, it will still do this".into(),
+                message: "the engine did not answer in time; if it runs, it will still do this"
+                    .into(),
             })
         });
         let socket = ControlSocket::start(&config.state_dir, handler)

@@ -27,10 +27,10 @@ impl RuleWatch {
                 || (path.file_name().is_some()
                     && path.file_name().map(std::ffi::OsStr::to_owned) == name)
         };
-        let mut kernel_watch = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        let mut kernel = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let Ok(event) = event else { return };
-            let changes = !matches!(event.kind, EventKind::Access(_));
-            if changes && event.paths.iter().any(&of_interest) {
+            let counts = !matches!(event.kind, EventKind::Access(_));
+            if counts && event.paths.iter().any(&of_interest) {
                 changed();
             }
         })?;
@@ -44,11 +44,11 @@ impl RuleWatch {
             }
         }
         for folder in folders {
-            if let Err(error) = kernel_watch.watch(&folder, RecursiveMode::NonRecursive) {
+            if let Err(error) = kernel.watch(&folder, RecursiveMode::NonRecursive) {
                 tracing::warn!(folder = %folder.display(), %error, "changes here are not noticed");
             }
         }
-        Ok(Self { _watcher: kernel_watch })
+        Ok(Self { _watcher: kernel })
     }
 }
 

@@ -5,6 +5,7 @@
 //! committed had no effect; what was is not done again after a crash.
 
 mod act;
+mod alarms;
 mod checkpoint;
 mod effects;
 mod hand_over;
@@ -32,7 +33,6 @@ use crate::decisions::{Desk, RuleName};
 use crate::event::Origin;
 use crate::limits;
 use crate::store::{Commit, Input, InputKind, Shard, Store};
-use crate::telemetry::{self, names};
 use crossbeam_channel::{never, select};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, MutexGuard};
@@ -292,21 +292,6 @@ impl Engine {
         }
     }
 
-    /// The time for what ends by time; a leap of the wall clock is told of and waited out.
-    fn steady_now(&mut self) -> Timestamp {
-        let (steady, since) = &mut self.steady;
-        let look = steady.look(clock::now(), since.elapsed());
-        if let Some(leap) = look.leapt {
-            let text = format!(
-                "the clock has leapt forward by {}: what ends by time waits {} for it to be set right",
-                clock::format_duration(leap),
-                clock::format_duration(Duration::from_secs(limits::CLOCK_LEAP_HELD_SECS))
-            );
-            self.alarm("clock", text);
-        }
-        look.now
-    }
-
     fn note_progress(&mut self, matched: &super::stage::Matched) {
         let progress = self.progress.entry(Arc::clone(&matched.origin.source)).or_default();
         progress.records += matched.records;
@@ -315,36 +300,6 @@ impl Engine {
         if matched.parsed > 0 {
             progress.newest = progress.newest.max(Some(matched.newest));
         }
-    }
-
-    fn tell_faults(&mut self, faults: &[(u32, String)]) {
-        let Some((rule, fault)) = faults.first() else {
-            return;
-        };
-        let rules = Arc::clone(self.core.rules());
-        let name = rules.rules().get(*rule as usize).map_or("?", |rule| &*rule.name);
-        self.alarm(name, format!("a predicate failed: {fault}"));
-    }
-
-    /// Something that a person should look at: logged, counted, kept for `status` and journaled.
-    fn alarm(&mut self, from: &str, text: String) {
-        telemetry::counter(names::ALARMS).add(1);
-        let known = self
-            .alarms
-            .iter()
-            .rev()
-            .take(limits::ALARMS_KEPT_MAX)
-            .find(|alarm| alarm.from == from && alarm.text == text);
-        let now = clock::now();
-        let again = Duration::from_secs(limits::ALARM_REPEAT_SECS);
-        if known.is_some_and(|alarm| now.since(alarm.time) < again) {
-            return;
-        }
-        tracing::warn!(from, text, "alarm");
-        if self.alarms.len() >= limits::ALARMS_KEPT_MAX {
-            self.alarms.pop_front();
-        }
-        self.alarms.push_back(Alarm { time: now, from: from.to_owned(), text });
     }
 
     fn facts(&mut self, facts: &Facts) {
