@@ -73,6 +73,22 @@ impl Ceiling {
         }
     }
 
+    /// Counts blocks of the last minute that are known from elsewhere, where fewer are known here.
+    pub fn were_made(&mut self, times: &[Timestamp], now: Timestamp, per_minute: u32) {
+        let oldest = now.minus(MINUTE);
+        let mut recent: Vec<Timestamp> =
+            times.iter().copied().filter(|at| *at > oldest && *at <= now).collect();
+        self.room(now, per_minute);
+        if recent.len() <= self.passed.len() {
+            return;
+        }
+        recent.sort_unstable();
+        self.passed.clear();
+        for at in recent {
+            self.pass(at, per_minute);
+        }
+    }
+
     /// Lets a block wait. One for the same target and of the same kind keeps its place: the longer
     /// of both waits on.
     pub fn wait(&mut self, decision: Decision, now: Timestamp) {

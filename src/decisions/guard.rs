@@ -172,6 +172,12 @@ impl Guard {
         self.state.panic
     }
 
+    /// After a crash: rules' blocks were made at these times, though a checkpoint may not know it.
+    /// They count against the ceiling.
+    pub fn blocks_were_made(&mut self, times: &[Timestamp], now: Timestamp) {
+        self.state.ceiling.were_made(times, now, self.config.blocks_per_minute);
+    }
+
     /// How many blocks wait.
     pub fn waiting(&self) -> usize {
         self.state.ceiling.len()

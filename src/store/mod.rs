@@ -164,8 +164,14 @@ impl Store {
                     change.commit()?;
                     Ok(answer)
                 });
-            if done.is_ok() {
-                self.wal.written(conn, state);
+            match &done {
+                Ok(_) => self.wal.written(conn, state),
+                // On a small disk the log itself may be what fills it: folded, its space is used
+                // again by the next try. Where even that has no room, nothing is lost.
+                Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => {
+                    drop(wal::fold(conn, &self.path));
+                }
+                Err(_) => {}
             }
             done
         };

@@ -162,7 +162,7 @@ fn keep(signal: &Signal, conn: &Connection, path: &Path) -> Result<(), StoreErro
 }
 
 /// Folds what can be folded without waiting for a reader or the writer.
-fn fold(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+pub(super) fn fold(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
         .map_err(|error| StoreError::sql(path, &error))
 }

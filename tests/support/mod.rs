@@ -9,6 +9,7 @@
     reason = "test helpers; each test binary uses a part of them"
 )]
 
+pub mod trouble;
 pub mod web;
 
 use riposte::pipeline::control::{self, Reply, Request, Status};

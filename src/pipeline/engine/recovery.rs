@@ -6,7 +6,7 @@
 use super::checkpoint::{self, DESK_BLOB, WATERMARKS_BLOB};
 use super::{Engine, evaluate};
 use crate::clock::{self, Timestamp};
-use crate::decisions::{Decision, Mode, RuleFacts};
+use crate::decisions::{Decision, Mode, Remedy, RuleFacts};
 use crate::event::Origin;
 use crate::limits;
 use crate::pipeline::core::{CORE_BLOB, Firing};
@@ -56,14 +56,20 @@ impl Engine {
                 recovery.complaints.push(complaint);
             }
         }
+        let now = clock::now();
         let waits = |decision: &Decision| store.read().is_queued(decision.id).unwrap_or(true);
         self.desk().guard.keep_waiting(waits);
-        for decision in store.read().in_force(clock::now())? {
+        let mut made = Vec::new();
+        for decision in store.read().in_force(now)? {
+            if decision.hit.is_some() && decision.remedy != Remedy::Allow {
+                made.push(decision.from);
+            }
             self.desk().standing.insert(decision);
         }
+        self.desk().guard.blocks_were_made(&made, now);
         let ahead = Duration::from_secs(limits::FUTURE_SKEW_SECS_MAX);
-        self.watermarks.not_after(clock::now().plus(ahead));
-        self.core.not_after(clock::now().plus(ahead));
+        self.watermarks.not_after(now.plus(ahead));
+        self.core.not_after(now.plus(ahead));
         let inputs = loaded.inputs;
         for input in inputs {
             self.again(input, &mut rereaders, &mut recovery);
