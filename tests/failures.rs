@@ -111,18 +111,18 @@ fn serial_a_read_only_state_folder_is_refused_with_a_hint() {
     let place = place(&root, "");
     let Some(disk) = SmallDisk::mount(test, &place.dir.join("state"), 48 * 1024) else { return };
     disk.remount("ro");
-    let (code, text) = place.code(&["run"]);
-    assert_eq!(code, 2, "{text}");
-    assert!(text.contains("read-only") && text.contains("hint: check the mount options"), "{text}");
+    let (code, said) = place.code(&["run"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("read-only") && said.contains("hint: check the mount options"), "{said}");
     disk.remount("rw");
     place.start_and_wait().terminate();
     disk.remount("ro");
-    let (code, text) = place.code(&["run"]);
-    assert_eq!(code, 2, "{text}");
-    assert!(text.contains("read-only") && text.contains("hint: "), "{text}");
+    let (code, said) = place.code(&["run"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("read-only") && said.contains("hint: "), "{said}");
     // People can still look.
-    let (code, text) = place.code(&["decisions", "list"]);
-    println!("decisions list on a read-only store: {code} {text}");
+    let (code, said) = place.code(&["decisions", "list"]);
+    println!("decisions list on a read-only store: {code} {said}");
     disk.remount("rw");
 }
 
@@ -146,8 +146,8 @@ fn serial_a_store_that_takes_no_more_writes_stops_nothing_else() {
     assert_eq!(place.blocked().len(), 1, "what is in no journal is not sent");
     let status = place.status();
     assert!(status.alarms.iter().any(|alarm| alarm.from == "store"), "{:?}", status.alarms);
-    let (_, text) = place.code(&["status"]);
-    assert!(text.contains("failed to keep what happened"), "{text}");
+    let (_, said) = place.code(&["status"]);
+    assert!(said.contains("failed to keep what happened"), "{said}");
     rustix::process::prlimit(pid, file_size, limit(None)).unwrap();
     all_once(&place, 2);
     daemon.terminate();
@@ -163,8 +163,8 @@ fn serial_without_nft_the_web_file_still_blocks_and_status_says_so() {
     place.wait(Duration::from_secs(5), "it is known", || {
         place.status().destinations.iter().any(|place| place.name == "nftables" && !place.healthy)
     });
-    let (_, text) = place.code(&["status"]);
-    assert!(text.contains("nftables is not installed") && text.contains("hint: "), "{text}");
+    let (_, said) = place.code(&["status"]);
+    assert!(said.contains("nftables is not installed") && said.contains("hint: "), "{said}");
     daemon.terminate();
 }
 
@@ -236,10 +236,10 @@ fn serial_a_second_instance_is_refused_and_names_the_first() {
     let root = tempfile::tempdir().unwrap();
     let place = place(&root, "");
     let daemon = place.start_and_wait();
-    let (code, text) = place.code(&["run"]);
-    assert_eq!(code, 2, "{text}");
+    let (code, said) = place.code(&["run"]);
+    assert_eq!(code, 2, "{said}");
     let pid = daemon.0.id().to_string();
-    assert!(text.contains("in use by riposte") && text.contains(&pid), "{text}");
+    assert!(said.contains("in use by riposte") && said.contains(&pid), "{said}");
     // The first is not disturbed.
     place.append(&attack(&address(0)));
     all_once(&place, 1);
@@ -255,8 +255,8 @@ fn serial_the_end_comes_in_order_while_sources_are_busy_and_systemd_is_told() {
     let told = |word: &str| {
         let mut buffer = [0; 256];
         let size = socket.recv(&mut buffer).unwrap_or_else(|error| panic!("{word}: {error}"));
-        let text = String::from_utf8_lossy(&buffer[..size]).into_owned();
-        assert!(text.contains(word), "{text}");
+        let said = String::from_utf8_lossy(&buffer[..size]).into_owned();
+        assert!(said.contains(word), "{said}");
     };
     place.append(&(0..60_000).map(|n| line(&address(n % 5_000), "/x", 404)).collect::<String>());
     let variable = format!("NOTIFY_SOCKET={}/notify.sock", place.dir.display());

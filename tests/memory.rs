@@ -133,8 +133,8 @@ fn serial_the_shipped_rules_run_in_64_mib() {
     if metric("riposte_window_keys_evicted_total") > 0 {
         let told = status.alarms.iter().any(|alarm| alarm.text.contains("windows are full"));
         assert!(told, "{:?}", status.alarms);
-        let (_, text) = place.code(&["status"]);
-        assert!(text.contains("windows are full"), "{text}");
+        let (_, said) = place.code(&["status"]);
+        assert!(said.contains("windows are full"), "{said}");
     }
     daemon.terminate();
 }

@@ -4,7 +4,7 @@
 use super::control::{ControlSocket, Handler, Reply, Request};
 use super::core::{Core, CoreConfig, Modes};
 use super::desk::SharedDesk;
-use super::engine::{Engine, Facts, Inputs, Message, Parts, Reloaded};
+use super::engine::{Engine, Facts, Inputs, Message, Parts, Release, Reloaded};
 use super::feed::{Feed, SourceBook};
 use super::outcomes::StoreOutbox;
 use super::{machine, meta, rule_keeper};
@@ -179,14 +179,7 @@ impl Live {
             .collect();
         let (inputs, taken) = Inputs::new();
         let sources = Arc::new(Mutex::new(Vec::<Handle>::new()));
-        let done = Arc::clone(&sources);
-        engine.on_release(Box::new(move |cursors| {
-            let handles = done.lock().unwrap_or_else(PoisonError::into_inner);
-            for (origin, offset) in cursors {
-                let of_source = handles.iter().filter(|handle| handle.source() == &*origin.source);
-                of_source.for_each(|handle| handle.release(origin, *offset));
-            }
-        }));
+        engine.on_release(releaser(&sources));
         let engine = std::thread::Builder::new()
             .name("engine".into())
             .spawn(move || engine.run(&taken))
@@ -383,4 +376,16 @@ fn carried_out(executors: &Executors) -> bool {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Tells the sources how far they are done.
+fn releaser(sources: &Arc<Mutex<Vec<Handle>>>) -> Release {
+    let sources = Arc::clone(sources);
+    Box::new(move |cursors| {
+        let handles = sources.lock().unwrap_or_else(PoisonError::into_inner);
+        for (origin, offset) in cursors {
+            let of_source = handles.iter().filter(|handle| handle.source() == &*origin.source);
+            of_source.for_each(|handle| handle.release(origin, *offset));
+        }
+    })
 }
