@@ -2,7 +2,6 @@
 //! says of itself.
 
 use super::{Daemon, Place, can_run, line};
-use riposte::pipeline::control::{self, Reply, Request, Status};
 use riposte::store::Entry;
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -57,14 +56,6 @@ impl Place {
         let output = self.command(words[0]).args(&words[1..]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         (output.status.code().unwrap_or(-1), text + &*String::from_utf8_lossy(&output.stderr))
-    }
-
-    /// How the daemon is.
-    pub fn status(&self) -> Status {
-        match control::ask(&self.dir.join("state"), &Request::Status).unwrap() {
-            Reply::Status(status) => *status,
-            other => panic!("{other:?}"),
-        }
     }
 
     /// The lines of the list that a web server would read.
