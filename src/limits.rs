@@ -144,6 +144,9 @@ pub const TEST_LINES_MAX: usize = 20_000;
 /// predicates (they are bits of one word).
 pub const WINDOW_PREDICATES_MAX: usize = 32;
 
+/// Longer texts are matched anew each time: what repeats is short.
+pub const MATCH_CACHE_TEXT_BYTES_MAX: usize = 256;
+
 /// Events held as evidence for hits to come, all rules together.
 pub const EVIDENCE_RING_EVENTS_MAX: usize = 4_096;
 

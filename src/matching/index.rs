@@ -1,13 +1,16 @@
 //! Which of many rules may care for an event, in one pass over each field that any of them looks
-//! at: tables for small numbers, one automaton for all literals, a set of networks. What is found
-//! is a superset; the predicates themselves decide.
+//! at: tables for small numbers, one automaton for all literals of a field, a set of networks. What
+//! is found is a superset; the predicates themselves decide.
 
-use super::expr::Look;
+use super::look::{Look, Shown};
 use super::need::{Condition, Need, SMALL};
+use super::program::{Program, ViewId};
+use super::texts::kind_for;
 use crate::event::net::prefix;
 use crate::event::{Field, ValueRef};
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::AhoCorasick;
 use ipnet::IpNet;
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap};
 
 /// Literals, each with the rules that it belongs to.
@@ -23,17 +26,20 @@ pub(super) struct Index {
     networks: Vec<NetworkColumn>,
 }
 
-/// Rules by the literals that a field must contain.
+/// Rules by the literals that a field, or what is made from it, must contain.
 struct TextColumn {
-    field: Field,
-    lower: bool,
+    /// The field itself.
+    root: ViewId,
+    /// The texts that its literals are looked for in, each after what it is made from. A field
+    /// that is decoded and in lower case already shows the same text in all of them, and is looked
+    /// through once.
+    views: Vec<ViewId>,
     rules: Vec<u32>,
-    /// Says quickly that none of the literals is there, which is the common case.
-    filter: AhoCorasick,
-    /// Finds all of them.
     search: AhoCorasick,
     /// Whose literal it is, by its number.
     owners: Vec<Vec<u32>>,
+    /// Its place among the caches.
+    cache: usize,
 }
 
 /// Rules by the values that a number may have.
@@ -53,10 +59,15 @@ struct NetworkColumn {
 }
 
 impl Index {
-    /// An index over rules (ascending) with what each needs.
-    pub(super) fn new<'n>(rules: impl Iterator<Item = (u32, Option<&'n Need>)>) -> Self {
+    /// An index over rules (ascending) with what each needs; `caches` counts the columns that
+    /// have one.
+    pub(super) fn new<'n>(
+        program: &Program,
+        rules: impl Iterator<Item = (u32, Option<&'n Need>)>,
+        caches: &mut usize,
+    ) -> Self {
         let mut index = Self::default();
-        let mut literals: BTreeMap<(Field, bool), Patterns<'_>> = BTreeMap::new();
+        let mut literals: BTreeMap<ViewId, (Vec<ViewId>, Patterns<'_>)> = BTreeMap::new();
         let mut numbers: BTreeMap<Field, NumberColumn> = BTreeMap::new();
         let mut networks: BTreeMap<Field, NetworkColumn> = BTreeMap::new();
         for (rule, need) in rules {
@@ -66,13 +77,11 @@ impl Index {
             };
             for condition in &need.any {
                 match condition {
-                    Condition::Literal {
-                        field,
-                        lower,
-                        bytes,
-                    } => {
-                        let column = literals.entry((*field, *lower)).or_default();
-                        column.entry(bytes).or_default().push(rule);
+                    Condition::Literal { view, bytes } => {
+                        let root = program.root(*view).unwrap_or(*view);
+                        let (views, patterns) = literals.entry(root).or_default();
+                        views.push(*view);
+                        patterns.entry(bytes).or_default().push(rule);
                     }
                     Condition::Number { field, first, last } => {
                         let column = numbers.entry(*field);
@@ -88,9 +97,12 @@ impl Index {
                 }
             }
         }
-        for ((field, lower), patterns) in literals {
-            match TextColumn::new(field, lower, &patterns) {
-                Some(column) => index.texts.push(column),
+        for (root, (views, patterns)) in literals {
+            match TextColumn::new(root, views, &patterns, *caches) {
+                Some(column) => {
+                    index.texts.push(column);
+                    *caches += 1;
+                }
                 None => index.always.extend(patterns.into_values().flatten()),
             }
         }
@@ -102,7 +114,7 @@ impl Index {
     }
 
     /// Puts the rules that may care into `out`, ascending.
-    pub(super) fn look_up(&self, look: &Look<'_>, out: &mut Vec<u32>) {
+    pub(super) fn look_up(&self, look: Look<'_>, out: &mut Vec<u32>) {
         out.extend_from_slice(&self.always);
         for column in &self.numbers {
             column.look_up(look, out);
@@ -122,50 +134,63 @@ impl Index {
 
 impl TextColumn {
     /// `None` when the automaton would be too large.
-    fn new(field: Field, lower: bool, patterns: &Patterns<'_>) -> Option<Self> {
-        let build = |kind: MatchKind| {
-            AhoCorasick::builder()
-                .match_kind(kind)
-                .ascii_case_insensitive(lower)
-                .build(patterns.keys())
-                .ok()
-        };
+    fn new(
+        root: ViewId,
+        mut views: Vec<ViewId>,
+        patterns: &Patterns<'_>,
+        cache: usize,
+    ) -> Option<Self> {
+        views.sort_unstable();
+        views.dedup();
+        let bytes = patterns.keys().map(|bytes| bytes.len()).sum();
+        let search =
+            AhoCorasick::builder().kind(Some(kind_for(bytes))).build(patterns.keys()).ok()?;
+        let mut owners: Vec<Vec<u32>> = patterns.values().cloned().collect();
+        for owners in &mut owners {
+            owners.dedup();
+            owners.shrink_to_fit();
+        }
         Some(Self {
-            field,
-            lower,
+            root,
+            views,
             rules: sorted(patterns.values().flatten().copied().collect()),
-            filter: build(MatchKind::LeftmostFirst)?,
-            search: build(MatchKind::Standard)?,
-            owners: patterns.values().cloned().collect(),
+            search,
+            owners,
+            cache,
         })
     }
 
-    fn look_up(&self, look: &Look<'_>, out: &mut Vec<u32>) {
-        let text = match look.event().get(self.field) {
-            None => return,
-            Some(ValueRef::Bytes(bytes)) => look.text(self.field, bytes),
+    fn look_up(&self, look: Look<'_>, out: &mut Vec<u32>) {
+        match look.shown(self.root) {
+            Shown::Unit | Shown::Text([]) => {}
             // An address or a number may equal a text in its own way.
-            Some(_) => return out.extend_from_slice(&self.rules),
-        };
-        // Outside ASCII, a letter's lower case may be another letter's.
-        if self.lower && !text.is_ascii() {
-            return out.extend_from_slice(&self.rules);
+            Shown::Other => out.extend_from_slice(&self.rules),
+            Shown::Text(text) => match look.scratch().caches.get(self.cache) {
+                Some(cache) => cache.borrow_mut().get(text, out, |out| self.find(look, out)),
+                None => self.find(look, out),
+            },
         }
-        if !self.filter.is_match(&*text) {
-            return;
-        }
+    }
+
+    fn find(&self, look: Look<'_>, out: &mut Vec<u32>) {
         let before = out.len();
-        for found in self.search.find_overlapping_iter(&*text) {
-            out.extend(
-                self.owners
-                    .get(found.pattern().as_usize())
-                    .into_iter()
-                    .flatten(),
-            );
-            // A text may repeat one literal thousands of times.
-            if out.len() - before > self.rules.len() {
-                out.truncate(before);
-                return out.extend_from_slice(&self.rules);
+        let mut done: SmallVec<[&[u8]; 8]> = SmallVec::new();
+        for view in &self.views {
+            let Shown::Text(text) = look.shown(*view) else {
+                continue;
+            };
+            if done.contains(&text) {
+                continue;
+            }
+            done.push(text);
+            for found in self.search.find_overlapping_iter(text) {
+                let owners = self.owners.get(found.pattern().as_usize());
+                out.extend(owners.into_iter().flatten());
+                // A text may repeat one literal thousands of times.
+                if out.len() - before > self.rules.len() {
+                    out.truncate(before);
+                    return out.extend_from_slice(&self.rules);
+                }
             }
         }
     }
@@ -190,7 +215,7 @@ impl NumberColumn {
         }
     }
 
-    fn look_up(&self, look: &Look<'_>, out: &mut Vec<u32>) {
+    fn look_up(&self, look: Look<'_>, out: &mut Vec<u32>) {
         let owners = match look.event().get(self.field) {
             None => return,
             Some(ValueRef::Int(number)) => usize::try_from(number)
@@ -227,7 +252,7 @@ impl NetworkColumn {
         self.networks.entry(net.trunc()).or_default().push(rule);
     }
 
-    fn look_up(&self, look: &Look<'_>, out: &mut Vec<u32>) {
+    fn look_up(&self, look: Look<'_>, out: &mut Vec<u32>) {
         let address = match look.event().get(self.field) {
             None => return,
             Some(ValueRef::Ip(address)) => address,

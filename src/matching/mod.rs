@@ -4,20 +4,27 @@
 //! In: the rules' kinds and predicates, once; then events. Out: the indexes of the rules whose
 //! predicate holds, ascending. How often something must happen is the windows' business.
 
+mod cache;
 mod expr;
 mod index;
+mod look;
 mod need;
+mod program;
+mod texts;
 mod value;
 
-pub use expr::{AddressTest, Expr, Literal, TextTest};
+pub use expr::{AddressTest, Expr, Literal, TextChange, TextTest};
 pub use value::{Comparison, Const, Operator};
 
 use crate::event::{Event, Kind};
-use expr::Look;
 use index::Index;
+use look::{Look, Scratch};
 use need::{Need, need};
-use std::collections::HashMap;
+use program::{Id, Program};
+use std::cell::Cell;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a predicate says of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,55 +60,75 @@ pub struct MatcherRule {
 }
 
 struct Compiled {
-    native: Option<Expr>,
+    native: Option<Id>,
     predicate: Option<Box<dyn Predicate>>,
 }
 
 /// All rules' kinds and predicates, made ready for looking up.
 pub struct Matcher {
+    /// No other matcher of this process has it.
+    number: u64,
     rules: Vec<Compiled>,
+    program: Program,
     /// For each built-in kind, in the order of `Kind::BUILT_IN`, the rules that listen to it.
     built_in: Vec<Index>,
     custom: HashMap<Arc<str>, Index>,
     /// The rules that listen to every kind: what a custom kind without listeners of its own gets.
     any: Index,
+    caches: usize,
+}
+
+thread_local! {
+    /// What this thread's last matcher keeps from event to event.
+    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
 }
 
 impl Matcher {
     /// Makes the rules ready. A rule's index is its place in `rules`; rules past `u32::MAX` are
     /// left out.
     pub fn new(rules: Vec<MatcherRule>) -> Self {
-        let needs: Vec<Option<Need>> = (rules.iter())
-            .map(|rule| rule.native.as_ref().and_then(need))
+        static MADE: AtomicU64 = AtomicU64::new(1);
+        let mut program = Program::default();
+        let natives: Vec<Option<Id>> = (rules.iter())
+            .map(|rule| rule.native.as_ref().map(|native| program.add(native)))
             .collect();
-        let index_for = |kind: Option<&Kind>| {
+        program.close();
+        let needs: Vec<Option<Need>> =
+            natives.iter().map(|native| need(&program, (*native)?)).collect();
+        let mut caches = 0;
+        let mut index_for = |kind: Option<&Kind>| {
             let listens = |rule: &MatcherRule| {
                 rule.kinds.is_empty() || kind.is_some_and(|kind| rule.kinds.contains(kind))
             };
-            let rules = (0_u32..).zip(rules.iter().zip(&needs));
-            Index::new(
-                rules
-                    .filter(|(_, (rule, _))| listens(rule))
-                    .map(|(place, (_, need))| (place, need.as_ref())),
-            )
+            let listening = (0_u32..)
+                .zip(rules.iter().zip(&needs))
+                .filter(|(_, (rule, _))| listens(rule))
+                .map(|(place, (_, need))| (place, need.as_ref()));
+            Index::new(&program, listening, &mut caches)
         };
-        let names = rules
-            .iter()
-            .flat_map(|rule| &rule.kinds)
+        let names = rules.iter().flat_map(|rule| &rule.kinds);
+        let names: BTreeSet<&Arc<str>> = names
             .filter_map(|kind| match kind {
-                Kind::Custom(name) => Some((Arc::clone(name), index_for(Some(kind)))),
+                Kind::Custom(name) => Some(name),
                 _ => None,
-            });
+            })
+            .collect();
+        let custom = names
+            .into_iter()
+            .map(|name| (Arc::clone(name), index_for(Some(&Kind::Custom(Arc::clone(name))))))
+            .collect();
+        let built_in = Kind::BUILT_IN.iter().map(|kind| index_for(Some(kind))).collect();
+        let any = index_for(None);
         Self {
-            custom: names.collect(),
-            built_in: Kind::BUILT_IN
-                .iter()
-                .map(|kind| index_for(Some(kind)))
-                .collect(),
-            any: index_for(None),
-            rules: (rules.into_iter())
-                .map(|rule| Compiled {
-                    native: rule.native,
+            number: MADE.fetch_add(1, Ordering::Relaxed),
+            program,
+            built_in,
+            custom,
+            any,
+            caches,
+            rules: (rules.into_iter().zip(natives))
+                .map(|(rule, native)| Compiled {
+                    native,
                     predicate: rule.predicate,
                 })
                 .collect(),
@@ -115,30 +142,35 @@ impl Matcher {
         let Some(index) = self.index(&event.kind) else {
             return;
         };
-        let look = Look::new(event);
-        index.look_up(&look, out);
-        out.retain(|place| {
-            let Some(rule) = self.rules.get(*place as usize) else {
-                return false;
-            };
-            let native = rule.native.as_ref().and_then(|native| native.truth(&look));
-            if let Some(truth) = native {
-                return truth;
-            }
-            match rule
-                .predicate
-                .as_ref()
-                .map(|predicate| predicate.matches(event))
-            {
-                None => rule.native.is_none(),
-                Some(Verdict::True) => true,
-                Some(Verdict::False) => false,
-                Some(Verdict::Fault(text)) => {
-                    faults.push((*place, text));
-                    false
-                }
-            }
+        let scratch = SCRATCH.take().filter(|scratch| scratch.owner == self.number);
+        let mut scratch = scratch.unwrap_or_else(|| {
+            let mut scratch = Scratch::new(&self.program, self.number);
+            scratch.caches.resize_with(self.caches, Default::default);
+            Box::new(scratch)
         });
+        scratch.next();
+        let look = Look::new(event, &self.program, &scratch);
+        index.look_up(look, out);
+        out.retain(|place| self.holds(*place, look, faults));
+        SCRATCH.set(Some(scratch));
+    }
+
+    fn holds(&self, place: u32, look: Look<'_>, faults: &mut Vec<(u32, String)>) -> bool {
+        let Some(rule) = self.rules.get(place as usize) else {
+            return false;
+        };
+        if let Some(truth) = rule.native.and_then(|native| look.truth(native)) {
+            return truth;
+        }
+        match rule.predicate.as_ref().map(|predicate| predicate.matches(look.event())) {
+            None => rule.native.is_none(),
+            Some(Verdict::True) => true,
+            Some(Verdict::False) => false,
+            Some(Verdict::Fault(text)) => {
+                faults.push((place, text));
+                false
+            }
+        }
     }
 
     fn index(&self, kind: &Kind) -> Option<&Index> {

@@ -1,7 +1,7 @@
 //! What must hold for a predicate to be true: conditions on single fields that an index can look
 //! up, taken from the predicate itself.
 
-use super::expr::Expr;
+use super::program::{Id, Node, Program, View, ViewId};
 use super::value::{Comparison, Const};
 use crate::event::Field;
 use ipnet::IpNet;
@@ -13,12 +13,8 @@ pub(super) const SMALL: usize = 1_024;
 /// than the condition is about may.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Condition {
-    /// The text (in lower case when `lower`) contains these bytes.
-    Literal {
-        field: Field,
-        lower: bool,
-        bytes: Vec<u8>,
-    },
+    /// The text contains these bytes.
+    Literal { view: ViewId, bytes: Vec<u8> },
     /// The whole number is at least `first` and at most `last`.
     Number { field: Field, first: i64, last: i64 },
     /// The address lies in the network.
@@ -33,43 +29,36 @@ pub(super) struct Need {
     worth: u32,
 }
 
-/// What must hold for `expr` to be true; none when nothing can be said.
-pub(super) fn need(expr: &Expr) -> Option<Need> {
-    match expr {
-        Expr::And(parts) => parts.iter().filter_map(need).max_by_key(|need| need.worth),
-        Expr::Or(parts) => {
-            let mut whole = Need {
-                any: Vec::new(),
-                worth: u32::MAX,
-            };
-            for part in parts {
-                let part = need(part)?;
-                whole.any.extend(part.any);
-                whole.worth = whole.worth.min(part.worth);
+/// What must hold for a node to be true; none when nothing can be said.
+pub(super) fn need(program: &Program, id: Id) -> Option<Need> {
+    let need = |part: &Id| need(program, *part);
+    match program.node(id)? {
+        Node::And(parts) => parts.iter().filter_map(need).max_by_key(|need| need.worth),
+        Node::Or(parts) => join(parts.iter().map(need).collect::<Option<Vec<_>>>()?),
+        Node::Let(_, rest) => need(rest),
+        Node::Compare(comparison, left, right) => {
+            match (program.node(*left)?, program.node(*right)?) {
+                (_, Node::Const(value)) => compared(program, *comparison, *left, value),
+                (Node::Const(value), _) => compared(program, mirrored(*comparison), *right, value),
+                _ => None,
             }
-            (!whole.any.is_empty()).then_some(whole)
         }
-        Expr::Let(_, rest) => need(rest),
-        Expr::Compare(comparison, left, right) => match (&**left, &**right) {
-            (subject, Expr::Const(value)) => compared(*comparison, subject, value),
-            (Expr::Const(value), subject) => compared(mirrored(*comparison), subject, value),
-            _ => None,
-        },
-        Expr::OneOf(subject, list) => {
+        Node::OneOf(subject, list) => {
             let parts = list
                 .iter()
-                .map(|value| compared(Comparison::Equal, subject, value));
+                .map(|value| compared(program, Comparison::Equal, *subject, value));
             join(parts.collect::<Option<Vec<_>>>()?)
         }
-        Expr::InRange(subject, first, last) => number(subject, *first, *last),
-        Expr::Text(subject, _, literals) => {
-            let parts = literals.iter().map(|part| literal(subject, part.bytes()));
+        Node::InRange(subject, first, last) => number(program, *subject, *first, *last),
+        Node::Text(subject, list) => {
+            let parts = list
+                .literals
+                .iter()
+                .map(|part| literal(program, *subject, part.bytes()));
             join(parts.collect::<Option<Vec<_>>>()?)
         }
-        Expr::Within(subject, nets, _) => {
-            let Expr::Field(field) = **subject else {
-                return None;
-            };
+        Node::Within(subject, nets, _, _) => {
+            let field = field(program, *subject)?;
             let bits = nets.iter().map(|net| u32::from(net.prefix_len())).min()?;
             Some(Need {
                 any: nets
@@ -91,6 +80,17 @@ fn join(parts: Vec<Need>) -> Option<Need> {
     })
 }
 
+/// The well-known field that a node is.
+fn field(program: &Program, id: Id) -> Option<Field> {
+    let Node::View(view) = program.node(id)? else {
+        return None;
+    };
+    match program.view(*view)? {
+        View::Field(field) => Some(*field),
+        _ => None,
+    }
+}
+
 fn mirrored(comparison: Comparison) -> Comparison {
     match comparison {
         Comparison::Less => Comparison::Greater,
@@ -101,58 +101,51 @@ fn mirrored(comparison: Comparison) -> Comparison {
     }
 }
 
-fn compared(comparison: Comparison, subject: &Expr, value: &Const) -> Option<Need> {
+fn compared(
+    program: &Program,
+    comparison: Comparison,
+    subject: Id,
+    value: &Const,
+) -> Option<Need> {
+    let number = |first, last| number(program, subject, first, last);
     match (comparison, value) {
-        (Comparison::Equal, Const::Text(text)) => literal(subject, text.as_bytes()),
+        (Comparison::Equal, Const::Text(text)) => literal(program, subject, text.as_bytes()),
         (Comparison::Equal, Const::Char(character)) => {
-            literal(subject, character.encode_utf8(&mut [0; 4]).as_bytes())
+            literal(program, subject, character.encode_utf8(&mut [0; 4]).as_bytes())
         }
-        (Comparison::Equal, Const::Int(value)) => number(subject, *value, *value),
-        (Comparison::Less, Const::Int(value)) => number(subject, i64::MIN, value.checked_sub(1)?),
-        (Comparison::LessOrEqual, Const::Int(value)) => number(subject, i64::MIN, *value),
-        (Comparison::Greater, Const::Int(value)) => {
-            number(subject, value.checked_add(1)?, i64::MAX)
-        }
-        (Comparison::GreaterOrEqual, Const::Int(value)) => number(subject, *value, i64::MAX),
+        (Comparison::Equal, Const::Int(value)) => number(*value, *value),
+        (Comparison::Less, Const::Int(value)) => number(i64::MIN, value.checked_sub(1)?),
+        (Comparison::LessOrEqual, Const::Int(value)) => number(i64::MIN, *value),
+        (Comparison::Greater, Const::Int(value)) => number(value.checked_add(1)?, i64::MAX),
+        (Comparison::GreaterOrEqual, Const::Int(value)) => number(*value, i64::MAX),
         _ => None,
     }
 }
 
 /// An address may equal a text that doesn't look like it, and nothing is said of an empty text.
-fn literal(subject: &Expr, bytes: &[u8]) -> Option<Need> {
-    let (field, lower) = match subject {
-        Expr::Field(field) => (*field, false),
-        Expr::Lower(inner) => match **inner {
-            Expr::Field(field) => (field, true),
-            _ => return None,
-        },
-        _ => return None,
+fn literal(program: &Program, subject: Id, bytes: &[u8]) -> Option<Need> {
+    let Node::View(view) = program.node(subject)? else {
+        return None;
     };
     if bytes.is_empty() {
         return None;
     }
     let length = u32::try_from(bytes.len().min(20)).unwrap_or(20);
-    let worth = match (field, bytes) {
-        (Field::Method, b"GET") | (Field::Scheme | Field::Protocol | Field::Outcome, _) => 1,
-        (Field::Method, _) => 20,
+    let worth = match (program.view(*view)?, bytes) {
+        (View::Field(Field::Method), b"GET")
+        | (View::Field(Field::Scheme | Field::Protocol | Field::Outcome), _) => 1,
+        (View::Field(Field::Method), _) => 20,
         _ => length * 10,
     };
     let bytes = bytes.to_vec();
-    let condition = Condition::Literal {
-        field,
-        lower,
-        bytes,
-    };
     Some(Need {
-        any: vec![condition],
+        any: vec![Condition::Literal { view: *view, bytes }],
         worth,
     })
 }
 
-fn number(subject: &Expr, first: i64, last: i64) -> Option<Need> {
-    let Expr::Field(field) = *subject else {
-        return None;
-    };
+fn number(program: &Program, subject: Id, first: i64, last: i64) -> Option<Need> {
+    let field = field(program, subject)?;
     // Most answers are of class 2 or 3; a narrow choice of others is worth as much as four letters.
     let common = field == Field::Status && first <= 308 && last >= 200;
     let worth = match (common, last.saturating_sub(first)) {

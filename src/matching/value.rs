@@ -36,6 +36,20 @@ pub enum Const {
     Text(Box<str>),
 }
 
+impl Val<'_> {
+    /// The value for longer than its text lives; a text becomes `()`.
+    pub(super) fn without_text(&self) -> Val<'static> {
+        match self {
+            Self::Unit | Self::Text(_) => Val::Unit,
+            Self::Bool(flag) => Val::Bool(*flag),
+            Self::Int(number) => Val::Int(*number),
+            Self::Float(number) => Val::Float(*number),
+            Self::Char(character) => Val::Char(*character),
+            Self::Ip(address) => Val::Ip(*address),
+        }
+    }
+}
+
 impl Const {
     pub(super) fn val(&self) -> Val<'_> {
         match self {

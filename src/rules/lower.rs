@@ -10,11 +10,22 @@ use super::patterns;
 use super::rule::PureFn;
 use super::syntax;
 use crate::event::{Field, net};
-use crate::matching::{AddressTest, Comparison, Expr as Native, Literal, Operator, TextTest};
+use crate::limits;
+use crate::matching::{AddressTest, Comparison, Expr as Native, Literal, Operator, TextChange, TextTest};
 use rhai::{ASTFlags, ASTNode, Dynamic, Expr, FnCallExpr, ImmutableString, Stmt};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// `url_decode()`, which leaves a text that has nothing to decode.
+const URL_DECODE: TextChange = TextChange {
+    name: "url_decode",
+    apply: helpers::url_decode,
+    leaves: |text| {
+        text.len() <= 2 * limits::SCRIPT_STRING_BYTES_MAX
+            && memchr::memchr2(b'%', b'+', text).is_none()
+    },
+};
 
 type Lowered = Result<Native, String>;
 
@@ -322,7 +333,7 @@ impl Lowering<'_> {
         let subject = Box::new(subject);
         match (name, args) {
             ("to_lower", []) => Ok(Native::Lower(subject)),
-            ("url_decode", []) => Ok(Native::Change(subject, helpers::url_decode)),
+            ("url_decode", []) => Ok(Native::Change(subject, URL_DECODE)),
             ("len", []) => Ok(Native::Length(subject, true)),
             ("is_empty", []) => Ok(Native::Empty(subject)),
             ("is_v6", []) => Ok(Native::Address(subject, Arc::new(|ip| ip.is_ipv6()), false)),
