@@ -5,8 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-packages=(nftables iproute2 nginx-light logrotate curl haproxy apache2-bin caddy)
-programs=(nft ip nginx logrotate curl haproxy apache2 caddy)
+packages=(nftables iproute2 iputils-ping nginx-light logrotate curl haproxy apache2-bin caddy)
+programs=(nft ip ping nginx logrotate curl haproxy apache2 caddy)
 missing=()
 for i in "${!programs[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "${programs[$i]}" >/dev/null || missing+=("${packages[$i]}")
@@ -28,10 +28,10 @@ fi
 export PATH="$PATH:/usr/sbin:/sbin"
 
 if cargo nextest --version >/dev/null 2>&1; then
-  cargo nextest run --all-targets "$@"
+  cargo nextest run "$@"
 else
-  # Without nextest the tests that must not run beside others are kept apart by one thread.
-  cargo test --all-targets -- --test-threads=1 "$@"
+  # Without nextest one thread keeps apart the tests that must not run beside others.
+  cargo test -- --test-threads=1 "$@"
 fi
 cargo test --doc -q
 
