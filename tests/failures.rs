@@ -83,6 +83,30 @@ fn serial_a_full_disk_holds_decisions_until_there_is_room() {
 }
 
 #[test]
+fn serial_on_a_full_disk_a_person_can_still_let_clients_in() {
+    let test = "serial_on_a_full_disk_a_person_can_still_let_clients_in";
+    let root = tempfile::tempdir().unwrap();
+    let place = place(&root, "");
+    let Some(disk) = SmallDisk::mount(test, &place.dir.join("state"), 48 * 1024) else { return };
+    let daemon = place.start_and_wait();
+    place.append(&attack(&address(0)));
+    place.append(&attack(&address(1)));
+    place.wait(Duration::from_secs(5), "both are blocked", || place.blocked().len() == 2);
+    disk.fill();
+    place.append(&attack(&address(2)));
+    place.wait(Duration::from_secs(10), "it is told", || place.log().contains("no space left"));
+    let told = place.ask(&["allow", &address(0)]);
+    assert!(told.contains("allowlist"), "{told}");
+    place.wait(Duration::from_secs(5), "one is let in", || !place.blocked().contains(&address(0)));
+    assert!(place.blocked().contains(&address(1)), "and only that one");
+    let told = place.ask(&["panic"]);
+    assert!(told.contains("panic"), "{told}");
+    place.wait(Duration::from_secs(5), "all are let in", || place.blocked().is_empty());
+    disk.empty();
+    daemon.terminate();
+}
+
+#[test]
 fn serial_on_a_full_disk_it_stops_in_time_and_goes_on_later() {
     let test = "serial_on_a_full_disk_it_stops_in_time_and_goes_on_later";
     let root = tempfile::tempdir().unwrap();

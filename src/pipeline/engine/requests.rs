@@ -7,7 +7,7 @@ use crate::decisions::{
 };
 use crate::pipeline::control::{Reply, Request};
 use crate::pipeline::meta;
-use crate::store::AllowEntry;
+use crate::store::{AllowEntry, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ impl Engine {
             }
             Request::Lift { target, reason } => self.lift(&target, &reason),
             Request::SetMode { rule, mode } => self.set_mode(&rule, mode),
-            Request::Panic => self.set_panic(true),
-            Request::Resume => self.set_panic(false),
+            Request::Panic => Ok(self.set_panic(true)),
+            Request::Resume => Ok(self.set_panic(false)),
             Request::Arm => self.arm(),
             Request::Forget { target } => self.forget(&target),
             // The assembly answers this one; it never comes here.
@@ -62,7 +62,6 @@ impl Engine {
         let now = clock::now();
         let row =
             AllowEntry { entry: subject.to_string(), note: comment.to_owned(), added: now, until };
-        self.store.allow(&row).map_err(|error| error.to_string())?;
         let entry = Entry {
             subject,
             comment: comment.to_owned(),
@@ -74,11 +73,19 @@ impl Engine {
         let steps = allowed.map_err(|full| full.to_string())?;
         let ended = self.book(steps, now);
         self.renew_names();
+        // Last, so that a full disk keeps nobody from being let in.
+        let kept = self.store.allow(&row).map(|_| ());
+        if !self.held.is_empty()
+            && let Some(executors) = &self.executors
+        {
+            // The transaction waits for the disk; ending a block does not: enforcers look again.
+            executors.reconcile_now();
+        }
         let what = match ended.len() {
             0 => format!("`{}` is on the allowlist", row.entry),
             count => format!("`{}` is on the allowlist; {count} decisions ended", row.entry),
         };
-        Ok(done(&what, ended))
+        Ok(done(&format!("{what}{}", unsaved(kept)), ended))
     }
 
     fn disallow(&mut self, target: &str) -> Answer {
@@ -159,17 +166,22 @@ impl Engine {
         self.store
             .set_rule_mode(&Arc::from(rule), Some(mode), now)
             .map_err(|error| error.to_string())?;
+        if mode == Mode::Enforce {
+            // A person says that the rule is right: it need not hold its blocks any longer.
+            self.desk().guard.arm_rule(rule);
+        }
         Ok(done(&format!("rule `{rule}` is set to `{}`", mode_name(mode)), Vec::new()))
     }
 
-    fn set_panic(&mut self, on: bool) -> Answer {
-        meta::set_panic(&self.store, on).map_err(|error| error.to_string())?;
+    fn set_panic(&mut self, on: bool) -> Reply {
         let now = clock::now();
         let steps = self.desk.book(|desk| desk.set_panic(on, now));
         let ended = self.book(steps, now);
         if let Some(executors) = &self.executors {
             executors.reconcile_now();
         }
+        // Last, so that a full disk keeps nobody from it.
+        let kept = meta::set_panic(&self.store, on);
         let what = if on {
             format!(
                 "panic: {} decisions ended; rules keep to shadow until `riposte resume`",
@@ -178,7 +190,7 @@ impl Engine {
         } else {
             "panic is over: rules act again".to_owned()
         };
-        Ok(done(&what, ended))
+        done(&format!("{what}{}", unsaved(kept)), ended)
     }
 
     fn arm(&mut self) -> Answer {
@@ -238,6 +250,14 @@ fn subject(text: &str) -> Result<Subject, String> {
             crate::event::text::escape(text)
         )
     })
+}
+
+/// What is said when a change holds but could not be saved.
+fn unsaved(kept: Result<(), StoreError>) -> String {
+    match kept {
+        Ok(()) => String::new(),
+        Err(error) => format!(" (until riposte stops: it could not be saved: {error})"),
+    }
 }
 
 const fn mode_name(mode: Mode) -> &'static str {
