@@ -161,7 +161,7 @@ impl TextColumn {
     }
 
     fn look_up(&self, look: Look<'_>, out: &mut Vec<u32>) {
-        match look.shown(self.root) {
+        match look.raw(self.root) {
             Shown::Unit | Shown::Text([]) => {}
             // An address or a number may equal a text in its own way.
             Shown::Other => out.extend_from_slice(&self.rules),

@@ -10,6 +10,7 @@ use super::program::{Id, Node, Program, View, ViewId};
 use super::value::{Comparison, Const, Val, arithmetic, compare};
 use crate::event::net::parse_ip;
 use crate::event::{Event, ValueRef, text};
+use crate::limits::SCRIPT_STRING_BYTES_MAX;
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::IpAddr;
@@ -115,6 +116,15 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// A field's text as the event has it.
+    pub(super) fn raw(&self, root: ViewId) -> Shown<'a> {
+        match self.program.view(root).and_then(|view| self.root(view)) {
+            Some(Val::Unit) => Shown::Unit,
+            Some(Val::Text(Cow::Borrowed(text))) => Shown::Text(text),
+            _ => Shown::Other,
+        }
+    }
+
     fn seen(&self, view: ViewId) -> Option<&'a Seen> {
         let cell = self.scratch.views.get(view)?;
         if let Some(seen) = cell.get() {
@@ -212,7 +222,7 @@ impl<'a> Look<'a> {
         truth
     }
 
-    fn value(&self, id: Id) -> Option<Val<'a>> {
+    pub(super) fn value(&self, id: Id) -> Option<Val<'a>> {
         let node = self.program.node(id)?;
         if node.is_kept() { self.truth(id).map(Val::Bool) } else { self.work_out(node) }
     }
@@ -332,6 +342,9 @@ fn plain_value(value: ValueRef<'_>) -> Val<'_> {
 }
 
 fn script_text(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if bytes.len() <= SCRIPT_STRING_BYTES_MAX && bytes.is_ascii() {
+        return Cow::Borrowed(bytes);
+    }
     match text::for_script(bytes) {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),

@@ -5,6 +5,7 @@
 //! predicate holds, ascending. How often something must happen is the windows' business.
 
 mod cache;
+mod draw;
 mod expr;
 mod index;
 mod look;
@@ -13,6 +14,7 @@ mod program;
 mod texts;
 mod value;
 
+pub use draw::{Draw, Drawer, Drawn};
 pub use expr::{AddressTest, Expr, Literal, TextChange, TextTest};
 pub use value::{Comparison, Const, Operator};
 

@@ -3,7 +3,7 @@
 
 use super::draft::{Draft, Param};
 use super::evaluate::{Evaluator, Never, ScriptPredicate};
-use super::finding::{Note, Severity, sort};
+use super::finding::{Finding, Note, Severity, sort};
 use super::keys::KeySpec;
 use super::load::{FileDraft, Loaded, Loader};
 use super::lower::lower;
@@ -185,6 +185,7 @@ impl Loader<'_> {
                 predicate: predicate(rule, &evaluator),
             });
         }
+        self.findings.extend(self.rules.iter().flat_map(|rule| in_scripts(rule, files)));
         let matcher = Matcher::new(made);
         sort(&mut self.findings);
         let set = RuleSet {
@@ -246,6 +247,32 @@ impl Loader<'_> {
         self.findings
             .extend(notes.into_iter().map(|note| note.place(&config, "")));
     }
+}
+
+/// The predicates of a rule that run as scripts, and what that costs.
+fn in_scripts(rule: &Rule, files: &[RuleFile]) -> Vec<Finding> {
+    if rule.mode == Mode::Off {
+        return Vec::new();
+    }
+    let text = files.iter().find(|file| *file.path == *rule.file).map_or("", |file| &file.text);
+    let name = &rule.name;
+    let mut notes = Vec::new();
+    if let (Err(why), Some(when)) = (&rule.lowered, &rule.when) {
+        let message = format!("the predicate of `{name}` runs as a script: {why}");
+        let note = Note::warning("not-native", when.function.position, message).hint(
+            "cost class: script, about a microsecond for each event of its kinds; native predicates take some nanoseconds",
+        );
+        notes.push(note);
+    }
+    for test in rule.tests.iter().filter(|test| test.native.is_none()) {
+        let message = format!("a predicate of the window of `{name}` runs as a script");
+        let note = Note::warning("not-native", test.function.position, message).hint(
+            "cost class: script, about a microsecond for each event that met the rule's predicate",
+        );
+        notes.push(note);
+    }
+    let notes = notes.into_iter().map(|note| Note { severity: Severity::Note, ..note });
+    notes.map(|note| note.place(&rule.file, text)).collect()
 }
 
 /// What the matcher asks for a rule: nothing of one that listens to each event, never one that is

@@ -6,7 +6,8 @@ use super::fault::Fault;
 use super::rule::{PureFn, QuantitySpec, Rule};
 use super::values::{Address, to_text};
 use crate::event::key::{Key, KeyPart};
-use crate::event::{Event, ValueRef, net};
+use crate::event::{Event, Field, ValueRef, net};
+use crate::matching::Drawn;
 use crate::windows::Sample;
 use rhai::Dynamic;
 use std::borrow::Cow;
@@ -14,11 +15,31 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// A field, looked up by name once.
+#[derive(Clone)]
+pub(super) enum FieldName {
+    Known(Field),
+    Other(Arc<str>),
+}
+
+impl FieldName {
+    pub(super) fn new(name: &str) -> Self {
+        Field::from_name(name).map_or_else(|| Self::Other(Arc::from(name)), Self::Known)
+    }
+
+    fn of<'e>(&self, event: &'e Event) -> Option<ValueRef<'e>> {
+        match self {
+            Self::Known(field) => event.get(*field),
+            Self::Other(name) => event.get_named(name),
+        }
+    }
+}
+
 /// A part of a key.
 #[derive(Clone)]
 pub(super) enum KeyPartSpec {
-    Field(Arc<str>),
-    Prefix { field: Arc<str>, v4: u8, v6: u8 },
+    Field(FieldName),
+    Prefix { field: FieldName, v4: u8, v6: u8 },
     Closure(PureFn),
 }
 
@@ -68,7 +89,7 @@ impl KeySpec {
     /// The event's key; `None` when a part of it is missing.
     fn of(&self, event: &Arc<Event>, evaluator: &Evaluator) -> Result<Option<Key>, Fault> {
         if let [KeyPartSpec::Field(field)] = self.0.as_slice() {
-            let part = event.get_named(field).map(field_part);
+            let part = field.of(event).map(field_part);
             return Ok(part.map(|part| Key::parts(&[part.as_key_part()])));
         }
         if self.0.is_empty() {
@@ -77,17 +98,22 @@ impl KeySpec {
         let mut parts: Vec<Part<'_>> = Vec::with_capacity(self.0.len());
         for spec in &self.0 {
             match spec {
-                KeyPartSpec::Field(field) => match event.get_named(field) {
+                KeyPartSpec::Field(field) => match field.of(event) {
                     Some(value) => parts.push(field_part(value)),
                     None => return Ok(None),
                 },
                 KeyPartSpec::Prefix { field, v4, v6 } => {
-                    let Some(address) = event.get_named(field).and_then(address_of) else {
+                    let Some(address) = field.of(event).and_then(address_of) else {
                         return Ok(None);
                     };
                     parts.push(Part::Net(net::prefix(address, *v4, *v6)));
                 }
                 KeyPartSpec::Closure(closure) => {
+                    match native_parts(closure, event, &mut parts) {
+                        Some(true) => continue,
+                        Some(false) => return Ok(None),
+                        None => {}
+                    }
                     let value = evaluator.pure(closure, event)?;
                     if !script_parts(&value, &mut parts)
                         .map_err(|text| evaluator.fault_at(closure, text))?
@@ -145,15 +171,52 @@ fn script_parts(value: &Dynamic, parts: &mut Vec<Part<'_>>) -> Result<bool, Stri
     } else if let Ok(flag) = value.as_bool() {
         Part::Bool(flag)
     } else {
-        let text = to_text(value).ok_or("a key is text, a number, a truth or an address")?;
-        match net::parse_net(&text) {
-            Some(network) if text.contains('/') => Part::Net(network),
-            Some(network) => Part::client(network.addr()),
-            None => Part::Text(Cow::Owned(text)),
-        }
+        text_part(to_text(value).ok_or("a key is text, a number, a truth or an address")?)
     };
     parts.push(part);
     Ok(true)
+}
+
+/// What a text means as a part of a key.
+fn text_part(text: String) -> Part<'static> {
+    match net::parse_net(&text) {
+        Some(network) if text.contains('/') => Part::Net(network),
+        Some(network) => Part::client(network.addr()),
+        None => Part::Text(Cow::Owned(text)),
+    }
+}
+
+/// The parts that a closure gives, without running it: as [`script_parts`]; none when it has to
+/// run.
+fn native_parts(closure: &PureFn, event: &Event, parts: &mut Vec<Part<'_>>) -> Option<bool> {
+    let before = parts.len();
+    let mut whole = true;
+    for drawer in closure.native.as_deref()? {
+        parts.push(match drawer.draw(event) {
+            Some(Drawn::Ip(address)) => Part::client(address),
+            Some(Drawn::Int(number)) => Part::Int(number),
+            Some(Drawn::Bool(flag)) => Part::Bool(flag),
+            Some(Drawn::Text(text)) => text_part(text),
+            // The script works the other parts out too, and may fail.
+            Some(Drawn::Nothing) => {
+                whole = false;
+                continue;
+            }
+            Some(Drawn::Float(_)) | None => {
+                parts.truncate(before);
+                return None;
+            }
+        });
+    }
+    Some(whole)
+}
+
+/// The one value that a closure gives, without running it; none when it has to run.
+fn native_value(closure: &PureFn, event: &Event) -> Option<Drawn> {
+    match closure.native.as_deref()? {
+        [drawer] => drawer.draw(event),
+        _ => None,
+    }
 }
 
 /// Key and sample of an event for a rule; `None` when the key, or what the window looks at, is
@@ -171,7 +234,11 @@ pub(super) fn sample(
         ..Sample::at(event.time)
     };
     for (bit, test) in rule.tests.iter().enumerate() {
-        if evaluator.test(test, event)? {
+        let native = match native_value(test, event) {
+            Some(Drawn::Bool(truth)) => Some(truth),
+            _ => None,
+        };
+        if native.map_or_else(|| evaluator.test(test, event), Ok)? {
             sample.flags |= 1 << bit.min(63);
         }
     }
@@ -179,7 +246,7 @@ pub(super) fn sample(
     match &rule.quantity {
         None => {}
         Some(QuantitySpec::Field(field)) => {
-            let Some(value) = event.get_named(field) else {
+            let Some(value) = field.of(event) else {
                 return Ok(None);
             };
             if distinct {
@@ -192,6 +259,14 @@ pub(super) fn sample(
             }
         }
         Some(QuantitySpec::Closure(closure)) => {
+            match (native_value(closure, event), distinct) {
+                (Some(Drawn::Nothing), _) => return Ok(None),
+                (Some(Drawn::Text(text)), true) => {
+                    sample.distinct = Some(hash(&text, evaluator.seed));
+                    return Ok(Some((key, sample)));
+                }
+                _ => {}
+            }
             let value = evaluator.pure(closure, event)?;
             if value.is_unit() {
                 return Ok(None);

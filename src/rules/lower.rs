@@ -11,7 +11,10 @@ use super::rule::PureFn;
 use super::syntax;
 use crate::event::{Field, net};
 use crate::limits;
-use crate::matching::{AddressTest, Comparison, Expr as Native, Literal, Operator, TextChange, TextTest};
+use crate::matching::{
+    AddressTest, Comparison, Draw, Drawer, Expr as Native, Literal, Operator, TextChange, TextTest,
+};
+use regex::Regex;
 use rhai::{ASTFlags, ASTNode, Dynamic, Expr, FnCallExpr, ImmutableString, Stmt};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -44,10 +47,40 @@ struct Lowering<'l> {
     functions: Vec<String>,
     lookups: &'l Arc<dyn Lookups>,
     locals: usize,
+    last: Last,
+}
+
+/// A call that gives a value out of a text or an address: only the last one of a chain may.
+enum Last {
+    Refused,
+    Allowed,
+    Capture(Regex),
+    Network(u8, u8),
 }
 
 /// The native form of a closure; the error says why it has none.
 pub(super) fn lower(closure: &PureFn) -> Lowered {
+    with_body(closure, |lowering, body| lowering.body(body))
+}
+
+/// The native form of a closure that gives a value or, where `lists` are wanted, a list of them;
+/// the error says why it has none.
+pub(super) fn draws(closure: &PureFn, lists: bool) -> Result<Vec<Drawer>, String> {
+    with_body(closure, |lowering, body| match body {
+        [Stmt::Expr(expr)] => match &**expr {
+            Expr::Array(items, _) if lists && (1..=8).contains(&items.len()) => {
+                items.iter().map(|item| lowering.draw(item)).collect()
+            }
+            value => Ok(vec![lowering.draw(value)?]),
+        },
+        _ => Ok(vec![Drawer::new(Draw::Value(lowering.body(body)?))]),
+    })
+}
+
+fn with_body<T>(
+    closure: &PureFn,
+    work: impl FnOnce(&mut Lowering<'_>, &[Stmt]) -> Result<T, String>,
+) -> Result<T, String> {
     let unit = &closure.function.unit;
     let function = unit
         .ast
@@ -75,6 +108,7 @@ pub(super) fn lower(closure: &PureFn) -> Lowered {
             .collect(),
         lookups: &closure.run.lookups,
         locals: 0,
+        last: Last::Refused,
     };
     let mut body: Vec<Stmt> = Vec::new();
     syntax::walk(
@@ -85,7 +119,7 @@ pub(super) fn lower(closure: &PureFn) -> Lowered {
             }
         },
     );
-    lowering.body(&body)
+    work(&mut lowering, &body)
 }
 
 impl Lowering<'_> {
@@ -107,6 +141,21 @@ impl Lowering<'_> {
             [Stmt::If(..), ..] => Err("it has an `if`".to_owned()),
             _ => Err("it is more than `let` and one expression".to_owned()),
         }
+    }
+
+    /// What is taken from the event: a value, or what the last call of a chain makes of one.
+    fn draw(&mut self, expr: &Expr) -> Result<Drawer, String> {
+        if matches!(expr, Expr::Dot(..)) {
+            self.last = Last::Allowed;
+        }
+        let value = self.expr(expr);
+        let last = std::mem::replace(&mut self.last, Last::Refused);
+        let value = value?;
+        Ok(Drawer::new(match last {
+            Last::Capture(regex) => Draw::Capture(value, regex),
+            Last::Network(v4, v6) => Draw::Network(value, v4, v6),
+            Last::Refused | Last::Allowed => Draw::Value(value),
+        }))
     }
 
     fn expr(&mut self, expr: &Expr) -> Lowered {
@@ -228,6 +277,9 @@ impl Lowering<'_> {
     }
 
     fn chain(&mut self, base: Native, rest: &Expr) -> Lowered {
+        if matches!(self.last, Last::Capture(_) | Last::Network(..)) {
+            return Err("it goes on with what it took".to_owned());
+        }
         match rest {
             Expr::Property(names, _) if names.2.as_str() == "len" => {
                 Ok(Native::Length(Box::new(base), false))
@@ -354,6 +406,21 @@ impl Lowering<'_> {
                 let lookups = Arc::clone(self.lookups);
                 let test: AddressTest = Arc::new(move |ip: IpAddr| lookups.in_feed(ip, &feed));
                 Ok(Native::Address(subject, test, true))
+            }
+            ("capture", [arg]) if matches!(self.last, Last::Allowed) => {
+                let pattern = self.text(arg, name)?;
+                self.last = Last::Capture(patterns::compile(&pattern)?);
+                Ok(*subject)
+            }
+            ("network", [v4, v6]) if matches!(self.last, Last::Allowed) => {
+                let bits = |arg| {
+                    let bits = self.value(arg).and_then(|bits| bits.as_int().ok());
+                    bits.and_then(|bits| u8::try_from(bits.clamp(0, 128)).ok())
+                };
+                let bits = bits(v4).zip(bits(v6));
+                let (v4, v6) = bits.ok_or("its bits aren't fixed numbers")?;
+                self.last = Last::Network(v4, v6);
+                Ok(*subject)
             }
             _ => Err(format!("it calls `{name}`")),
         }

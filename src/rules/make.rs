@@ -5,7 +5,8 @@ use super::context::{Run, ScriptFn};
 use super::draft::{Closure, Draft, KeyPartDraft, Quantity, WindowDraft};
 use super::evaluate::Evaluator;
 use super::finding::Note;
-use super::keys::{KeyPartSpec, KeySpec};
+use super::keys::{FieldName, KeyPartSpec, KeySpec};
+use super::lower;
 use super::load::FileDraft;
 use super::rule::{PureFn, QuantitySpec};
 use crate::limits;
@@ -88,10 +89,15 @@ impl Maker<'_> {
             lookups: Arc::clone(&self.evaluator.lookups),
             body: None,
         };
-        Some(PureFn {
+        let mut closure = PureFn {
             function,
             run: Arc::new(run),
-        })
+            native: None,
+        };
+        if what != "when" {
+            closure.native = lower::draws(&closure, what == "by").ok().map(|draws| draws.into_iter().collect());
+        }
+        Some(closure)
     }
 
     /// The key of a rule.
@@ -103,7 +109,7 @@ impl Maker<'_> {
         for part in parts {
             match part {
                 KeyPartDraft::Field(field) => {
-                    specs.push(KeyPartSpec::Field(Arc::from(field.as_str())));
+                    specs.push(KeyPartSpec::Field(FieldName::new(field)));
                 }
                 KeyPartDraft::Prefix {
                     field,
@@ -111,7 +117,7 @@ impl Maker<'_> {
                     v6: Some(v6),
                 } => {
                     specs.push(KeyPartSpec::Prefix {
-                        field: Arc::from(field.as_str()),
+                        field: FieldName::new(field),
                         v4: *v4,
                         v6: *v6,
                     });
@@ -147,7 +153,7 @@ impl Maker<'_> {
             .collect();
         let quantity = match &window.quantity {
             None => None,
-            Some(Quantity::Field(field)) => Some(QuantitySpec::Field(Arc::from(field.as_str()))),
+            Some(Quantity::Field(field)) => Some(QuantitySpec::Field(FieldName::new(field))),
             Some(Quantity::Closure(closure)) => {
                 self.pure(closure, "the window").map(QuantitySpec::Closure)
             }

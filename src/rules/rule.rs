@@ -2,10 +2,11 @@
 
 use super::context::{Run, ScriptFn};
 use super::draft::Param;
-use super::keys::KeySpec;
+use super::keys::{FieldName, KeySpec};
 use crate::clock::format_duration;
 use crate::decisions::{Mode, RuleName};
 use crate::event::Kind;
+use crate::matching::Drawer;
 use crate::windows::{RuleWindow, WindowSpec};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +16,15 @@ use std::time::Duration;
 pub(super) struct PureFn {
     pub function: ScriptFn,
     pub run: Arc<Run>,
+    /// What it gives, in native form: asked first, the closure where that has no answer. Keys and
+    /// what windows look at have it here; predicates have theirs in the matcher.
+    pub native: Option<Arc<[Drawer]>>,
 }
 
 /// What `distinct` compares and `sum` adds.
 #[derive(Clone)]
 pub(super) enum QuantitySpec {
-    Field(Arc<str>),
+    Field(FieldName),
     Closure(PureFn),
 }
 

@@ -10,7 +10,7 @@ use super::rule::Rule;
 use super::timers::Timer;
 use super::trial::{TestBench, TestResult};
 use crate::clock::Timestamp;
-use crate::decisions::Hit;
+use crate::decisions::{Hit, Mode};
 use crate::event::{Event, key::Key};
 use crate::matching::Matcher;
 use crate::windows::{RuleWindow, Sample};
@@ -73,6 +73,25 @@ impl RuleSet {
     ) {
         let _looking = Looking::at(Some(Arc::clone(event)));
         self.matcher.candidates(event, out, faults);
+    }
+
+    /// The rules that care for an event, ascending, each rule's own script asked: what
+    /// [`Self::candidates`] is measured against. Failures count as false.
+    pub fn candidates_by_script(&self, event: &Arc<Event>, out: &mut Vec<u32>) {
+        out.clear();
+        for (place, rule) in (0_u32..).zip(&self.rules) {
+            let listens = rule.kinds.is_empty() || rule.kinds.contains(&event.kind);
+            if rule.mode == Mode::Off || !listens {
+                continue;
+            }
+            let holds = match &rule.when {
+                Some(when) => self.evaluator.test(when, event).unwrap_or(false),
+                None => true,
+            };
+            if holds {
+                out.push(place);
+            }
+        }
     }
 
     /// The key an event counts for and what the rule's window gets; `None` when the event lacks a

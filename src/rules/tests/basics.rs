@@ -339,6 +339,7 @@ fn plugins_are_modules_and_one_bad_file_takes_nobody_down() {
         bad,
         [
             ("rules/bad.rhai", "syntax"),
+            ("rules/good.rhai", "not-native"),
             ("rules/twice.rhai", "duplicate-rule")
         ]
     );

@@ -112,6 +112,8 @@ fn each_kind_of_finding_has_its_code_and_place() {
         (rule("e.default == 1"), "syntax"),
         ("fn f(e) { e.staus == 1 } rule(\"r\").on(\"http\").by(\"ip\").when(|e| f(e)).then(|hit| ());".to_owned(), "unknown-field@1:13"),
         ("fn f(x) { block(x, \"1h\"); true } rule(\"r\").on(\"http\").by(\"ip\").when(|e| f(e.ip)).then(|hit| ());".to_owned(), "impure@1:11"),
+        (rule("geo(e.ip).country == \"NL\""), "not-native@1:31"),
+        ("rule(\"r\").on(\"http\").by(\"ip\").consecutive(|e| geo(e.ip).country == \"NL\", 3).then(|hit| ());".to_owned(), "not-native"),
         ("test(\"t\", |t| { t.expect_blok(\"203.0.113.9\"); });".to_owned(), "unknown-function"),
         ("let x = 1; x.foo(); rule(\"r\");".to_owned(), "load@1:14"),
     ] {

@@ -1,7 +1,9 @@
 //! Native predicates give the verdicts that Rhai gives: by example, and on generated predicates
 //! and events, missing fields, odd types and odd bytes included.
 
+use super::super::keys::{self, KeyPartSpec};
 use super::super::lower::lower;
+use super::super::rule::QuantitySpec;
 use super::*;
 use crate::event::Event;
 use proptest::prelude::*;
@@ -227,6 +229,92 @@ fn event() -> impl Strategy<Value = Arc<Event>> {
     })
 }
 
+/// Closures of keys and windows: what they give, alone or in a list.
+fn closure() -> impl Strategy<Value = String> {
+    let pattern = || pick(&["^/[^/]*", "^/([a-z]+)", "[0-9]+", "(x)?a", "(z)|a"]);
+    let one = prop_oneof![
+        2 => subject(),
+        2 => (subject(), pattern()).prop_map(|(a, b)| format!("{a}.capture({b:?})")),
+        1 => pick(FIELDS).prop_map(|a| format!("e[{a:?}].to_lower().capture(\"^/(.)\")")),
+        2 => pick(FIELDS).prop_map(|a| format!("e[{a:?}].network(24, 64)")),
+        1 => (subject(), pattern()).prop_map(|(a, b)| format!("{a}.capture({b:?}).to_lower()")),
+        1 => Just("(e.path.capture(\"a\") + 1).len()".to_owned()),
+        1 => constant(),
+        1 => predicate(),
+    ];
+    let list = prop::collection::vec(one, 1..4);
+    (list, any::<bool>()).prop_map(|(list, alone)| match list.as_slice() {
+        [one, ..] if alone => one.clone(),
+        list => format!("[{}]", list.join(", ")),
+    })
+}
+
+/// The rule without the native forms of its closures.
+fn in_scripts_only(rule: &Rule) -> Rule {
+    let mut rule = rule.clone();
+    for part in &mut rule.key_spec.0 {
+        if let KeyPartSpec::Closure(closure) = part {
+            closure.native = None;
+        }
+    }
+    for test in &mut rule.tests {
+        test.native = None;
+    }
+    if let Some(QuantitySpec::Closure(closure)) = &mut rule.quantity {
+        closure.native = None;
+    }
+    rule
+}
+
+#[test]
+fn keys_and_windows_of_common_shapes_are_native() {
+    for closure in [
+        "e.ip.network(32, 64)",
+        "e.path.capture(\"^[^0-9]*\")",
+        "e.path.to_lower().capture(\"^/[^/]*\")",
+        "[e.ip, e.path]",
+        "e.user.to_lower()",
+    ] {
+        let text = format!(
+            "rule(\"r\").on(\"http\").by(|e| {closure}).ratio(|e| e.status == 404, 0.5, 2, \"1m\");"
+        );
+        let set = set(&text);
+        let rule = &set.rules()[0];
+        assert!(rule.tests[0].native.is_some());
+        assert!(
+            matches!(&rule.key_spec.0[..], [KeyPartSpec::Closure(key)] if key.native.is_some()),
+            "{closure}"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn both_ways_give_the_same_key_and_sample(
+        closures in prop::collection::vec((closure(), closure(), predicate()), 1..8),
+        events in prop::collection::vec(event(), 1..24),
+    ) {
+        let rules = closures.iter().enumerate().map(|(place, (key, quantity, test))| format!(
+            "rule(\"a{place}\").on(\"http\").by(|e| {key}).distinct(|e| {quantity}, 3, \"1m\");
+             rule(\"b{place}\").on(\"http\").by(|e| {key}).sum(|e| {quantity}, 3, \"1m\");
+             rule(\"c{place}\").on(\"http\").by(|e| {key}).consecutive(|e| {test}, 3);\n"
+        ));
+        let loaded = load(&rules.collect::<String>());
+        prop_assert!(!loaded.has_errors(), "{}", render(&loaded.findings, false));
+        for rule in loaded.set.rules() {
+            let scripts = in_scripts_only(rule);
+            for event in &events {
+                let native = keys::sample(rule, event, &loaded.set.evaluator);
+                let script = keys::sample(&scripts, event, &loaded.set.evaluator);
+                prop_assert_eq!(
+                    format!("{:?}", native.ok()), format!("{:?}", script.ok()),
+                    "{} of {:?}: {:?}", rule.name, event, closures
+                );
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn both_ways_give_the_same_verdict(
@@ -251,6 +339,7 @@ proptest! {
                     Ok(false) => {}
                     Err(_) => failed.push(place),
                 }
+                // The index, the shared parts and the memory are tried by `candidates` below.
                 if let Some(native) = lower(closure).ok().and_then(|native| native.judge(event)) {
                     let text = &predicates[place as usize];
                     prop_assert_eq!(verdict.as_ref().ok(), Some(&native), "{} of {:?}", text, event);
