@@ -3,8 +3,10 @@
 
 use crate::event::{Event, Key};
 use crate::limits;
-use hashbrown::HashMap;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// One candidate, linked to the one before it of the same rule and key.
@@ -13,6 +15,8 @@ struct Entry {
     rule: u32,
     key: Key,
     event: Arc<Event>,
+    /// Of rule and key.
+    hash: u64,
     /// The number of the previous entry of this rule and key.
     previous: Option<u64>,
 }
@@ -23,17 +27,26 @@ pub struct EvidenceRing {
     entries: VecDeque<Entry>,
     first: u64,
     bytes: usize,
-    latest: HashMap<(u32, Key), u64, foldhash::fast::RandomState>,
+    /// The number of the latest entry of each rule and key.
+    latest: HashTable<u64>,
+    hasher: RandomState,
 }
 
 impl EvidenceRing {
     /// Keeps an event as the latest of its rule and key; the oldest entries make room.
     pub fn push(&mut self, rule: u32, key: &Key, event: &Arc<Event>) {
         let number = self.first + self.entries.len() as u64;
-        let previous = self.latest.insert((rule, key.clone()), number);
+        let hash = self.hasher.hash_one((rule, key.as_bytes()));
+        let latest = self.latest.find_mut(hash, same(&self.entries, self.first, rule, key));
+        let previous = latest.map(|latest| std::mem::replace(latest, number));
         self.bytes += event.record().len();
         let event = Arc::clone(event);
-        self.entries.push_back(Entry { rule, key: key.clone(), event, previous });
+        self.entries.push_back(Entry { rule, key: key.clone(), event, hash, previous });
+        if previous.is_none() {
+            let (entries, first) = (&self.entries, self.first);
+            let hash_of = |number: &u64| entry(entries, first, *number).map_or(0, |old| old.hash);
+            self.latest.insert_unique(hash, number, hash_of);
+        }
         while self.entries.len() > limits::EVIDENCE_RING_EVENTS_MAX
             || self.bytes > limits::EVIDENCE_RING_BYTES_MAX
         {
@@ -41,9 +54,9 @@ impl EvidenceRing {
                 break;
             };
             self.bytes -= oldest.event.record().len();
-            let name = (oldest.rule, oldest.key);
-            if self.latest.get(&name) == Some(&self.first) {
-                self.latest.remove(&name);
+            let gone = self.first;
+            if let Ok(latest) = self.latest.find_entry(oldest.hash, |latest| *latest == gone) {
+                latest.remove();
             }
             self.first += 1;
         }
@@ -53,10 +66,11 @@ impl EvidenceRing {
     /// [`limits::EVIDENCE_EVENTS_MAX`].
     pub fn of(&self, rule: u32, key: &Key) -> Vec<Arc<Event>> {
         let mut found = Vec::new();
-        let mut next = self.latest.get(&(rule, key.clone())).copied();
+        let hash = self.hasher.hash_one((rule, key.as_bytes()));
+        let latest = self.latest.find(hash, same(&self.entries, self.first, rule, key));
+        let mut next = latest.copied();
         while let Some(number) = next {
-            let held = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
-            let Some(entry) = held.and_then(|at| self.entries.get(at)) else {
+            let Some(entry) = entry(&self.entries, self.first, number) else {
                 break;
             };
             found.push(Arc::clone(&entry.event));
@@ -84,6 +98,23 @@ impl EvidenceRing {
             self.push(entry.rule, &entry.key, &entry.event);
         }
         before - self.entries.len()
+    }
+}
+
+/// The entry of a number, where it is still held.
+fn entry(entries: &VecDeque<Entry>, first: u64, number: u64) -> Option<&Entry> {
+    entries.get(usize::try_from(number.checked_sub(first)?).ok()?)
+}
+
+/// Whether a number is that of an entry of this rule and key.
+fn same<'e>(
+    entries: &'e VecDeque<Entry>,
+    first: u64,
+    rule: u32,
+    key: &'e Key,
+) -> impl Fn(&u64) -> bool + 'e {
+    move |number| {
+        entry(entries, first, *number).is_some_and(|entry| entry.rule == rule && entry.key == *key)
     }
 }
 
