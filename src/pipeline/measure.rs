@@ -3,7 +3,7 @@
 
 use super::core::{Core, CoreConfig, Modes};
 use super::live::{real_client, route_of};
-use super::machine;
+use super::{machine, measure_rules, measure_windows};
 use super::replay::{Input, replay};
 use super::rule_set;
 use super::sample::SampleLogs;
@@ -60,16 +60,37 @@ pub fn measure(
         tell(&parse(name, &log)?)?;
         tell(&matching(name, &log, &config, &rules)?)?;
         tell(&whole(name, &log, &config, &rules)?)?;
+        if percent < 50 {
+            let log = without_repeats(&log);
+            let name = format!("{name}, no path or agent twice");
+            tell(&matching(&name, &log, &config, &rules)?)?;
+        }
     }
+    measure_rules::measure(lines, &mut tell)?;
     tell(&window())?;
-    Ok(())
+    measure_windows::measure(tell)
 }
 
-fn batches(log: &Arc<[u8]>) -> anyhow::Result<Replay> {
+/// The same lines, each with a path and a user agent of its own: nothing that was found before
+/// is of use.
+fn without_repeats(log: &[u8]) -> Arc<[u8]> {
+    let mut out = Vec::with_capacity(log.len() + log.len() / 8);
+    for (number, line) in log.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let text = String::from_utf8_lossy(line);
+        let text = text.replacen(" /", &format!(" /{number}/"), 1);
+        match text.trim_end().strip_suffix('"') {
+            Some(text) => out.extend_from_slice(format!("{text} {number}\"\n").as_bytes()),
+            None => out.extend_from_slice(text.as_bytes()),
+        }
+    }
+    out.into()
+}
+
+pub(super) fn batches(log: &Arc<[u8]>) -> anyhow::Result<Replay> {
     Ok(Replay::from_reader("bench", Box::new(Cursor::new(Arc::clone(log))))?)
 }
 
-fn figure(
+pub(super) fn figure(
     stage: &'static str,
     input: &str,
     (count, bytes): (u64, u64),
@@ -110,7 +131,7 @@ fn parse(name: &str, log: &Arc<[u8]>) -> anyhow::Result<Measurement> {
 }
 
 /// The stateless stage: parse, enrich, match.
-fn matching(
+pub(super) fn matching(
     name: &str,
     log: &Arc<[u8]>,
     config: &Config,

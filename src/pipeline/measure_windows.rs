@@ -1,0 +1,64 @@
+//! What a key of each kind of window costs: time an update, bytes a key.
+
+use super::measure::{Measurement, figure};
+use crate::clock::Timestamp;
+use crate::event::Key;
+use crate::windows::{RuleWindow, Sample, WindowSpec, Windows};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const KEYS: u32 = 100_000;
+
+/// Samples that each key gets.
+const ROUNDS: u64 = 3;
+
+/// Measures each kind with [`KEYS`] live keys.
+pub(super) fn measure(
+    mut tell: impl FnMut(&Measurement) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let within = Duration::from_mins(5);
+    for (name, spec) in [
+        ("each", WindowSpec::Each),
+        ("count(10, \"5m\")", WindowSpec::Count { n: 10, within }),
+        ("count(1000, \"5m\")", WindowSpec::Count { n: 1_000, within }),
+        ("distinct(.., 10, \"5m\")", WindowSpec::Distinct { n: 10, within }),
+        ("sum(.., 1000, \"5m\")", WindowSpec::Sum { at_least: 1_000.0, within }),
+        (
+            "leaky(100, \"1s\")",
+            WindowSpec::Leaky { capacity: 100, leak_every: Duration::from_secs(1) },
+        ),
+        ("consecutive(.., 10)", WindowSpec::Consecutive { n: 10 }),
+        ("sequence([4 predicates], \"5m\")", WindowSpec::Sequence { steps: 4, within }),
+        ("absent(\"5m\")", WindowSpec::Absent { after: within }),
+        (
+            "ratio(.., 0.9, 100, \"5m\")",
+            WindowSpec::Ratio { share: 0.9, at_least: 100, within },
+        ),
+    ] {
+        tell(&kind(name, spec))?;
+    }
+    Ok(())
+}
+
+fn kind(name: &str, spec: WindowSpec) -> Measurement {
+    let mut windows = Windows::new(1024 * 1024 * 1024);
+    windows.set_rules(&[RuleWindow { rule: Arc::from("bench"), fingerprint: 1, spec, cooldown: None }]);
+    let mut fired = 0;
+    let started = Instant::now();
+    for round in 0..ROUNDS {
+        let mut sample = Sample::at(Timestamp::from_secs(1_790_000_000));
+        sample.time = sample.time.plus(Duration::from_secs(round));
+        (sample.distinct, sample.amount, sample.flags) = (Some(round), 1.0, 1);
+        for number in 0..KEYS {
+            // Keys come as clients do, from everywhere.
+            let key = Key::net(IpAddr::V4(Ipv4Addr::from(number.reverse_bits())).into());
+            fired += u64::from(windows.update(0, &key, &sample).is_some());
+        }
+    }
+    let took = started.elapsed();
+    let stats = windows.stats();
+    let bytes = stats.bytes as f64 / stats.keys.max(1) as f64;
+    let input = format!("{name}: {bytes:.0} bytes a key at {} live keys", stats.keys);
+    figure("window kind", &input, (u64::from(KEYS) * ROUNDS, 0), took, stats.keys + fired)
+}
