@@ -134,7 +134,7 @@ impl<S> Store<S> {
     pub(super) fn insert(&mut self, hash: u64, key: &[u8], state: S) -> Option<usize> {
         // At most seven eighths full.
         if (self.len + 1).saturating_mul(8) > self.tags.len().saturating_mul(7) {
-            self.resize(self.tags.len() + self.tags.len() / 8 + 4);
+            self.resize(self.tags.len() + self.tags.len() / 4 + 4);
         }
         let key = SlotKey::new(key);
         self.put(hash, Slot { key, state })
