@@ -16,10 +16,7 @@ use std::time::Duration;
 pub struct Timestamp(i64);
 
 /// The current wall-clock time. The only place that reads it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the door that the ban points to"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the door that the ban points to")]
 pub fn now() -> Timestamp {
     let since_epoch = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -78,11 +75,7 @@ impl Timestamp {
 
     /// This moment as jiff knows it; moments outside its range (years -9999 to 9999) are clamped.
     pub fn to_jiff(self) -> jiff::Timestamp {
-        let fallback = if self.0 < 0 {
-            jiff::Timestamp::MIN
-        } else {
-            jiff::Timestamp::MAX
-        };
+        let fallback = if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
         jiff::Timestamp::from_microsecond(self.0).unwrap_or(fallback)
     }
 }
@@ -141,23 +134,17 @@ pub struct DurationError {
 ///
 /// Zero is allowed; more than 100 years is not, so sums can't overflow.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let fail = || DurationError {
-        text: text.to_owned(),
-    };
+    let fail = || DurationError { text: text.to_owned() };
     let mut total = 0.0_f64;
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(fail());
     }
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .ok_or_else(fail)?;
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(fail)?;
         let (number, tail) = rest.split_at(digits);
         let tail = tail.trim_start();
-        let letters = tail
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(tail.len());
+        let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(letters);
         let number: f64 = number.parse().map_err(|_| fail())?;
         let scale = match unit {
@@ -228,13 +215,9 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_written_back() {
-        for (text, secs) in [
-            ("30s", 30),
-            ("5m", 300),
-            ("1h30m", 5_400),
-            ("7d", 604_800),
-            ("2w", 1_209_600),
-        ] {
+        for (text, secs) in
+            [("30s", 30), ("5m", 300), ("1h30m", 5_400), ("7d", 604_800), ("2w", 1_209_600)]
+        {
             assert_eq!(parse_duration(text).unwrap().as_secs(), secs, "{text}");
         }
         assert_eq!(parse_duration("1.5h").unwrap().as_secs(), 5_400);

@@ -152,11 +152,7 @@ async fn send(client: &reqwest::Client, request: &Request) -> Result<Reply, Http
         body.extend_from_slice(&chunk);
     }
     body.truncate(REPLY_BYTES_MAX);
-    Ok(Reply {
-        status,
-        retry_after,
-        body,
-    })
+    Ok(Reply { status, retry_after, body })
 }
 
 fn describe(error: reqwest::Error) -> HttpError {

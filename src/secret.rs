@@ -120,10 +120,8 @@ impl SecretRef {
         let Some((scheme, rest)) = text.split_once(':') else {
             return Err(SecretError::Literal);
         };
-        let malformed = |reason| SecretError::Malformed {
-            reference: format!("{scheme}:…"),
-            reason,
-        };
+        let malformed =
+            |reason| SecretError::Malformed { reference: format!("{scheme}:…"), reason };
         match scheme {
             "env" | "credential" | "file" | "exec" if rest.trim().is_empty() => {
                 Err(malformed("nothing follows the colon"))
@@ -135,13 +133,13 @@ impl SecretRef {
             "credential" => Ok(Self::Credential(rest.to_owned())),
             "file" if rest.starts_with('/') => Ok(Self::File(PathBuf::from(rest))),
             "file" => Err(malformed("the path must be absolute")),
-            "exec" if rest.starts_with('/') => Ok(Self::Exec(
-                rest.split_whitespace().map(str::to_owned).collect(),
-            )),
+            "exec" if rest.starts_with('/') => {
+                Ok(Self::Exec(rest.split_whitespace().map(str::to_owned).collect()))
+            }
             "exec" => Err(malformed("the program's path must be absolute")),
-            "vault" | "aws-sm" | "azure-kv" => Err(SecretError::NotAvailable {
-                scheme: scheme.to_owned(),
-            }),
+            "vault" | "aws-sm" | "azure-kv" => {
+                Err(SecretError::NotAvailable { scheme: scheme.to_owned() })
+            }
             _ => Err(SecretError::Literal),
         }
     }
@@ -174,9 +172,7 @@ impl SecretRef {
             .custom_flags(nonblocking())
             .open(path)
             .map_err(|error| self.unreadable(&error.to_string()))?;
-        let facts = file
-            .metadata()
-            .map_err(|error| self.unreadable(&error.to_string()))?;
+        let facts = file.metadata().map_err(|error| self.unreadable(&error.to_string()))?;
         if !facts.is_file() {
             return Err(self.unreadable("it is not a regular file"));
         }
@@ -215,10 +211,7 @@ impl SecretRef {
 
     /// The error for a secret that can't be read.
     pub(crate) fn unreadable(&self, reason: &str) -> SecretError {
-        SecretError::Unreadable {
-            reference: self.to_string(),
-            reason: reason.to_owned(),
-        }
+        SecretError::Unreadable { reference: self.to_string(), reason: reason.to_owned() }
     }
 }
 

@@ -22,12 +22,9 @@ fn a_literal_is_refused_without_being_repeated() {
 
 #[test]
 fn references_are_read_and_written_back() {
-    for text in [
-        "env:NAME",
-        "file:/etc/riposte/key",
-        "credential:key",
-        "exec:/usr/bin/pass show riposte",
-    ] {
+    for text in
+        ["env:NAME", "file:/etc/riposte/key", "credential:key", "exec:/usr/bin/pass show riposte"]
+    {
         assert_eq!(SecretRef::parse(text).unwrap().to_string(), text);
     }
     for (text, words) in [
@@ -65,11 +62,5 @@ fn a_file_that_others_can_read_is_refused_with_its_mend() {
     assert!(error.starts_with("failed to read secret `file:"), "{error}");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::write(&path, "\n").unwrap();
-    assert!(
-        reference
-            .resolve()
-            .unwrap_err()
-            .to_string()
-            .contains("empty")
-    );
+    assert!(reference.resolve().unwrap_err().to_string().contains("empty"));
 }

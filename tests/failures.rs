@@ -306,7 +306,8 @@ fn serial_standard_input_survives_a_kill() {
     let config = fs::read_to_string(place.dir.join("riposte.toml")).unwrap();
     let config: Vec<&str> =
         config.lines().filter(|line| !line.starts_with("paths = [\"/")).collect();
-    let config = config.join("\n").replacen("name = \"web\"\n", "name = \"web\"\ntype = \"stdin\"\n", 1);
+    let config =
+        config.join("\n").replacen("name = \"web\"\n", "name = \"web\"\ntype = \"stdin\"\n", 1);
     place.write("riposte.toml", &config.replace("from = \"beginning\"\n", ""));
     let (input, mut output) = std::io::pipe().unwrap();
     let start = || {

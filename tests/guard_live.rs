@@ -94,7 +94,12 @@ fn serial_allow_works_at_once_lifts_and_outlives_a_restart() {
 fn serial_the_configs_allowlist_wins_over_everything() {
     let root = tempfile::tempdir().unwrap();
     let allow = format!("allow = [\"{}\", \"45.64.0.8/29\"]\n", address(0));
-    let place = Place::new(root.path(), "p", RULES, &format!("{allow}{}", web_file(&root.path().join("p"))));
+    let place = Place::new(
+        root.path(),
+        "p",
+        RULES,
+        &format!("{allow}{}", web_file(&root.path().join("p"))),
+    );
     let daemon = place.start_and_wait();
     place.append(&(attack(&address(0)) + &*attack(&address(8)) + &*attack(&address(20))));
     blocked_are(&place, &[address(20)]);
@@ -255,14 +260,18 @@ fn serial_two_thousand_attackers_at_once_wait_for_the_ceiling_and_none_is_droppe
     let root = tempfile::tempdir().unwrap();
     let place = place(&root, RULES, "");
     let config = fs::read_to_string(place.dir.join("riposte.toml")).unwrap();
-    place.write("riposte.toml", &config.replace("blocks_per_minute = 100000", "blocks_per_minute = 60"));
+    place.write(
+        "riposte.toml",
+        &config.replace("blocks_per_minute = 100000", "blocks_per_minute = 60"),
+    );
     let mut daemon = place.start_and_wait();
     place.append(&(0..2_000).map(|n| line(&address(n), "/shell", 200)).collect::<String>());
     place.wait(Duration::from_secs(10), "all have hit", || place.hits("probe").len() == 2_000);
     place.wait(Duration::from_secs(5), "60 are blocked", || place.blocked().len() == 60);
     let status = place.status();
     assert_eq!((status.decisions_in_force, status.decisions_queued), (60, 1_940));
-    let told = status.alarms.iter().any(|alarm| alarm.text.contains("60") && alarm.text.contains("wait"));
+    let told =
+        status.alarms.iter().any(|alarm| alarm.text.contains("60") && alarm.text.contains("wait"));
     assert!(told, "{:?}", status.alarms);
     let verdicts_now = verdicts(&place);
     let count = |verdict: &Verdict| verdicts_now.values().filter(|one| *one == verdict).count();

@@ -40,7 +40,9 @@ impl Group {
                 drop(fs::remove_dir(&group));
             }
         }
-        println!("SKIPPED {test}: control groups can't be made here; only what it used is looked at");
+        println!(
+            "SKIPPED {test}: control groups can't be made here; only what it used is looked at"
+        );
         None
     }
 }
@@ -59,7 +61,8 @@ fn lines(count: usize, clients: usize) -> String {
     let mut text = String::with_capacity(count * 130);
     for number in 0..count {
         let client = if number < clients { number } else { random.usize(..clients) };
-        let time = start.plus(Duration::from_millis(number as u64 * 600_000 / count as u64)).to_jiff();
+        let time =
+            start.plus(Duration::from_millis(number as u64 * 600_000 / count as u64)).to_jiff();
         let page = random.u32(..100_000);
         let (method, path, status) = match random.u8(..20) {
             0..=3 => ("GET", format!("/missing/{page}"), 404),

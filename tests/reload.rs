@@ -127,7 +127,10 @@ fn serial_a_bad_config_at_reload_changes_nothing() {
     place.append(&line(&address(0), "/", 404).repeat(2));
     place.wait(Duration::from_secs(5), "all as before", || hit_by(&place, "a", &address(0)));
     reload_after(&place, || {
-        place.write("riposte.toml", &good.replace("[guard]", &format!("[guard]\nallow = [\"{}\"]", address(0))));
+        place.write(
+            "riposte.toml",
+            &good.replace("[guard]", &format!("[guard]\nallow = [\"{}\"]", address(0))),
+        );
     });
     let in_force = place.ask(&["decisions", "list"]);
     assert!(!in_force.contains(&address(0)), "the config's allowlist counts at once: {in_force}");

@@ -35,21 +35,14 @@ fn the_pack_has_no_findings_and_its_tests_hold() {
     let config = Config::default();
     let loaded = load_files(&config, rule_files(), &BTreeMap::new(), 1);
     assert!(loaded.faults.is_empty(), "{:?}", loaded.faults);
-    assert!(
-        loaded.loaded.findings.is_empty(),
-        "{}",
-        render(&loaded.loaded.findings, false)
-    );
+    assert!(loaded.loaded.findings.is_empty(), "{}", render(&loaded.loaded.findings, false));
     let rules = Arc::new(loaded.loaded.set);
     let config = Arc::new(config);
     let make =
         || -> Box<dyn TestBench> { Box::new(Trial::new(Arc::clone(&rules), Arc::clone(&config))) };
     let results = rules.run_tests(&make);
     assert!(results.len() > 80, "{} tests", results.len());
-    let failed: Vec<_> = results
-        .into_iter()
-        .filter(|result| !result.passed())
-        .collect();
+    let failed: Vec<_> = results.into_iter().filter(|result| !result.passed()).collect();
     assert!(failed.is_empty(), "{}", render_results(&failed));
 }
 
@@ -64,14 +57,8 @@ fn headers_and_docs_name_every_rule_and_parameter() {
         for param in rule.params.iter() {
             let name = format!("`{}`", param.name);
             let file = &rule.file;
-            assert!(
-                rule.summary.contains(&name),
-                "the header of {file} lacks {name}"
-            );
-            assert!(
-                docs.contains(&name),
-                "docs/rule-pack.md lacks {name} of {file}"
-            );
+            assert!(rule.summary.contains(&name), "the header of {file} lacks {name}");
+            assert!(docs.contains(&name), "docs/rule-pack.md lacks {name} of {file}");
         }
     }
 }

@@ -20,10 +20,7 @@ use traffic::{Day, attackers, honest};
 fn blocks(day: Day) -> BTreeMap<String, BTreeSet<String>> {
     let files: Vec<RuleFile> = PACK
         .iter()
-        .map(|(name, text)| RuleFile {
-            path: format!("rules/{name}"),
-            text: (*text).to_owned(),
-        })
+        .map(|(name, text)| RuleFile { path: format!("rules/{name}"), text: (*text).to_owned() })
         .collect();
     let set = RuleSet::load(&files, &[], &Settings::default()).set;
     let config = Config::default();
@@ -43,10 +40,7 @@ fn blocks(day: Day) -> BTreeMap<String, BTreeSet<String>> {
         let text = lines.join("\n") + "\n";
         let reader = Box::new(std::io::Cursor::new(text.into_bytes()));
         let parser = Parser::for_format(format).unwrap();
-        Input {
-            replay: Replay::from_reader(name, reader).unwrap(),
-            parser,
-        }
+        Input { replay: Replay::from_reader(name, reader).unwrap(), parser }
     });
     let inputs: Vec<Input> = inputs.collect();
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -68,10 +62,7 @@ fn blocks(day: Day) -> BTreeMap<String, BTreeSet<String>> {
         |_| {},
     )
     .unwrap();
-    assert_eq!(
-        (totals.lines, totals.parsed),
-        (expected_lines, expected_lines)
-    );
+    assert_eq!((totals.lines, totals.parsed), (expected_lines, expected_lines));
     assert_eq!(faults, Vec::<String>::new());
     found
 }
@@ -87,18 +78,13 @@ fn a_day_of_honest_traffic_blocks_nobody() {
 fn exactly_the_attackers_are_blocked() {
     let mut day = Day::new(3);
     honest(&mut day);
-    let wanted: BTreeMap<String, &str> = attackers(&mut day)
-        .into_iter()
-        .map(|(target, rule)| (target.to_owned(), rule))
-        .collect();
+    let wanted: BTreeMap<String, &str> =
+        attackers(&mut day).into_iter().map(|(target, rule)| (target.to_owned(), rule)).collect();
     let found = blocks(day);
     let targets: Vec<&String> = found.keys().collect();
     assert_eq!(targets, wanted.keys().collect::<Vec<_>>(), "{found:#?}");
     for (target, rule) in &wanted {
         let rules = &found[target];
-        assert!(
-            rules.contains(*rule),
-            "{target}: `{rule}` wanted, got {rules:?}"
-        );
+        assert!(rules.contains(*rule), "{target}: `{rule}` wanted, got {rules:?}");
     }
 }

@@ -23,13 +23,7 @@ fn victim_dir() -> Option<PathBuf> {
 fn victim(name: &str, dir: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args([
-            "--exact",
-            name,
-            "--ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"])
         .env(VICTIM, dir);
     command
 }
@@ -102,9 +96,7 @@ fn every_acknowledged_commit_survives_kill_9() {
     let mut moment = 7_u64;
     let mut total = 0;
     for round in 0..KILLS {
-        moment = moment
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        moment = moment.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let pause = Duration::from_micros(2_000 + (moment >> 33) % 60_000);
         let mut child = victim("victim_counts", &state)
             .stdout(Stdio::piped())
@@ -131,10 +123,7 @@ fn every_acknowledged_commit_survives_kill_9() {
         let expected: Vec<u64> = (1..=kept.len() as u64).collect();
         assert_eq!(kept, expected, "round {round}");
         total = kept.len() as u64;
-        assert!(
-            acknowledged.is_none_or(|number| total >= number),
-            "round {round}"
-        );
+        assert!(acknowledged.is_none_or(|number| total >= number), "round {round}");
         let loaded = store.read().load().unwrap();
         assert!(loaded.seq <= total);
         let mut shards = 0;
@@ -147,10 +136,7 @@ fn every_acknowledged_commit_survives_kill_9() {
             .unwrap();
         assert_eq!(shards, u32::from(loaded.seq > 0));
     }
-    assert!(
-        total > 50,
-        "only {total} commits in all rounds: nothing was tried"
-    );
+    assert!(total > 50, "only {total} commits in all rounds: nothing was tried");
 }
 
 /// Runs the victim `name` in a mount namespace of its own with a small file system on `dir`;
@@ -205,17 +191,10 @@ fn victim_fills_the_disk() {
         }
     };
     assert!(matches!(error, StoreError::Full(_)), "{error}");
-    assert!(
-        error
-            .to_string()
-            .starts_with("no space left for the store `")
-    );
+    assert!(error.to_string().starts_with("no space left for the store `"));
     assert!(error.is_temporary());
     // It stays full, and answers.
-    assert!(matches!(
-        store.commit(&note(number)),
-        Err(StoreError::Full(_))
-    ));
+    assert!(matches!(store.commit(&note(number)), Err(StoreError::Full(_))));
     assert_eq!(numbers(&store).len() as u64, number - 1);
     std::fs::remove_file(&ballast).unwrap();
     store.commit(&note(number)).unwrap();
@@ -243,18 +222,11 @@ fn victim_is_read_only() {
         store.commit(&note(number)).unwrap();
     }
     drop(store);
-    let remounted = Command::new("mount")
-        .args(["-o", "remount,ro"])
-        .arg(&dir)
-        .status()
-        .unwrap();
+    let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(&dir).status().unwrap();
     assert!(remounted.success());
     let error = Store::open(&state).err().unwrap();
     assert!(matches!(error, StoreError::ReadOnly(_)), "{error}");
-    assert!(
-        error.to_string().contains("is read-only\nhint: "),
-        "{error}"
-    );
+    assert!(error.to_string().contains("is read-only\nhint: "), "{error}");
     let reader = store::open_read_only(&state).unwrap();
     let rows = reader.journal(&JournalQuery::default()).unwrap();
     assert_eq!(rows.len(), 3);

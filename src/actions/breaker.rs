@@ -48,19 +48,12 @@ mod tests {
     #[test]
     fn pauses_grow_to_a_limit_and_differ() {
         let base = Duration::from_secs(1);
-        for (attempt, longest) in [
-            (1, 1),
-            (2, 2),
-            (5, 16),
-            (7, BACKOFF_SECS_MAX),
-            (99, BACKOFF_SECS_MAX),
-        ] {
+        for (attempt, longest) in
+            [(1, 1), (2, 2), (5, 16), (7, BACKOFF_SECS_MAX), (99, BACKOFF_SECS_MAX)]
+        {
             let pause = backoff(attempt, base);
             let longest = Duration::from_secs(longest);
-            assert!(
-                pause <= longest && pause * 2 >= longest,
-                "{attempt}: {pause:?}"
-            );
+            assert!(pause <= longest && pause * 2 >= longest, "{attempt}: {pause:?}");
         }
     }
 
@@ -74,11 +67,7 @@ mod tests {
         }
         breaker.failure(now);
         assert!(breaker.wait(now).is_some());
-        assert_eq!(
-            breaker.wait(now + Duration::from_secs(61)),
-            None,
-            "one may try"
-        );
+        assert_eq!(breaker.wait(now + Duration::from_secs(61)), None, "one may try");
         breaker.success();
         assert_eq!(breaker.wait(now), None);
     }

@@ -127,14 +127,8 @@ fn thirty_seconds() -> Duration {
 impl ActionsConfig {
     /// The names that `via` may choose: `nftables`, and those of the files.
     pub fn enforcer_names(&self) -> Vec<&str> {
-        let kernel = self
-            .nftables
-            .iter()
-            .filter(|nft| nft.enabled)
-            .map(|_| "nftables");
-        kernel
-            .chain(self.files.iter().map(|file| file.name.as_str()))
-            .collect()
+        let kernel = self.nftables.iter().filter(|nft| nft.enabled).map(|_| "nftables");
+        kernel.chain(self.files.iter().map(|file| file.name.as_str())).collect()
     }
 
     /// Everything that is wrong, one text a fault (`actions.files[1]: …`); empty when all is well.

@@ -78,29 +78,16 @@ impl EffectWorker {
                 return;
             }
             for item in woken.items {
-                let Action::Perform {
-                    rule,
-                    key,
-                    time,
-                    effect,
-                } = &item.action
-                else {
+                let Action::Perform { rule, key, time, effect } = &item.action else {
                     continue;
                 };
-                let call = Call {
-                    id: item.id,
-                    rule,
-                    key,
-                    time: *time,
-                    effect,
-                };
+                let call = Call { id: item.id, rule, key, time: *time, effect };
                 let Some((outcome, attempt)) = self.carry_out(&call, &item, &mut breaker) else {
                     return;
                 };
                 super::executors::count(&outcome);
                 let at = clock::now();
-                self.outbox
-                    .record(item.id, &self.destination, &outcome, attempt, at);
+                self.outbox.record(item.id, &self.destination, &outcome, attempt, at);
             }
         }
     }
@@ -136,11 +123,7 @@ impl EffectWorker {
                     self.fault(&reason);
                     return Some((Outcome::Failed(reason), attempt));
                 }
-                Attempt::Retry {
-                    reason,
-                    after,
-                    may_have_arrived,
-                } => {
+                Attempt::Retry { reason, after, may_have_arrived } => {
                     breaker.failure(Instant::now());
                     self.fault(&reason);
                     arrived |= may_have_arrived;

@@ -54,12 +54,7 @@ pub(super) struct WorkerState {
 
 impl WorkerState {
     pub(super) fn new() -> Self {
-        Self {
-            next_reconcile: Instant::now(),
-            failures: 0,
-            adopted: false,
-            pending: Vec::new(),
-        }
+        Self { next_reconcile: Instant::now(), failures: 0, adopted: false, pending: Vec::new() }
     }
 }
 
@@ -96,11 +91,8 @@ impl<E: Enforcer> EnforcerWorker<E> {
 
     fn look_after(&mut self, woken: &Woken) {
         let now = clock::now();
-        let lost: Vec<&Loss> = woken
-            .losses
-            .iter()
-            .filter(|loss| (self.is_loss)(&self.enforcer, loss, now))
-            .collect();
+        let lost: Vec<&Loss> =
+            woken.losses.iter().filter(|loss| (self.is_loss)(&self.enforcer, loss, now)).collect();
         let whole = lost.contains(&&Loss::Structure);
         let due = Instant::now() >= self.state.next_reconcile;
         if woken.reconcile || due || whole {
@@ -190,9 +182,7 @@ impl<E: Enforcer> EnforcerWorker<E> {
         if changes.is_empty() {
             return;
         }
-        let lifts = changes
-            .iter()
-            .any(|change| matches!(change, Change::Lift(_)));
+        let lifts = changes.iter().any(|change| matches!(change, Change::Lift(_)));
         let mut tries = 0;
         let done = loop {
             while let Err(left) = self.pace.take(true) {
@@ -202,10 +192,7 @@ impl<E: Enforcer> EnforcerWorker<E> {
             }
             tries += 1;
             let wanted = lifts.then(|| self.wanted());
-            match self
-                .enforcer
-                .apply(&changes, wanted.as_deref(), clock::now())
-            {
+            match self.enforcer.apply(&changes, wanted.as_deref(), clock::now()) {
                 Err(EnforceError::Failed(_) | EnforceError::Unconfirmed(_))
                     if tries < ATTEMPTS_MAX =>
                 {
@@ -254,13 +241,7 @@ impl<E: Enforcer> EnforcerWorker<E> {
         );
         let words = "refused by the last check before sending".to_owned();
         let at = clock::now();
-        self.outbox.record(
-            id,
-            self.enforcer.name(),
-            &Outcome::Failed(words),
-            attempt,
-            at,
-        );
+        self.outbox.record(id, self.enforcer.name(), &Outcome::Failed(words), attempt, at);
     }
 
     fn record(&mut self, id: ActionId, outcome: &Outcome, attempt: u32) {
@@ -269,8 +250,7 @@ impl<E: Enforcer> EnforcerWorker<E> {
         }
         super::executors::count(outcome);
         let at = clock::now();
-        self.outbox
-            .record(id, self.enforcer.name(), outcome, attempt, at);
+        self.outbox.record(id, self.enforcer.name(), outcome, attempt, at);
     }
 
     /// Does what was put off, when its time has come, or now when this is the end.

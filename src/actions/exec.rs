@@ -46,14 +46,11 @@ impl Argv {
             if argument == "--" {
                 guarded = true;
             }
-            let inner = argument
-                .strip_prefix('{')
-                .and_then(|rest| rest.strip_suffix('}'));
+            let inner = argument.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
             match inner {
-                Some(name) if is_placeholder(name) => parts.push(Part::Value {
-                    name: name.to_owned(),
-                    guarded,
-                }),
+                Some(name) if is_placeholder(name) => {
+                    parts.push(Part::Value { name: name.to_owned(), guarded })
+                }
                 _ if holds_placeholder(argument) => {
                     return Err(format!(
                         "argument `{argument}` has a placeholder inside\nhint: a placeholder is a whole argument: [\"--address\", \"{{1}}\"]"
@@ -89,9 +86,7 @@ impl Argv {
     }
 
     fn uses(&self, wanted: &str) -> bool {
-        self.0
-            .iter()
-            .any(|part| matches!(part, Part::Value { name, .. } if name == wanted))
+        self.0.iter().any(|part| matches!(part, Part::Value { name, .. } if name == wanted))
     }
 }
 
@@ -131,9 +126,7 @@ pub(super) struct Exec {
 
 impl Exec {
     pub(super) fn new(config: &ProgramConfig) -> Self {
-        Self {
-            config: config.clone(),
-        }
+        Self { config: config.clone() }
     }
 
     fn argv(&self, call: &Call<'_>) -> Result<Vec<String>, String> {
@@ -172,20 +165,14 @@ impl Effector for Exec {
         program.environment = vec![("RIPOSTE_ACTION_ID".to_owned(), call.id.to_string())];
         match process::run(&program) {
             Ok(finished) if finished.success() => Attempt::Done,
-            Ok(finished) => Attempt::Retry {
-                reason: finished.words(),
-                after: None,
-                may_have_arrived: false,
-            },
+            Ok(finished) => {
+                Attempt::Retry { reason: finished.words(), after: None, may_have_arrived: false }
+            }
             Err(
                 error @ (ProcessError::TimedOut { .. }
                 | ProcessError::TooMuchOutput { .. }
                 | ProcessError::Wait { .. }),
-            ) => Attempt::Retry {
-                reason: error.to_string(),
-                after: None,
-                may_have_arrived: true,
-            },
+            ) => Attempt::Retry { reason: error.to_string(), after: None, may_have_arrived: true },
             Err(error) => Attempt::Failed(error.to_string()),
         }
     }
@@ -203,19 +190,11 @@ mod tests {
     use super::*;
 
     fn argv(words: &[&str]) -> Result<Argv, String> {
-        Argv::parse(
-            &words
-                .iter()
-                .map(|word| (*word).to_owned())
-                .collect::<Vec<_>>(),
-        )
+        Argv::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
     }
 
     fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
@@ -228,29 +207,13 @@ mod tests {
             assert!(error.contains("could be taken as an option"), "{error}");
         }
         let guarded = argv(&["/bin/x", "{rule}", "--", "{1}"]).unwrap();
-        let filled = guarded
-            .fill(&values(&[("1", "-rf"), ("rule", "r")]))
-            .unwrap();
+        let filled = guarded.fill(&values(&[("1", "-rf"), ("rule", "r")])).unwrap();
         assert_eq!(filled, ["/bin/x", "r", "--", "-rf"]);
-        assert!(
-            guarded
-                .fill(&values(&[("1", "a"), ("rule", "-r")]))
-                .is_err()
-        );
+        assert!(guarded.fill(&values(&[("1", "a"), ("rule", "-r")])).is_err());
         assert!(plain.fill(&values(&[("1", "a\0b")])).is_err());
         assert!(plain.fill(&values(&[("1", &"a".repeat(5_000))])).is_err());
-        assert!(
-            plain
-                .fill(&values(&[]))
-                .unwrap_err()
-                .contains("`{1}` was given no value")
-        );
-        assert!(
-            plain
-                .fill(&values(&[("1", "a"), ("2", "b")]))
-                .unwrap_err()
-                .contains("value 2")
-        );
+        assert!(plain.fill(&values(&[])).unwrap_err().contains("`{1}` was given no value"));
+        assert!(plain.fill(&values(&[("1", "a"), ("2", "b")])).unwrap_err().contains("value 2"));
         // A value that looks like a placeholder is a value.
         assert_eq!(plain.fill(&values(&[("1", "{key}")])).unwrap()[2], "{key}");
     }

@@ -131,10 +131,7 @@ impl Executors {
                     Effect::Exec { name, .. } => format!("exec:{name}"),
                     Effect::Log { .. } => "log".to_owned(),
                 };
-                let place = self
-                    .effects
-                    .get(&name)
-                    .and_then(|index| self.destinations.get(*index));
+                let place = self.effects.get(&name).and_then(|index| self.destinations.get(*index));
                 place.map(|place| vec![place]).ok_or_else(|| {
                     let reason = format!("there is no `{name}` in the config");
                     (name, Outcome::Failed(reason))
@@ -148,8 +145,7 @@ impl Executors {
         if let Outcome::Failed(reason) = outcome {
             tracing::warn!(destination, reason, "an action has nowhere to go");
         }
-        self.outbox
-            .record(id, destination, outcome, attempt, clock::now());
+        self.outbox.record(id, destination, outcome, attempt, clock::now());
     }
 
     /// Compares present and wanted at every enforcer now, on their threads.

@@ -27,10 +27,8 @@ pub(super) fn call_text(text: &str) -> String {
     if text.len() <= DRY_RUN_CALL_BYTES_MAX {
         return text.to_owned();
     }
-    let end = (0..=DRY_RUN_CALL_BYTES_MAX)
-        .rev()
-        .find(|end| text.is_char_boundary(*end))
-        .unwrap_or(0);
+    let end =
+        (0..=DRY_RUN_CALL_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     let (start, rest) = text.split_at(end);
     format!("{start}… ({} bytes more)", rest.len())
 }

@@ -48,11 +48,7 @@ impl Set {
     }
 
     const fn key_type(self) -> &'static str {
-        if self.is_v4() {
-            "ipv4_addr"
-        } else {
-            "ipv6_addr"
-        }
+        if self.is_v4() { "ipv4_addr" } else { "ipv6_addr" }
     }
 
     const fn flags(self) -> &'static [&'static str] {
@@ -141,11 +137,8 @@ impl Layout {
     pub(super) fn make(&self) -> Vec<Value> {
         let table = json!({"table": {"family": "inet", "name": self.table}});
         // Adding what is there is nothing; only then can it surely be deleted.
-        let mut commands = vec![
-            json!({"add": table}),
-            json!({"delete": table}),
-            json!({"add": table}),
-        ];
+        let mut commands =
+            vec![json!({"add": table}), json!({"delete": table}), json!({"add": table})];
         for set in Set::ALL {
             commands.push(json!({"add": {"set": self.set(set)}}));
         }
@@ -153,10 +146,8 @@ impl Layout {
         for mut expressions in self.rules() {
             let end = expressions.len().saturating_sub(1);
             expressions.insert(end, json!({"counter": {"packets": 0, "bytes": 0}}));
-            commands.push(
-                json!({"add": {"rule": {"family": "inet", "table": self.table,
-                "chain": CHAIN, "comment": "riposte", "expr": expressions}}}),
-            );
+            commands.push(json!({"add": {"rule": {"family": "inet", "table": self.table,
+                "chain": CHAIN, "comment": "riposte", "expr": expressions}}}));
         }
         commands
     }
@@ -275,11 +266,9 @@ pub(super) fn read_table(text: &[u8], layout: &Layout, now: Timestamp) -> Result
             sound &= known.is_some_and(|known| is_shaped(&set, known));
             sets_found += 1;
             if let Some(known) = known {
-                table.entries.extend(
-                    set.elem
-                        .iter()
-                        .filter_map(|elem| read_element(elem, known, now)),
-                );
+                table
+                    .entries
+                    .extend(set.elem.iter().filter_map(|elem| read_element(elem, known, now)));
             }
         }
         chains.extend(listed.chain);
@@ -289,13 +278,9 @@ pub(super) fn read_table(text: &[u8], layout: &Layout, now: Timestamp) -> Result
     sound &= matches!(chains.as_slice(), [chain] if holds(chain, &layout.chain()));
     let mut found = Vec::new();
     for rule in rules {
-        let (counters, rest): (Vec<Value>, Vec<Value>) = rule
-            .expr
-            .into_iter()
-            .partition(|expression| expression.get("counter").is_some());
-        let drops = rest
-            .iter()
-            .any(|expression| expression.get("drop").is_some());
+        let (counters, rest): (Vec<Value>, Vec<Value>) =
+            rule.expr.into_iter().partition(|expression| expression.get("counter").is_some());
+        let drops = rest.iter().any(|expression| expression.get("drop").is_some());
         for counter in counters.iter().filter(|_| drops) {
             table.packets += counted(counter, "packets");
             table.bytes += counted(counter, "bytes");
@@ -314,11 +299,9 @@ fn is_shaped(set: &ListedSet, known: Set) -> bool {
 
 /// Whether an object has all the members of another, with the same values.
 fn holds(object: &Value, wanted: &Value) -> bool {
-    wanted.as_object().is_some_and(|members| {
-        members
-            .iter()
-            .all(|(name, value)| object.get(name) == Some(value))
-    })
+    wanted
+        .as_object()
+        .is_some_and(|members| members.iter().all(|(name, value)| object.get(name) == Some(value)))
 }
 
 fn counted(counter: &Value, name: &str) -> u64 {

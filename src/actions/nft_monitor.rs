@@ -173,18 +173,9 @@ mod tests {
                 "delete element inet riposte hosts4 { 192.0.2.1 timeout 30s expires 29s980ms }",
                 "192.0.2.1",
             ),
-            (
-                "delete element inet riposte blocked4 { 192.0.2.0/25 }",
-                "192.0.2.0/25",
-            ),
-            (
-                "delete element inet riposte blocked4 { 192.0.2.1-192.0.2.4 }",
-                "192.0.2.1-192.0.2.4",
-            ),
-            (
-                "delete element inet riposte clients6 { 2001:db8:: timeout 1h }",
-                "2001:db8::/64",
-            ),
+            ("delete element inet riposte blocked4 { 192.0.2.0/25 }", "192.0.2.0/25"),
+            ("delete element inet riposte blocked4 { 192.0.2.1-192.0.2.4 }", "192.0.2.1-192.0.2.4"),
+            ("delete element inet riposte clients6 { 2001:db8:: timeout 1h }", "2001:db8::/64"),
         ] {
             match read_line(line, "riposte") {
                 Some(Loss::Element(range)) => assert_eq!(range.to_string(), shown),

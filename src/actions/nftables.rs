@@ -50,11 +50,8 @@ pub struct Nftables {
 impl Nftables {
     /// Builds it; nothing is run yet.
     pub fn new(config: &NftablesConfig, dry_run: bool) -> Self {
-        let priority = if config.cut_established {
-            config.priority
-        } else {
-            PRIORITY_AFTER_TRACKING
-        };
+        let priority =
+            if config.cut_established { config.priority } else { PRIORITY_AFTER_TRACKING };
         Self {
             command: config.command.clone(),
             layout: Layout {
@@ -106,8 +103,7 @@ impl Nftables {
 
     /// Makes the kernel hold the cover of what stands, changing only the difference.
     fn mend(&mut self, now: Timestamp) -> Result<Difference, EnforceError> {
-        self.standing
-            .retain(|_, until| until.is_none_or(|until| until > now));
+        self.standing.retain(|_, until| until.is_none_or(|until| until > now));
         let wanted = cover(self.networks(), now);
         if self.dry_run {
             self.accept(&wanted);
@@ -127,19 +123,11 @@ impl Nftables {
         }
         (self.packets, self.bytes) = (table.packets, table.bytes);
         self.accept(&wanted);
-        Ok(Difference {
-            missing: plan.missing,
-            extra: plan.extra,
-            kept: plan.kept,
-            rebuilt,
-        })
+        Ok(Difference { missing: plan.missing, extra: plan.extra, kept: plan.kept, rebuilt })
     }
 
     fn accept(&mut self, entries: &[Entry]) {
-        self.mirror = entries
-            .iter()
-            .map(|entry| (entry.range, entry.until))
-            .collect();
+        self.mirror = entries.iter().map(|entry| (entry.range, entry.until)).collect();
         self.ready = true;
         self.gauge();
     }
@@ -179,10 +167,7 @@ impl Nftables {
         (0..net.prefix_len())
             .filter_map(|bits| IpNet::new(net.addr(), bits).ok())
             .map(|wider| wider.trunc())
-            .find(|wider| {
-                self.standing
-                    .contains_key(&(wider.network(), wider.prefix_len()))
-            })
+            .find(|wider| self.standing.contains_key(&(wider.network(), wider.prefix_len())))
             .unwrap_or(*net)
     }
 
@@ -306,10 +291,9 @@ impl Enforcer for Nftables {
                         None
                     }
                     Some(_) => Some(Outcome::Unchanged),
-                    None => Some(Outcome::Failed(format!(
-                        "nftables can't block `{}`",
-                        decision.target
-                    ))),
+                    None => {
+                        Some(Outcome::Failed(format!("nftables can't block `{}`", decision.target)))
+                    }
                 },
                 Change::Lift(target) => match target.net() {
                     Some(net) => {
@@ -323,11 +307,8 @@ impl Enforcer for Nftables {
         let plan = if let Some(wanted) = wanted {
             self.stand(wanted);
             let all = cover(self.networks(), now);
-            let present: Vec<Entry> = self
-                .mirror
-                .iter()
-                .filter_map(|held| held_still(held, now))
-                .collect();
+            let present: Vec<Entry> =
+                self.mirror.iter().filter_map(|held| held_still(held, now)).collect();
             difference(&present, &all, Ends::Known)
         } else {
             self.plan(&touched, now)
@@ -344,9 +325,7 @@ impl Enforcer for Nftables {
             self.carry_out(&plan, now)?;
         }
         let done = |outcome: Option<Outcome>| outcome.unwrap_or(Outcome::Applied);
-        Ok(Receipt {
-            outcomes: outcomes.into_iter().map(done).collect(),
-        })
+        Ok(Receipt { outcomes: outcomes.into_iter().map(done).collect() })
     }
 
     fn present(&mut self) -> Result<Vec<Entry>, EnforceError> {

@@ -40,9 +40,7 @@ impl Pace {
         if !urgent && let Err(later) = self.ordinary.check() {
             return Err(later.wait_time_from(now()));
         }
-        self.all
-            .check()
-            .map_err(|later| later.wait_time_from(now()))
+        self.all.check().map_err(|later| later.wait_time_from(now()))
     }
 }
 
@@ -57,11 +55,6 @@ mod tests {
         let urgent = (0..20).filter(|_| pace.take(true).is_ok()).count();
         assert_eq!((ordinary, urgent), (8, 2));
         assert!(pace.take(true).unwrap_err() <= Duration::from_mins(1));
-        assert_eq!(
-            (0..5)
-                .filter(|_| Pace::per_second(1).take(false).is_ok())
-                .count(),
-            5
-        );
+        assert_eq!((0..5).filter(|_| Pace::per_second(1).take(false).is_ok()).count(), 5);
     }
 }

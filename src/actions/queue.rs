@@ -48,11 +48,7 @@ pub(super) struct Woken {
 
 impl Queue {
     pub(super) fn new(urgent_first: bool) -> Self {
-        Self {
-            state: Mutex::default(),
-            woken: Condvar::new(),
-            urgent_first,
-        }
+        Self { state: Mutex::default(), woken: Condvar::new(), urgent_first }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -128,10 +124,7 @@ impl Queue {
                     let waited = self.woken.wait_timeout(state, left);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
-                None => self
-                    .woken
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
+                None => self.woken.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }
         let mut woken = Woken {
@@ -164,11 +157,7 @@ impl Queue {
             if left.is_zero() {
                 return true;
             }
-            state = self
-                .woken
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            state = self.woken.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         false
     }
@@ -187,9 +176,7 @@ mod tests {
                 rule: "r".into(),
                 key: "k".to_owned(),
                 time: Timestamp::EPOCH,
-                effect: Effect::Log {
-                    message: String::new(),
-                },
+                effect: Effect::Log { message: String::new() },
             },
             attempt: 0,
             urgent,

@@ -26,10 +26,7 @@ impl AddressRange {
 
     /// All addresses of a network.
     pub fn of(net: &IpNet) -> Self {
-        Self {
-            first: net.network(),
-            last: net.broadcast(),
-        }
+        Self { first: net.network(), last: net.broadcast() }
     }
 
     /// The first address.
@@ -138,9 +135,7 @@ pub fn cover(
     for (net, until) in networks {
         let stands_until = end(until);
         if stands_until > now {
-            let known = ends
-                .entry((net.network(), net.prefix_len()))
-                .or_insert(stands_until);
+            let known = ends.entry((net.network(), net.prefix_len())).or_insert(stands_until);
             *known = (*known).max(stands_until);
         }
     }
@@ -206,10 +201,7 @@ impl Sweep {
             return;
         };
         self.entries.push(Entry {
-            range: AddressRange {
-                first: address(first, self.v4),
-                last: address(last, self.v4),
-            },
+            range: AddressRange { first: address(first, self.v4), last: address(last, self.v4) },
             until: until(end),
         });
         self.next = last.checked_add(1);
@@ -252,14 +244,10 @@ impl Ends {
 /// What turns `present` into `wanted`. Neither may overlap within itself. Entries that are in both
 /// with the same end are not touched.
 pub fn difference(present: &[Entry], wanted: &[Entry], ends: Ends) -> Plan {
-    let held: BTreeMap<AddressRange, Option<Timestamp>> = present
-        .iter()
-        .map(|entry| (entry.range, entry.until))
-        .collect();
-    let asked: BTreeMap<AddressRange, Option<Timestamp>> = wanted
-        .iter()
-        .map(|entry| (entry.range, entry.until))
-        .collect();
+    let held: BTreeMap<AddressRange, Option<Timestamp>> =
+        present.iter().map(|entry| (entry.range, entry.until)).collect();
+    let asked: BTreeMap<AddressRange, Option<Timestamp>> =
+        wanted.iter().map(|entry| (entry.range, entry.until)).collect();
     let mut plan = Plan::default();
     for (range, until) in &held {
         match asked.get(range) {
@@ -290,10 +278,7 @@ pub fn difference(present: &[Entry], wanted: &[Entry], ends: Ends) -> Plan {
 
 /// Whether any range of the map has an address in common with `range`.
 fn touches(map: &BTreeMap<AddressRange, Option<Timestamp>>, range: &AddressRange) -> bool {
-    let upper = AddressRange {
-        first: range.last,
-        last: address(u128::MAX, range.last.is_ipv4()),
-    };
+    let upper = AddressRange { first: range.last, last: address(u128::MAX, range.last.is_ipv4()) };
     map.range(..=upper).next_back().is_some_and(|(nearest, _)| {
         nearest.last >= range.first && nearest.first.is_ipv4() == range.first.is_ipv4()
     })
@@ -304,9 +289,7 @@ fn touches(map: &BTreeMap<AddressRange, Option<Timestamp>>, range: &AddressRange
 pub fn outermost<W: Copy + Ord>(networks: impl IntoIterator<Item = (IpNet, W)>) -> Vec<(IpNet, W)> {
     let mut heaviest: BTreeMap<(IpAddr, u8), W> = BTreeMap::new();
     for (net, weight) in networks {
-        let known = heaviest
-            .entry((net.network(), net.prefix_len()))
-            .or_insert(weight);
+        let known = heaviest.entry((net.network(), net.prefix_len())).or_insert(weight);
         *known = (*known).max(weight);
     }
     let mut open: Vec<(IpNet, W)> = Vec::new();

@@ -32,7 +32,8 @@ impl ReachKind {
     fn sees(self, route: Route) -> bool {
         // A client behind a proxy is not seen by the kernel: blocking it there does nothing, or
         // blocks the proxy. Where the log does not tell, it goes to both.
-        let sees_peer_alone = matches!(self, Self::Kernel | Self::File(WebFileFormat::CaddyRemoteIp));
+        let sees_peer_alone =
+            matches!(self, Self::Kernel | Self::File(WebFileFormat::CaddyRemoteIp));
         !sees_peer_alone || route != Route::Proxied
     }
 }
@@ -50,10 +51,9 @@ pub(super) fn choose(decision: &Decision, reaches: &[Reach]) -> Result<Vec<usize
     if let Some(via) = &decision.via {
         let named = reaches.iter().position(|reach| reach.name == **via);
         return match named.and_then(|index| Some((index, reaches.get(index)?))) {
-            None => Err(format!(
-                "there is no enforcer `{via}`\nhint: the config has {}",
-                list(reaches)
-            )),
+            None => {
+                Err(format!("there is no enforcer `{via}`\nhint: the config has {}", list(reaches)))
+            }
             Some((index, reach)) if reach.kind.can(remedy) => Ok(vec![index]),
             Some(_) => Err(format!("enforcer `{via}` can't {}", remedy.name())),
         };
@@ -82,10 +82,7 @@ fn list(reaches: &[Reach]) -> String {
     if reaches.is_empty() {
         return "no enforcer".to_owned();
     }
-    let names: Vec<_> = reaches
-        .iter()
-        .map(|reach| format!("`{}`", reach.name))
-        .collect();
+    let names: Vec<_> = reaches.iter().map(|reach| format!("`{}`", reach.name)).collect();
     names.join(", ")
 }
 
@@ -101,10 +98,7 @@ mod tests {
             ("nginx", ReachKind::File(WebFileFormat::NginxGeo)),
             ("plain", ReachKind::File(WebFileFormat::Plain)),
         ]
-        .map(|(name, kind)| Reach {
-            name: name.to_owned(),
-            kind,
-        })
+        .map(|(name, kind)| Reach { name: name.to_owned(), kind })
         .to_vec()
     }
 
@@ -138,15 +132,9 @@ mod tests {
         assert!(error.contains("comes through a proxy"), "{error}");
         decision.via = Some("pf".into());
         let error = choose(&decision, &reaches()).unwrap_err();
-        assert!(
-            error.contains("no enforcer `pf`") && error.contains("`nginx`"),
-            "{error}"
-        );
+        assert!(error.contains("no enforcer `pf`") && error.contains("`nginx`"), "{error}");
         decision.target = Target::Asn(64_500);
         let error = choose(&decision, &reaches()).unwrap_err();
-        assert!(
-            error.starts_with("no enforcer here can block `AS64500`"),
-            "{error}"
-        );
+        assert!(error.starts_with("no enforcer here can block `AS64500`"), "{error}");
     }
 }

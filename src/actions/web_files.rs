@@ -73,11 +73,7 @@ impl WebFile {
         };
         let key = (net.network(), net.prefix_len(), decision.remedy);
         let end = |until: Option<Timestamp>| until.unwrap_or(Timestamp::MAX);
-        if self
-            .standing
-            .get(&key)
-            .is_some_and(|known| end(*known) >= end(decision.until))
-        {
+        if self.standing.get(&key).is_some_and(|known| end(*known) >= end(decision.until)) {
             return false;
         }
         self.standing.insert(key, decision.until);
@@ -89,18 +85,15 @@ impl WebFile {
             let net = IpNet::new(*first, *bits).ok()?;
             Some((net, (strength(*remedy), *remedy)))
         });
-        let networks: Vec<_> = outermost(networks)
-            .into_iter()
-            .map(|(net, (_, remedy))| (net, remedy))
-            .collect();
+        let networks: Vec<_> =
+            outermost(networks).into_iter().map(|(net, (_, remedy))| (net, remedy)).collect();
         render(self.config.format, &networks)
     }
 
     /// Forgets what is over; `true` when something was.
     fn expire(&mut self, now: Timestamp) -> bool {
         let before = self.standing.len();
-        self.standing
-            .retain(|_, until| until.is_none_or(|until| until > now));
+        self.standing.retain(|_, until| until.is_none_or(|until| until > now));
         before != self.standing.len()
     }
 
@@ -287,13 +280,7 @@ impl Enforcer for WebFile {
         Ok(Receipt {
             outcomes: takes_effect
                 .into_iter()
-                .map(|takes_effect| {
-                    if takes_effect {
-                        outcome.clone()
-                    } else {
-                        Outcome::Unchanged
-                    }
-                })
+                .map(|takes_effect| if takes_effect { outcome.clone() } else { Outcome::Unchanged })
                 .collect(),
         })
     }
@@ -302,10 +289,7 @@ impl Enforcer for WebFile {
         let text = self.current()?.unwrap_or_default();
         Ok(read(&text)
             .iter()
-            .map(|net| Entry {
-                range: AddressRange::of(net),
-                until: None,
-            })
+            .map(|net| Entry { range: AddressRange::of(net), until: None })
             .collect())
     }
 

@@ -28,10 +28,7 @@ pub(super) struct Webhook {
 
 impl Webhook {
     pub(super) fn new(config: &WebhookConfig) -> Self {
-        Self {
-            config: config.clone(),
-            client: None,
-        }
+        Self { config: config.clone(), client: None }
     }
 
     fn url(&self) -> Result<Secret, String> {
@@ -53,10 +50,7 @@ impl Webhook {
         ];
         if let Some(reference) = &self.config.secret {
             let secret = resolve_secret(reference).map_err(|error| error.to_string())?;
-            headers.push((
-                "Riposte-Signature".to_owned(),
-                signature(&secret, now, &body)?,
-            ));
+            headers.push(("Riposte-Signature".to_owned(), signature(&secret, now, &body)?));
         }
         if let Some(reference) = &self.config.authorization {
             let value = resolve_secret(reference).map_err(|error| error.to_string())?;
@@ -148,11 +142,7 @@ impl Effector for Webhook {
             Ok(request) => request,
             // A secret that can't be read now may be there in a moment (rotation).
             Err(reason) => {
-                return Attempt::Retry {
-                    reason,
-                    after: None,
-                    may_have_arrived: false,
-                };
+                return Attempt::Retry { reason, after: None, may_have_arrived: false };
             }
         };
         match self.send(&request) {

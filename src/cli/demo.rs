@@ -57,13 +57,21 @@ pub fn demo(args: &DemoArgs, out: &mut Output) -> anyhow::Result<End> {
     let (decisions, first) = shown?;
     let file = std::fs::read_to_string(&blocked).unwrap_or_default();
     let entries = file.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).count();
-    out.line(format!("\n{decisions} decisions; {entries} addresses stood in {}", blocked.display()))?;
+    out.line(format!(
+        "\n{decisions} decisions; {entries} addresses stood in {}",
+        blocked.display()
+    ))?;
     if let Some(target) = first {
-        let told = format!("On a real machine `riposte why {target}` shows all of this again, with the log lines.");
+        let told = format!(
+            "On a real machine `riposte why {target}` shows all of this again, with the log lines."
+        );
         let told = out.styled(Style::Dim, told);
         out.line(told)?;
     }
-    let next = out.styled(Style::Dim, "Next: `riposte init` looks at this machine and writes a config for it.");
+    let next = out.styled(
+        Style::Dim,
+        "Next: `riposte init` looks at this machine and writes a config for it.",
+    );
     out.line(next)?;
     Ok(if decisions > 0 { End::Well } else { End::Finding })
 }
@@ -76,7 +84,10 @@ fn demo_config(folder: &Path, log: &Path, blocked: &Path) -> anyhow::Result<conf
         blocked.display()
     );
     let mut config = config::parse(&toml).map_err(|faults| {
-        anyhow::anyhow!("{}", faults.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; "))
+        anyhow::anyhow!(
+            "{}",
+            faults.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; ")
+        )
     })?;
     config.sources.push(SourceConfig::files("demo", vec![log.display().to_string()], "nginx"));
     Ok(config)
@@ -127,7 +138,11 @@ fn show(entry: &Entry, out: &mut Output) -> anyhow::Result<()> {
     match entry {
         Entry::Hit { hit, .. } => {
             let rule = out.styled(Style::Bold, &*hit.rule);
-            out.line(format!("hit       {rule} by {} (count {})", text::escape(&hit.key), hit.count))?;
+            out.line(format!(
+                "hit       {rule} by {} (count {})",
+                text::escape(&hit.key),
+                hit.count
+            ))?;
             let last = hit.evidence.last().filter(|last| !last.record.is_empty());
             if let Some(last) = last {
                 let line = text::escape_cut(last.record.as_bytes(), 110);

@@ -109,7 +109,8 @@ fn show(
     opinions: &[Opinion<'_>],
     out: &mut Output,
 ) -> anyhow::Result<End> {
-    let head = out.styled(Style::Bold, format!("parsed as {format}: {} at {}", event.kind, event.time));
+    let head =
+        out.styled(Style::Bold, format!("parsed as {format}: {} at {}", event.kind, event.time));
     out.line(head)?;
     for (name, value) in event.fields() {
         out.line(format!("  {name} = {}", text::escape(&value.to_text())))?;

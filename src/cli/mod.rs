@@ -90,7 +90,9 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         Command::Parse(args) => parse::parse(&args, out),
         Command::Explain(args) => explain::explain(&config, &args, out),
         Command::Why(args) => look::why(&config, &args, out),
-        Command::Decisions(DecisionsCommand::List(args)) => look::decisions(&config, args.json, out),
+        Command::Decisions(DecisionsCommand::List(args)) => {
+            look::decisions(&config, args.json, out)
+        }
         Command::Decisions(DecisionsCommand::Add { target, duration, reason, remedy, json }) => {
             let request = remote::decide(&target, &duration, &reason, &remedy)?;
             remote::ask(&config, request, json, out)

@@ -73,7 +73,9 @@ mod tests {
     #[test]
     fn the_line_of_a_value_a_key_or_a_table_is_found() {
         let text = "# \"web\"\n[guard]\nwidest_v4 = 0\n[[sources]]\nname = 'web'\nformat = \"x\"\n[[actions.files]]\nname = 'a'\n[[actions.files]]\nname = 'b'\n";
-        let line = |words: &str| locate(text, words).map(|at| text.get(..at).unwrap().matches('\n').count() + 1);
+        let line = |words: &str| {
+            locate(text, words).map(|at| text.get(..at).unwrap().matches('\n').count() + 1)
+        };
         assert_eq!(line("`guard.widest_v4` is 0"), Some(3));
         assert_eq!(line("source `web`: `x` is no format"), Some(6));
         assert_eq!(line("source `web`: something"), Some(5));

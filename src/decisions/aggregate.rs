@@ -87,10 +87,7 @@ mod tests {
             ceiling.wait(block(&format!("198.51.100.{low}"), 0, Some(60)), secs(0));
         }
         for low in 1..=4 {
-            ceiling.wait(
-                block(&format!("2001:db8:7:{low}::/64"), 0, Some(60)),
-                secs(0),
-            );
+            ceiling.wait(block(&format!("2001:db8:7:{low}::/64"), 0, Some(60)), secs(0));
         }
         let mut config = GuardConfig::default();
         let found = groups(ceiling.waiting(), &config, false);

@@ -45,18 +45,10 @@ pub struct Alarm {
 
 impl Alarm {
     pub(super) fn new(kind: AlarmKind, at: Timestamp, text: String) -> Self {
-        Self {
-            kind,
-            rule: None,
-            at,
-            text,
-        }
+        Self { kind, rule: None, at, text }
     }
 
     pub(super) fn of_rule(self, rule: &RuleName) -> Self {
-        Self {
-            rule: Some(RuleName::clone(rule)),
-            ..self
-        }
+        Self { rule: Some(RuleName::clone(rule)), ..self }
     }
 }

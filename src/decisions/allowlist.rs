@@ -192,9 +192,7 @@ impl Allowlist {
             .filter(|entry| entry.until.is_some_and(|until| until <= now))
             .map(|entry| entry.subject.clone())
             .collect();
-        over.iter()
-            .filter_map(|subject| self.remove(subject))
-            .collect()
+        over.iter().filter_map(|subject| self.remove(subject)).collect()
     }
 
     /// The addresses that a name of the list resolves to now. The lowest
@@ -210,17 +208,11 @@ impl Allowlist {
         known.truncate(ALLOWLIST_NAME_ADDRESSES_MAX);
         let is_entry = self.entries.contains_key(&Subject::Name(name.clone()));
         if known.is_empty() || !is_entry || self.resolved.get(&name) == Some(&known) {
-            return Resolved {
-                changed: false,
-                ignored,
-            };
+            return Resolved { changed: false, ignored };
         }
         self.resolved.insert(name, known);
         self.changed();
-        Resolved {
-            changed: true,
-            ignored,
-        }
+        Resolved { changed: true, ignored }
     }
 
     /// The names that are to be resolved.
@@ -270,10 +262,7 @@ impl Allowlist {
     }
 
     fn index(&mut self) {
-        self.nets = self
-            .nets()
-            .map(|(net, entry)| (net, entry.subject.clone()))
-            .collect();
+        self.nets = self.nets().map(|(net, entry)| (net, entry.subject.clone())).collect();
     }
 }
 

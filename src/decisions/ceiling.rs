@@ -38,11 +38,8 @@ pub struct Ceiling {
 impl Ceiling {
     /// Makes the index again after loading.
     pub fn reindex(&mut self) {
-        self.places = self
-            .queue
-            .iter()
-            .map(|(place, waiting)| (slot(&waiting.decision), *place))
-            .collect();
+        self.places =
+            self.queue.iter().map(|(place, waiting)| (slot(&waiting.decision), *place)).collect();
     }
 
     /// How many more blocks may pass at `now`. A clock that was set back counts what passed as of
@@ -93,11 +90,7 @@ impl Ceiling {
     /// of both waits on.
     pub fn wait(&mut self, decision: Decision, now: Timestamp) {
         let slot = slot(&decision);
-        if let Some(waiting) = self
-            .places
-            .get(&slot)
-            .and_then(|place| self.queue.get_mut(place))
-        {
+        if let Some(waiting) = self.places.get(&slot).and_then(|place| self.queue.get_mut(place)) {
             if ends_by(waiting.decision.until, decision.until) {
                 waiting.decision = decision;
             }
@@ -139,19 +132,12 @@ impl Ceiling {
 
     /// Since when the longest waits.
     pub fn oldest(&self) -> Option<Timestamp> {
-        self.queue
-            .first_key_value()
-            .map(|(_, waiting)| waiting.since)
+        self.queue.first_key_value().map(|(_, waiting)| waiting.since)
     }
 }
 
 fn slot(decision: &Decision) -> Slot {
-    (
-        decision.target.clone(),
-        decision.remedy,
-        decision.via.clone(),
-        decision.route,
-    )
+    (decision.target.clone(), decision.remedy, decision.via.clone(), decision.route)
 }
 
 #[cfg(test)]
@@ -184,10 +170,7 @@ mod tests {
         again.reindex();
         again.wait(block("203.0.113.2", 7, Some(10)), secs(7));
         assert_eq!(again.len(), 2);
-        let ends: Vec<_> = again
-            .waiting()
-            .map(|(_, waiting)| waiting.decision.until)
-            .collect();
+        let ends: Vec<_> = again.waiting().map(|(_, waiting)| waiting.decision.until).collect();
         assert_eq!(ends, [Some(secs(605)), Some(secs(60))]);
         assert_eq!(again.oldest(), Some(secs(0)));
         let first = again.waiting().next().map(|(place, _)| place).unwrap();

@@ -15,10 +15,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// The guard: what must never be blocked, and how fast blocks may be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a key of its own in the config"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in the config")]
 pub struct GuardConfig {
     /// Addresses, prefixes and host names that are never blocked, beside those that
     /// `riposte allow` added.
@@ -109,10 +106,7 @@ impl GuardConfig {
     /// Everything that is wrong with the values, in words for people; empty when all is well.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        for (key, list) in [
-            ("own", &self.own),
-            ("trusted_proxies", &self.trusted_proxies),
-        ] {
+        for (key, list) in [("own", &self.own), ("trusted_proxies", &self.trusted_proxies)] {
             for text in list {
                 if net::parse_net(text).is_none() {
                     faults.push(format!(
@@ -128,10 +122,9 @@ impl GuardConfig {
                 ));
             }
         }
-        for (key, value, most) in [
-            ("widest_v4", self.widest_v4, 32),
-            ("widest_v6", self.widest_v6, 128),
-        ] {
+        for (key, value, most) in
+            [("widest_v4", self.widest_v4, 32), ("widest_v6", self.widest_v6, 128)]
+        {
             if value == 0 || value > most {
                 faults.push(format!(
                     "`guard.{key}` is {value}\nhint: a prefix length from 1 to {most}"
@@ -171,10 +164,7 @@ impl GuardConfig {
 }
 
 fn nets(texts: &[String]) -> Vec<IpNet> {
-    texts
-        .iter()
-        .filter_map(|text| net::parse_net(text))
-        .collect()
+    texts.iter().filter_map(|text| net::parse_net(text)).collect()
 }
 
 #[cfg(test)]

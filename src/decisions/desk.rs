@@ -61,10 +61,7 @@ pub struct Desk {
 impl Desk {
     /// An empty desk.
     pub fn new(config: GuardConfig) -> Self {
-        Self {
-            guard: Guard::new(config),
-            standing: Standing::default(),
-        }
+        Self { guard: Guard::new(config), standing: Standing::default() }
     }
 
     /// Everything but what is in force, for the checkpoint: that is saved by row.
@@ -85,12 +82,8 @@ impl Desk {
     /// Judges and books a decision that a rule proposed.
     pub fn judge(&mut self, decision: Decision, rule: RuleFacts, now: Timestamp) -> Steps {
         let mut steps = Steps::default();
-        let context = Context {
-            now,
-            mode: rule.mode,
-            certain: rule.certain,
-            standing: &self.standing,
-        };
+        let context =
+            Context { now, mode: rule.mode, certain: rule.certain, standing: &self.standing };
         let judgement = self.guard.judge(decision, &context);
         self.book(judgement, now, &mut steps);
         steps
@@ -99,12 +92,8 @@ impl Desk {
     /// Judges and books a decision that no rule made (a person, an import, a feed).
     pub fn decide(&mut self, decision: Decision, now: Timestamp) -> Steps {
         let mut steps = Steps::default();
-        let context = Context {
-            now,
-            mode: Mode::Enforce,
-            certain: false,
-            standing: &self.standing,
-        };
+        let context =
+            Context { now, mode: Mode::Enforce, certain: false, standing: &self.standing };
         let judgement = self.guard.judge(decision, &context);
         self.book(judgement, now, &mut steps);
         steps
@@ -117,11 +106,7 @@ impl Desk {
             let why = "its time is up".to_owned();
             steps.lifted.push(Lifted { decision, why });
         }
-        let context = TickContext {
-            now,
-            standing: &self.standing,
-            mode_of,
-        };
+        let context = TickContext { now, standing: &self.standing, mode_of };
         let judgement = self.guard.tick(&context);
         self.book(judgement, now, &mut steps);
         steps
@@ -146,22 +131,14 @@ impl Desk {
 
     /// The addresses that a name of the allowlist resolves to now.
     pub fn resolved(&mut self, name: &str, addresses: &[IpAddr], now: Timestamp) -> Steps {
-        let answer = self
-            .guard
-            .edit_allowlist(|list| list.resolved(name, addresses));
-        let mut steps = if answer.changed {
-            self.lift_allowed()
-        } else {
-            Steps::default()
-        };
+        let answer = self.guard.edit_allowlist(|list| list.resolved(name, addresses));
+        let mut steps = if answer.changed { self.lift_allowed() } else { Steps::default() };
         if answer.changed && answer.ignored > 0 {
             let text = format!(
                 "`{name}` of the allowlist resolves to {} addresses too many: those do not count",
                 answer.ignored
             );
-            steps
-                .alarms
-                .push(Alarm::new(AlarmKind::NameTooWide, now, text));
+            steps.alarms.push(Alarm::new(AlarmKind::NameTooWide, now, text));
         }
         steps
     }
@@ -219,14 +196,9 @@ impl Desk {
 
     /// Ends one decision by its name.
     pub fn lift_id(&mut self, id: DecisionId, why: &str) -> Steps {
-        let lifted = self.standing.remove(id).map(|decision| Lifted {
-            decision,
-            why: why.to_owned(),
-        });
-        Steps {
-            lifted: lifted.into_iter().collect(),
-            ..Steps::default()
-        }
+        let lifted =
+            self.standing.remove(id).map(|decision| Lifted { decision, why: why.to_owned() });
+        Steps { lifted: lifted.into_iter().collect(), ..Steps::default() }
     }
 
     /// Books what the guard said: what passes is in force from now on.
@@ -250,9 +222,7 @@ impl Desk {
                     self.standing.len(),
                     decision.target
                 );
-                steps
-                    .alarms
-                    .push(Alarm::new(AlarmKind::StandingFull, now, text));
+                steps.alarms.push(Alarm::new(AlarmKind::StandingFull, now, text));
                 let why = "too many decisions in force".to_owned();
                 steps.lifted.push(Lifted { decision, why });
             }

@@ -102,25 +102,13 @@ impl Run {
         if first_days {
             desk.guard.begin_first_days(secs(10_000));
         }
-        Self {
-            config,
-            desk,
-            now: 10_000,
-            count: 0,
-            said: Vec::new(),
-            save,
-        }
+        Self { config, desk, now: 10_000, count: 0, said: Vec::new(), save }
     }
 
     /// Carries out a hit or a burst of them.
     fn ask(&mut self, op: &Op) -> Steps {
         match op {
-            Op::Hit {
-                address,
-                secs,
-                certain,
-                shadow,
-            } => {
+            Op::Hit { address, secs, certain, shadow } => {
                 let text = address.to_string();
                 let base = Duration::from_secs(*secs);
                 let max = Duration::from_hours(4);
@@ -173,11 +161,7 @@ impl Run {
             Op::Admin(address) => desk.admin_login(*address, now),
             Op::Own(address) => desk.set_own(&[*address]),
             Op::Good(address, bot) => {
-                let why = if *bot {
-                    GoodClient::VerifiedBot
-                } else {
-                    GoodClient::Authenticated
-                };
+                let why = if *bot { GoodClient::VerifiedBot } else { GoodClient::Authenticated };
                 desk.good_client(*address, why, now.plus(Duration::from_mins(5)))
             }
             Op::Lift(net) => desk.lift(&Target::Net(*net), "by hand"),
@@ -207,14 +191,8 @@ impl Run {
             if judged.verdict != Verdict::Pass {
                 continue;
             }
-            prop_assert!(
-                decision.stands_at(now),
-                "{op:?} passed what is over: {decision:?}"
-            );
-            prop_assert!(
-                !self.desk.guard.panic(),
-                "{op:?} passed in panic: {decision:?}"
-            );
+            prop_assert!(decision.stands_at(now), "{op:?} passed what is over: {decision:?}");
+            prop_assert!(!self.desk.guard.panic(), "{op:?} passed in panic: {decision:?}");
             if decision.remedy != Remedy::Allow {
                 let net = decision.target.net().unwrap();
                 prop_assert_eq!(facts.protected(net), None, "{:?} passed {}", op, net);

@@ -5,10 +5,7 @@ use crate::decisions::model::{Ask, DurationAsk};
 use crate::decisions::testing::{Office, ask, block, entry, hit, manual, net, secs};
 use std::time::Duration;
 
-const ENFORCE: RuleFacts = RuleFacts {
-    mode: Mode::Enforce,
-    certain: false,
-};
+const ENFORCE: RuleFacts = RuleFacts { mode: Mode::Enforce, certain: false };
 
 fn enforce(_: &str) -> Mode {
     Mode::Enforce
@@ -45,36 +42,18 @@ fn allowing_and_logging_in_lift_at_once_and_keep_it_so() {
         ask_block(&mut desk, address, 0);
     }
     let steps = desk.allow(entry("203.0.113.0/24")).unwrap();
-    assert_eq!(
-        lifted(&steps),
-        ["203.0.113.9: allowlist entry `203.0.113.0/24`"]
-    );
+    assert_eq!(lifted(&steps), ["203.0.113.9: allowlist entry `203.0.113.0/24`"]);
     let steps = desk.admin_login("198.51.100.7".parse().unwrap(), secs(1));
-    assert_eq!(
-        lifted(&steps),
-        ["198.51.100.7: an administrator logged in (`198.51.100.7`)"]
-    );
+    assert_eq!(lifted(&steps), ["198.51.100.7: an administrator logged in (`198.51.100.7`)"]);
     let steps = desk.set_own(&["2001:db8:1:2::99".parse().unwrap()]);
-    assert_eq!(
-        lifted(&steps),
-        ["2001:db8:1:2::/64: this machine's address (`2001:db8:1:2::99`)"]
-    );
+    assert_eq!(lifted(&steps), ["2001:db8:1:2::/64: this machine's address (`2001:db8:1:2::99`)"]);
     assert!(desk.standing.is_empty());
     for address in ["203.0.113.9", "198.51.100.7", "2001:db8:1:2::3"] {
         let steps = ask_block(&mut desk, address, 2);
-        assert!(
-            matches!(steps.judged[0].verdict, Verdict::Refused(_)),
-            "{address}"
-        );
+        assert!(matches!(steps.judged[0].verdict, Verdict::Refused(_)), "{address}");
     }
-    assert!(
-        desk.disallow(&Subject::Net(net("203.0.113.0/24")))
-            .is_some()
-    );
-    assert_eq!(
-        ask_block(&mut desk, "203.0.113.9", 3).judged[0].verdict,
-        Verdict::Pass
-    );
+    assert!(desk.disallow(&Subject::Net(net("203.0.113.0/24"))).is_some());
+    assert_eq!(ask_block(&mut desk, "203.0.113.9", 3).judged[0].verdict, Verdict::Pass);
 }
 
 #[test]
@@ -82,19 +61,11 @@ fn a_name_lifts_with_its_addresses() {
     let mut desk = Office::new(GuardConfig::default());
     ask_block(&mut desk, "203.0.113.3", 0);
     desk.allow(entry("office.example.com")).unwrap();
-    let addresses: Vec<IpAddr> = (1..=9)
-        .map(|low| IpAddr::from([203, 0, 113, low]))
-        .collect();
+    let addresses: Vec<IpAddr> = (1..=9).map(|low| IpAddr::from([203, 0, 113, low])).collect();
     let steps = desk.resolved("office.example.com", &addresses, secs(1));
-    assert_eq!(
-        lifted(&steps),
-        ["203.0.113.3: allowlist entry `office.example.com`"]
-    );
+    assert_eq!(lifted(&steps), ["203.0.113.3: allowlist entry `office.example.com`"]);
     assert_eq!(steps.alarms[0].kind, AlarmKind::NameTooWide);
-    assert_eq!(
-        desk.resolved("office.example.com", &addresses, secs(2)),
-        Steps::default()
-    );
+    assert_eq!(desk.resolved("office.example.com", &addresses, secs(2)), Steps::default());
 }
 
 #[test]
@@ -110,10 +81,7 @@ fn panic_lifts_everything_and_resume_begins_anew() {
     assert_eq!(held.judged[0].verdict, Verdict::Shadow("panic".to_owned()));
     assert!(desk.standing.is_empty());
     desk.set_panic(false, secs(3));
-    assert_eq!(
-        ask_block(&mut desk, "203.0.113.9", 4).judged[0].verdict,
-        Verdict::Pass
-    );
+    assert_eq!(ask_block(&mut desk, "203.0.113.9", 4).judged[0].verdict, Verdict::Pass);
 }
 
 #[test]
@@ -122,34 +90,20 @@ fn rules_and_people_can_lift_and_an_allow_lifts_what_overlaps() {
     for address in ["203.0.113.9", "203.0.113.10", "198.51.100.7"] {
         ask_block(&mut desk, address, 0);
     }
-    let lift = Ask::Lift {
-        target: Target::parse("203.0.113.9").unwrap(),
-    };
-    let shadow = RuleFacts {
-        mode: Mode::Shadow,
-        certain: false,
-    };
+    let lift = Ask::Lift { target: Target::parse("203.0.113.9").unwrap() };
+    let shadow = RuleFacts { mode: Mode::Shadow, certain: false };
     let one = hit("203.0.113.9", 5);
     assert_eq!(desk.ask(&one, 0, &lift, shadow, secs(5)), Steps::default());
     let steps = desk.ask(&one, 0, &lift, ENFORCE, secs(5));
     assert_eq!(lifted(&steps), ["203.0.113.9: rule `test-rule`"]);
     let steps = desk.lift(&Target::parse("203.0.113.0/24").unwrap(), "by hand");
     assert_eq!(lifted(&steps), ["203.0.113.10: by hand"]);
-    let steps = desk.decide(
-        manual("198.51.100.0/24", Remedy::Allow, 6, Some(60)),
-        secs(6),
-    );
-    assert_eq!(
-        lifted(&steps),
-        ["198.51.100.7: let through by a decision (`198.51.100.0/24`)"]
-    );
+    let steps = desk.decide(manual("198.51.100.0/24", Remedy::Allow, 6, Some(60)), secs(6));
+    assert_eq!(lifted(&steps), ["198.51.100.7: let through by a decision (`198.51.100.0/24`)"]);
     let id = desk.standing.iter().next().unwrap().id;
     assert_eq!(desk.lift_id(id, "by hand").lifted.len(), 1);
     assert_eq!(desk.lift_id(id, "by hand").lifted.len(), 0);
-    assert!(
-        desk.proposer
-            .forget(&Target::parse("198.51.100.7").unwrap())
-    );
+    assert!(desk.proposer.forget(&Target::parse("198.51.100.7").unwrap()));
 }
 
 #[test]
@@ -168,52 +122,28 @@ fn hopping_is_proposed_apart_and_guarded_like_any_other() {
     );
     let steps = ask_block(&mut desk, "2001:db8:2:3::1", 0);
     assert_eq!(steps.judged[1].verdict, Verdict::Pass);
-    assert_eq!(
-        desk.standing
-            .covering("2001:db8:2:44::1".parse().unwrap())
-            .len(),
-        1
-    );
+    assert_eq!(desk.standing.covering("2001:db8:2:44::1".parse().unwrap()).len(), 1);
 }
 
 #[test]
 fn proposals_depend_on_events_alone() {
-    let mut live = Office::new(GuardConfig {
-        blocks_per_minute: 1,
-        ..GuardConfig::default()
-    });
+    let mut live = Office::new(GuardConfig { blocks_per_minute: 1, ..GuardConfig::default() });
     live.guard.begin_first_days(secs(0));
     live.allow(entry("203.0.113.9")).unwrap();
     let mut replay = Office::new(GuardConfig::default());
-    let duration = DurationAsk::Escalate {
-        base: Duration::from_mins(1),
-        max: Duration::from_hours(9),
-    };
-    for (at, address) in [
-        (0, "203.0.113.9"),
-        (100, "203.0.113.9"),
-        (700, "203.0.113.9"),
-        (701, "198.51.100.1"),
-    ] {
+    let duration =
+        DurationAsk::Escalate { base: Duration::from_mins(1), max: Duration::from_hours(9) };
+    for (at, address) in
+        [(0, "203.0.113.9"), (100, "203.0.113.9"), (700, "203.0.113.9"), (701, "198.51.100.1")]
+    {
         let ask = ask(address, duration);
-        let shadow = RuleFacts {
-            mode: Mode::Shadow,
-            certain: true,
-        };
+        let shadow = RuleFacts { mode: Mode::Shadow, certain: true };
         let hit = hit(address, at);
         let steps = live.ask(&hit, 0, &ask, shadow, secs(at + 5_000));
         assert!(!steps.judged.is_empty());
         let proposed = replay.proposer.propose(&hit, 0, &ask);
-        let ids = steps
-            .judged
-            .iter()
-            .map(|judged| (judged.decision.id, judged.decision.until));
-        assert!(
-            proposed
-                .iter()
-                .map(|decision| (decision.id, decision.until))
-                .eq(ids)
-        );
+        let ids = steps.judged.iter().map(|judged| (judged.decision.id, judged.decision.until));
+        assert!(proposed.iter().map(|decision| (decision.id, decision.until)).eq(ids));
     }
 }
 

@@ -32,9 +32,7 @@ impl Guard {
 
     /// The addresses of this machine's interfaces, all of them; those of the config are added.
     pub fn set_own(&mut self, addresses: &[IpAddr]) {
-        let nets = addresses
-            .iter()
-            .map(|address| IpNet::from(address.to_canonical()));
+        let nets = addresses.iter().map(|address| IpNet::from(address.to_canonical()));
         self.state.own = nets.collect();
         self.renew();
     }
@@ -46,11 +44,7 @@ impl Guard {
         let until = now.plus(self.config.admin_grace);
         let new = self.state.admins.insert(net, until).is_none();
         if self.state.admins.len() > ADMIN_ADDRESSES_MAX {
-            let soonest = self
-                .state
-                .admins
-                .iter()
-                .min_by_key(|(net, until)| (**until, **net));
+            let soonest = self.state.admins.iter().min_by_key(|(net, until)| (**until, **net));
             if let Some(net) = soonest.map(|(net, _)| *net) {
                 self.state.admins.remove(&net);
             }
@@ -72,12 +66,8 @@ impl Guard {
             return;
         }
         if known.is_none() && self.state.good.len() >= GOOD_CLIENTS_MAX {
-            let mut ends: Vec<_> = self
-                .state
-                .good
-                .iter()
-                .map(|(net, (_, end))| (*end, *net))
-                .collect();
+            let mut ends: Vec<_> =
+                self.state.good.iter().map(|(net, (_, end))| (*end, *net)).collect();
             ends.sort_unstable();
             for (_, net) in ends.iter().take(ends.len().div_ceil(8)) {
                 self.state.good.remove(net);

@@ -118,9 +118,7 @@ impl FirstDays {
             targets: seen.targets.len(),
             examples: seen.targets.iter().take(5).cloned().collect(),
         });
-        Report {
-            rules: rules.collect(),
-        }
+        Report { rules: rules.collect() }
     }
 
     fn end(&mut self) -> Report {
@@ -150,10 +148,7 @@ impl Report {
                 )
             })
             .collect();
-        format!(
-            "the first days are over: all rules enforce; meanwhile {}",
-            lines.join("; ")
-        )
+        format!("the first days are over: all rules enforce; meanwhile {}", lines.join("; "))
     }
 }
 
@@ -171,20 +166,13 @@ mod tests {
         let hour = Held::AtMost(secs(10 + 3_600));
         assert_eq!(days.hold(&one, true, secs(10), &config), hour);
         let held = days.hold(&one, false, secs(10), &config);
-        assert!(
-            matches!(&held, Held::Shadow(why) if why.contains("23h59m")),
-            "{held:?}"
-        );
+        assert!(matches!(&held, Held::Shadow(why) if why.contains("23h59m")), "{held:?}");
         days.hold(&block("203.0.113.10", 11, None), false, secs(11), &config);
         assert_eq!(days.tick(secs(86_399)), None);
         let report = days.tick(secs(86_400)).unwrap();
         assert_eq!(report.rules.len(), 1);
         assert_eq!((report.rules[0].decisions, report.rules[0].targets), (2, 2));
-        assert!(
-            report
-                .words()
-                .contains("`test-rule` would have made 2 decisions")
-        );
+        assert!(report.words().contains("`test-rule` would have made 2 decisions"));
         assert_eq!(days.tick(secs(86_401)), None);
         assert_eq!(days.hold(&one, false, secs(5), &config), Held::Not);
         assert_eq!(days.arm(), None);

@@ -301,14 +301,12 @@ impl Guard {
 
     /// Why a decision may never be carried out.
     pub(super) fn refusal(&self, decision: &Decision, standing: &Standing) -> Option<Refusal> {
-        self.facts
-            .refusal(&decision.target, decision.remedy)
-            .or_else(|| {
-                let net = decision.target.net()?;
-                let blocks = decision.remedy != Remedy::Allow;
-                let allow = blocks.then(|| standing.allows(net)).flatten()?;
-                allow.target.net().map(Refusal::Allowed)
-            })
+        self.facts.refusal(&decision.target, decision.remedy).or_else(|| {
+            let net = decision.target.net()?;
+            let blocks = decision.remedy != Remedy::Allow;
+            let allow = blocks.then(|| standing.allows(net)).flatten()?;
+            allow.target.net().map(Refusal::Allowed)
+        })
     }
 
     pub(super) fn rule_asks(&self, rule: &RuleName, now: Timestamp) -> bool {

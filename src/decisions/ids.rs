@@ -36,10 +36,7 @@ pub fn hit_id(rule: &str, key: &str, place: Place<'_>) -> HitId {
 
 /// The name of the decision that a hit's ask number `ordinal` (from 0) led to.
 pub fn decision_id(hit: HitId, ordinal: u32) -> DecisionId {
-    DecisionId(digest(
-        b"decision",
-        &[&hit.0.to_le_bytes(), &ordinal.to_le_bytes()],
-    ))
+    DecisionId(digest(b"decision", &[&hit.0.to_le_bytes(), &ordinal.to_le_bytes()]))
 }
 
 /// The name of a decision that a person, an import or a feed made.
@@ -64,30 +61,20 @@ pub fn outside_decision_id(
 pub fn derived_decision_id(from: DecisionId, how: &str, target: &Target) -> DecisionId {
     DecisionId(digest(
         b"derived",
-        &[
-            &from.0.to_le_bytes(),
-            how.as_bytes(),
-            target.to_string().as_bytes(),
-        ],
+        &[&from.0.to_le_bytes(), how.as_bytes(), target.to_string().as_bytes()],
     ))
 }
 
 /// The name of the action for a hit's ask number `ordinal` that isn't a decision.
 pub fn action_id(hit: HitId, ordinal: u32) -> ActionId {
-    ActionId(digest(
-        b"action",
-        &[&hit.0.to_le_bytes(), &ordinal.to_le_bytes()],
-    ))
+    ActionId(digest(b"action", &[&hit.0.to_le_bytes(), &ordinal.to_le_bytes()]))
 }
 
 /// The name of the action that puts a decision in force until its end: a decision that was
 /// lengthened while it waited is another action.
 pub fn enforce_action_id(decision: DecisionId, until: Option<Timestamp>) -> ActionId {
     let until = until.map_or(i64::MAX, Timestamp::as_micros);
-    ActionId(digest(
-        b"enforce",
-        &[&decision.0.to_le_bytes(), &until.to_le_bytes()],
-    ))
+    ActionId(digest(b"enforce", &[&decision.0.to_le_bytes(), &until.to_le_bytes()]))
 }
 
 /// The name of the action that ends a decision.
@@ -118,11 +105,7 @@ mod tests {
     use super::*;
 
     fn place(stream: &str, offset: u64, ordinal: u32) -> Place<'_> {
-        Place {
-            stream,
-            offset,
-            ordinal,
-        }
+        Place { stream, offset, ordinal }
     }
 
     #[test]

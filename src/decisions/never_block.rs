@@ -112,9 +112,7 @@ impl NeverBlock {
     }
 
     pub(super) fn set_allowlist(&mut self, list: &Allowlist) {
-        let nets = list
-            .nets()
-            .map(|(net, entry)| (net, Arc::from(entry.words())));
+        let nets = list.nets().map(|(net, entry)| (net, Arc::from(entry.words())));
         self.allowlist = Arc::new(nets.collect());
     }
 

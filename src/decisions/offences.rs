@@ -49,10 +49,7 @@ pub struct Offences {
 impl Offences {
     /// Remembers for `keep` (event time).
     pub fn new(keep: Duration) -> Self {
-        Self {
-            keep,
-            ..Self::default()
-        }
+        Self { keep, ..Self::default() }
     }
 
     /// Counts a rule's firing for `key` (as [`super::Hit::key`] has it).
@@ -61,10 +58,7 @@ impl Offences {
         let past = self.past(key, at);
         let second = at.as_secs();
         let place = past.hits.partition_point(|(known, _)| *known <= second);
-        match place
-            .checked_sub(1)
-            .and_then(|before| past.hits.get_mut(before))
-        {
+        match place.checked_sub(1).and_then(|before| past.hits.get_mut(before)) {
             Some((known, count)) if *known == second => *count = count.saturating_add(1),
             _ => past.hits.insert(place, (second, 1)),
         }
@@ -77,11 +71,7 @@ impl Offences {
     /// are remembered. Exact for the latest `limits::OFFENCE_TIMES_MAX` moments; of older ones some
     /// may be counted as older than they are, so the answer is never too high.
     pub fn past_hits(&self, key: &str, within: Duration, now: Timestamp) -> u64 {
-        let Some(past) = self
-            .shards
-            .get(&shard_of(key))
-            .and_then(|shard| shard.get(key))
-        else {
+        let Some(past) = self.shards.get(&shard_of(key)).and_then(|shard| shard.get(key)) else {
             return 0;
         };
         let oldest = now.minus(within.min(self.keep)).as_secs();
@@ -97,10 +87,7 @@ impl Offences {
     /// one stands the next hit is still the same offence: a request that was on its way when the
     /// block fell doesn't double it.
     pub fn before(&self, target: &str, now: Timestamp) -> u32 {
-        let Some(past) = self
-            .shards
-            .get(&shard_of(target))
-            .and_then(|shard| shard.get(target))
+        let Some(past) = self.shards.get(&shard_of(target)).and_then(|shard| shard.get(target))
         else {
             return 0;
         };
@@ -123,9 +110,7 @@ impl Offences {
             past.until = past.until.max(Some(until));
         } else {
             past.until = Some(until);
-            let place = past
-                .offences
-                .partition_point(|known| *known <= at.as_secs());
+            let place = past.offences.partition_point(|known| *known <= at.as_secs());
             past.offences.insert(place, at.as_secs());
             // More doublings than this reach any maximum; the oldest go.
             let over = past.offences.len().saturating_sub(2 * OFFENCE_TIMES_MAX);
@@ -136,10 +121,7 @@ impl Offences {
     /// Forgets a key, as `riposte forget` asks; whether there was anything.
     pub fn forget(&mut self, key: &str) -> bool {
         let number = shard_of(key);
-        let known = self
-            .shards
-            .get_mut(&number)
-            .is_some_and(|shard| shard.remove(key).is_some());
+        let known = self.shards.get_mut(&number).is_some_and(|shard| shard.remove(key).is_some());
         if known {
             self.dirty.insert(number);
         }
@@ -223,10 +205,8 @@ fn put_together(hits: &mut Vec<(i64, u32)>) {
 
 /// Makes room: the eighth of the keys that has been silent longest goes.
 fn forget_oldest(shard: &mut Shard) {
-    let mut order: Vec<(i64, Box<str>)> = shard
-        .iter()
-        .map(|(key, past)| (past.latest, key.clone()))
-        .collect();
+    let mut order: Vec<(i64, Box<str>)> =
+        shard.iter().map(|(key, past)| (past.latest, key.clone())).collect();
     order.sort_unstable();
     for (_, key) in order.iter().take(order.len().div_ceil(8)) {
         shard.remove(key);

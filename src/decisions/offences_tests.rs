@@ -14,15 +14,7 @@ fn offences() -> Offences {
 fn escalation_doubles_up_to_its_maximum() {
     let hour = Duration::from_hours(1);
     let hours = |count| hour * count;
-    for (before, wanted) in [
-        (0, 1),
-        (1, 2),
-        (2, 4),
-        (5, 32),
-        (10, 720),
-        (31, 720),
-        (400, 720),
-    ] {
+    for (before, wanted) in [(0, 1), (1, 2), (2, 4), (5, 32), (10, 720), (31, 720), (400, 720)] {
         assert_eq!(escalate(hour, 30 * DAY, before), hours(wanted), "{before}");
     }
     assert_eq!(escalate(30 * DAY, hour, 0), hour);
@@ -34,11 +26,7 @@ fn an_offence_counts_once_while_its_decision_stands() {
     let who = "203.0.113.9";
     assert_eq!(past.before(who, secs(0)), 0);
     past.note_offence(who, secs(0), Some(secs(3_600)));
-    assert_eq!(
-        past.before(who, secs(10)),
-        0,
-        "a request that was on its way"
-    );
+    assert_eq!(past.before(who, secs(10)), 0, "a request that was on its way");
     past.note_offence(who, secs(10), Some(secs(3_610)));
     assert_eq!(past.before(who, secs(3_609)), 0);
     assert_eq!(past.before(who, secs(3_610)), 1);
@@ -56,13 +44,8 @@ fn hits_are_counted_within_a_time() {
     for second in [0, 10, 10, 20] {
         past.note_hit("bob|www.example.com", secs(second));
     }
-    let hits = |within, now| {
-        past.past_hits(
-            "bob|www.example.com",
-            Duration::from_secs(within),
-            secs(now),
-        )
-    };
+    let hits =
+        |within, now| past.past_hits("bob|www.example.com", Duration::from_secs(within), secs(now));
     assert_eq!(hits(100, 20), 4);
     assert_eq!(hits(10, 20), 3);
     assert_eq!(hits(5, 20), 1);
@@ -84,11 +67,7 @@ fn a_flooding_network_pushes_out_itself() {
         })
         .unwrap();
     for number in 0..20_000_u32 {
-        past.note_offence(
-            &format!("{flood}{number:x}::/64"),
-            secs(i64::from(number)),
-            None,
-        );
+        past.note_offence(&format!("{flood}{number:x}::/64"), secs(i64::from(number)), None);
     }
     assert_eq!(past.before("203.0.113.9", secs(30_000)), 1);
     assert_eq!(past.before("2001:db8:1:2::/64", secs(30_000)), 1);
@@ -108,16 +87,8 @@ fn only_shards_that_changed_are_saved_and_they_come_back() {
     assert_eq!(again.before("203.0.113.9", secs(100)), 1);
     assert_eq!(again.past_hits("203.0.113.200", DAY, secs(100)), 1);
     assert!(again.dirty_shards().is_empty());
-    let broken = OffenceShard {
-        shard: 3,
-        bytes: vec![9, 9],
-    };
-    assert!(
-        again
-            .load_shard(&broken)
-            .unwrap_err()
-            .contains("offences shard `3`")
-    );
+    let broken = OffenceShard { shard: 3, bytes: vec![9, 9] };
+    assert!(again.load_shard(&broken).unwrap_err().contains("offences shard `3`"));
 }
 
 proptest! {

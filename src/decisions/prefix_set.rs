@@ -29,10 +29,7 @@ struct Family<V> {
 
 impl<V> Default for PrefixMap<V> {
     fn default() -> Self {
-        Self {
-            v4: Family::new(32),
-            v6: Family::new(128),
-        }
+        Self { v4: Family::new(32), v6: Family::new(128) }
     }
 }
 
@@ -45,9 +42,7 @@ impl<V> FromIterator<(IpNet, V)> for PrefixMap<V> {
                 IpNet::V4(_) => &mut map.v4,
                 IpNet::V6(_) => &mut map.v6,
             };
-            family
-                .rows
-                .push((number(net.network()), net.prefix_len(), value));
+            family.rows.push((number(net.network()), net.prefix_len(), value));
         }
         map.v4.settle();
         map.v6.settle();
@@ -80,16 +75,14 @@ impl<V> PrefixMap<V> {
     /// The widest prefix that covers all of `net`, with its value.
     pub fn covering(&self, net: IpNet) -> Option<(IpNet, &V)> {
         let net = canonical(net);
-        self.family(net)
-            .covering(number(net.network()), net.prefix_len())
+        self.family(net).covering(number(net.network()), net.prefix_len())
     }
 
     /// A prefix that lies within `net` (or is `net`), with its value: the one with the lowest
     /// address, the widest of those.
     pub fn within(&self, net: IpNet) -> Option<(IpNet, &V)> {
         let net = canonical(net);
-        self.family(net)
-            .within(number(net.network()), number(net.broadcast()))
+        self.family(net).within(number(net.network()), number(net.broadcast()))
     }
 
     /// A prefix that has an address in common with `net`: one that covers it, or one within it.
@@ -107,18 +100,12 @@ impl<V> PrefixMap<V> {
 
 impl<V> Family<V> {
     const fn new(bits: u8) -> Self {
-        Self {
-            rows: Vec::new(),
-            lengths: Vec::new(),
-            bits,
-        }
+        Self { rows: Vec::new(), lengths: Vec::new(), bits }
     }
 
     fn settle(&mut self) {
-        self.rows
-            .sort_by_key(|(network, length, _)| (*network, *length));
-        self.rows
-            .dedup_by_key(|(network, length, _)| (*network, *length));
+        self.rows.sort_by_key(|(network, length, _)| (*network, *length));
+        self.rows.dedup_by_key(|(network, length, _)| (*network, *length));
         self.lengths = self.rows.iter().map(|(_, length, _)| *length).collect();
         self.lengths.sort_unstable();
         self.lengths.dedup();
@@ -126,17 +113,14 @@ impl<V> Family<V> {
     }
 
     fn covering(&self, network: u128, length: u8) -> Option<(IpNet, &V)> {
-        self.lengths
-            .iter()
-            .take_while(|known| **known <= length)
-            .find_map(|known| {
-                let truncated = network & mask(self.bits, *known);
-                let place = self
-                    .rows
-                    .binary_search_by(|(at, len, _)| (*at, *len).cmp(&(truncated, *known)))
-                    .ok()?;
-                self.row(place)
-            })
+        self.lengths.iter().take_while(|known| **known <= length).find_map(|known| {
+            let truncated = network & mask(self.bits, *known);
+            let place = self
+                .rows
+                .binary_search_by(|(at, len, _)| (*at, *len).cmp(&(truncated, *known)))
+                .ok()?;
+            self.row(place)
+        })
     }
 
     fn within(&self, first: u128, last: u128) -> Option<(IpNet, &V)> {
@@ -211,10 +195,8 @@ mod tests {
 
     #[test]
     fn covering_and_within_are_told_apart() {
-        let set: PrefixSet = ["198.51.100.0/24", "203.0.113.9/32", "2001:db8::/32"]
-            .map(net)
-            .into_iter()
-            .collect();
+        let set: PrefixSet =
+            ["198.51.100.0/24", "203.0.113.9/32", "2001:db8::/32"].map(net).into_iter().collect();
         assert!(set.contains("198.51.100.200".parse().unwrap()));
         assert!(set.contains("::ffff:198.51.100.1".parse().unwrap()));
         assert!(!set.contains("198.51.101.1".parse().unwrap()));

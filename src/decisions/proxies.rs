@@ -58,17 +58,12 @@ pub struct Proxies {
 impl Proxies {
     /// The proxies of a config.
     pub fn new(config: &GuardConfig) -> Self {
-        let own = config
-            .proxy_nets()
-            .into_iter()
-            .map(|net| (net, Owner::Config));
+        let own = config.proxy_nets().into_iter().map(|net| (net, Owner::Config));
         let cloudflare = CLOUDFLARE_RANGES
             .iter()
             .filter(|_| config.cloudflare)
             .filter_map(|text| Some((text.parse::<IpNet>().ok()?, Owner::Cloudflare)));
-        Self {
-            nets: own.chain(cloudflare).collect(),
-        }
+        Self { nets: own.chain(cloudflare).collect() }
     }
 
     /// Whether the address is a trusted proxy's.
@@ -78,9 +73,7 @@ impl Proxies {
 
     /// A proxy's range that has an address in common with `net`.
     pub fn overlapping(&self, net: IpNet) -> Option<(IpNet, Owner)> {
-        self.nets
-            .overlapping(net)
-            .map(|(range, owner)| (range, *owner))
+        self.nets.overlapping(net).map(|(range, owner)| (range, *owner))
     }
 
     /// How the client `ip` came here: `peer` is the other end of the connection, where the log
@@ -127,14 +120,8 @@ mod tests {
             assert_eq!(proxies.route(peer.map(ip), client), wanted, "{peer:?}");
         }
         assert_eq!(proxies.route(None, ip("172.64.1.1")), Route::Proxied);
-        let without = Proxies::new(&GuardConfig {
-            cloudflare: false,
-            ..GuardConfig::default()
-        });
+        let without = Proxies::new(&GuardConfig { cloudflare: false, ..GuardConfig::default() });
         assert!(!without.contains(ip("104.16.0.1")));
-        assert_eq!(
-            Proxies::new(&GuardConfig::default()).nets.len(),
-            CLOUDFLARE_RANGES.len()
-        );
+        assert_eq!(Proxies::new(&GuardConfig::default()).nets.len(), CLOUDFLARE_RANGES.len());
     }
 }

@@ -36,12 +36,10 @@ impl Guard {
         self.forget_facts(now);
         for rule in self.state.trips.tick(now, &self.config) {
             let text = format!("rule `{rule}` is armed again");
-            out.alarms
-                .push(Alarm::new(AlarmKind::Armed, now, text).of_rule(&rule));
+            out.alarms.push(Alarm::new(AlarmKind::Armed, now, text).of_rule(&rule));
         }
         if let Some(report) = self.state.first_days.tick(now) {
-            out.alarms
-                .push(Alarm::new(AlarmKind::FirstDaysOver, now, report.words()));
+            out.alarms.push(Alarm::new(AlarmKind::FirstDaysOver, now, report.words()));
         }
         self.release(context, &mut out);
         out
@@ -52,16 +50,8 @@ impl Guard {
         let ceiling = &self.state.ceiling;
         let release = (!ceiling.is_empty()).then(|| ceiling.room_at().unwrap_or(Timestamp::EPOCH));
         let facts = self.state.admins.values().min().copied();
-        let allowed = self
-            .state
-            .allowlist
-            .entries()
-            .filter_map(|entry| entry.until)
-            .min();
-        [release, facts, allowed, self.state.first_days.until()]
-            .into_iter()
-            .flatten()
-            .min()
+        let allowed = self.state.allowlist.entries().filter_map(|entry| entry.until).min();
+        [release, facts, allowed, self.state.first_days.until()].into_iter().flatten().min()
     }
 
     /// Switches panic on or off. On: what waits is only noted, like all that comes.
@@ -100,9 +90,11 @@ impl Guard {
     /// After a restart from an older state: takes out of the queue what has left it since.
     pub fn keep_waiting(&mut self, still: impl Fn(&Decision) -> bool) {
         for place in self.places() {
-            let gone = self.state.ceiling.waiting().any(|(at, waiting)| {
-                at == place && !still(&waiting.decision)
-            });
+            let gone = self
+                .state
+                .ceiling
+                .waiting()
+                .any(|(at, waiting)| at == place && !still(&waiting.decision));
             if gone {
                 self.state.ceiling.take(place);
             }
@@ -110,11 +102,7 @@ impl Guard {
     }
 
     fn places(&self) -> Vec<u64> {
-        self.state
-            .ceiling
-            .waiting()
-            .map(|(place, _)| place)
-            .collect()
+        self.state.ceiling.waiting().map(|(place, _)| place).collect()
     }
 
     fn forget_facts(&mut self, now: Timestamp) {
@@ -136,8 +124,7 @@ impl Guard {
                 "rules block faster than {} a minute: {waiting} blocks wait; they are made as room comes, and gathered into prefixes",
                 self.config.blocks_per_minute
             );
-            out.alarms
-                .push(Alarm::new(AlarmKind::Ceiling, context.now, text));
+            out.alarms.push(Alarm::new(AlarmKind::Ceiling, context.now, text));
         }
         if waiting >= BLOCKS_QUEUED_MAX {
             self.make_room(context, out);
@@ -150,15 +137,11 @@ impl Guard {
         let text = format!(
             "{BLOCKS_QUEUED_MAX} blocks wait, the most that can: the oldest are made over the ceiling"
         );
-        out.alarms
-            .push(Alarm::new(AlarmKind::QueueFull, context.now, text));
+        out.alarms.push(Alarm::new(AlarmKind::QueueFull, context.now, text));
         // Rules' modes are asked at the next tick; whoever waits here was to be enforced.
         let all_enforce = |_: &str| Mode::Enforce;
-        let tick = TickContext {
-            now: context.now,
-            standing: context.standing,
-            mode_of: &all_enforce,
-        };
+        let tick =
+            TickContext { now: context.now, standing: context.standing, mode_of: &all_enforce };
         self.settle(&tick, out);
         self.gather(&tick, true, usize::MAX, out);
         let most = BLOCKS_QUEUED_MAX - BLOCKS_QUEUED_MAX / 8;
@@ -179,9 +162,7 @@ impl Guard {
         let room = self.state.ceiling.room(context.now, per_minute);
         let waiting = self.state.ceiling.len();
         if waiting > room {
-            let ten_minutes = usize::try_from(per_minute)
-                .unwrap_or(usize::MAX)
-                .saturating_mul(10);
+            let ten_minutes = usize::try_from(per_minute).unwrap_or(usize::MAX).saturating_mul(10);
             self.gather(context, waiting > ten_minutes, room, out);
         }
         for place in self.places() {
@@ -198,8 +179,7 @@ impl Guard {
         if self.state.ceiling.is_empty() {
             self.state.told = 0;
             let text = "no block waits any more".to_owned();
-            out.alarms
-                .push(Alarm::new(AlarmKind::QueueEmpty, context.now, text));
+            out.alarms.push(Alarm::new(AlarmKind::QueueEmpty, context.now, text));
         }
     }
 
@@ -263,9 +243,7 @@ impl Guard {
     /// Whether the whole prefix may be blocked: nothing protected in it, nobody who is let through,
     /// no client that is known to be honest.
     fn may_gather(&self, group: &Group, context: &TickContext<'_>) -> bool {
-        self.facts
-            .refusal(&Target::Net(group.net), Remedy::Block)
-            .is_none()
+        self.facts.refusal(&Target::Net(group.net), Remedy::Block).is_none()
             && context.standing.allows(group.net).is_none()
             && self.good_in(group.net, context.now).is_none()
     }
@@ -283,15 +261,10 @@ impl Guard {
         };
         let target = Target::Net(group.net);
         let most = now.plus(self.config.aggregate_for);
-        let ends = parts
-            .iter()
-            .map(|(_, part)| part.until.unwrap_or(Timestamp::MAX));
+        let ends = parts.iter().map(|(_, part)| part.until.unwrap_or(Timestamp::MAX));
         let until = ends.max().unwrap_or(most).min(most);
-        let shown: Vec<String> = parts
-            .iter()
-            .take(4)
-            .map(|(_, part)| part.target.to_string())
-            .collect();
+        let shown: Vec<String> =
+            parts.iter().take(4).map(|(_, part)| part.target.to_string()).collect();
         let whole = Decision {
             id: ids::derived_decision_id(first.id, "gathered", &target),
             reason: format!(
@@ -326,10 +299,7 @@ fn moved(waiting: &Waiting, now: Timestamp) -> Decision {
         (Some(until), Some(duration)) => Some(until.max(now.plus(duration))),
         _ => None,
     };
-    Decision {
-        until,
-        ..decision.clone()
-    }
+    Decision { until, ..decision.clone() }
 }
 
 #[cfg(test)]

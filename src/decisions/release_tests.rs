@@ -5,10 +5,7 @@ use crate::decisions::testing::{block, entry, manual, net, secs};
 use crate::decisions::{GoodClient, GuardConfig, Judged};
 
 fn config(per_minute: u32) -> GuardConfig {
-    GuardConfig {
-        blocks_per_minute: per_minute,
-        ..GuardConfig::default()
-    }
+    GuardConfig { blocks_per_minute: per_minute, ..GuardConfig::default() }
 }
 
 fn enforce(_: &str) -> Mode {
@@ -17,12 +14,8 @@ fn enforce(_: &str) -> Mode {
 
 fn judge(guard: &mut Guard, decision: Decision, now: i64) -> Judgement {
     let standing = Standing::default();
-    let context = Context {
-        now: secs(now),
-        mode: Mode::Enforce,
-        certain: false,
-        standing: &standing,
-    };
+    let context =
+        Context { now: secs(now), mode: Mode::Enforce, certain: false, standing: &standing };
     guard.judge(decision, &context)
 }
 
@@ -36,11 +29,7 @@ fn tick_with(
     standing: &Standing,
     mode_of: &dyn Fn(&str) -> Mode,
 ) -> Judgement {
-    guard.tick(&TickContext {
-        now: secs(now),
-        standing,
-        mode_of,
-    })
+    guard.tick(&TickContext { now: secs(now), standing, mode_of })
 }
 
 fn passed(judged: &[Judged]) -> Vec<String> {
@@ -53,10 +42,7 @@ fn passed(judged: &[Judged]) -> Vec<String> {
 
 /// A guard with one block passed at 0, and these waiting.
 fn waiting(config: GuardConfig, targets: &[&str]) -> Guard {
-    let mut guard = Guard::new(GuardConfig {
-        blocks_per_minute: 1,
-        ..config.clone()
-    });
+    let mut guard = Guard::new(GuardConfig { blocks_per_minute: 1, ..config.clone() });
     judge(&mut guard, block("192.0.2.99", 0, Some(600)), 0);
     for target in targets {
         judge(&mut guard, block(target, 0, Some(600)), 0);
@@ -102,10 +88,7 @@ fn many_of_one_network_become_one_block() {
         whole.reason,
         "6 blocks in 203.0.113.0/24 waited for the ceiling of blocks a minute (203.0.113.1, 203.0.113.2, 203.0.113.3, 203.0.113.4, …)"
     );
-    let absorbed = out
-        .judged
-        .iter()
-        .filter(|judged| judged.verdict == Verdict::AlreadyInForce);
+    let absorbed = out.judged.iter().filter(|judged| judged.verdict == Verdict::AlreadyInForce);
     assert_eq!(absorbed.count(), 6);
     assert_eq!(guard.waiting(), 0);
 }
@@ -116,11 +99,7 @@ fn a_part_that_is_to_stand_longer_than_the_prefix_waits_on() {
     judge(&mut guard, block("203.0.113.4", 0, None), 0);
     let out = tick(&mut guard, 60);
     assert_eq!(passed(&out.judged), ["203.0.113.0/24"]);
-    assert_eq!(
-        out.judged[0].decision.until,
-        Some(secs(3_660)),
-        "`aggregate_for` at most"
-    );
+    assert_eq!(out.judged[0].decision.until, Some(secs(3_660)), "`aggregate_for` at most");
     assert_eq!(guard.waiting(), 1);
     let out = tick(&mut guard, 120);
     assert_eq!(passed(&out.judged), ["203.0.113.4"]);
@@ -129,18 +108,10 @@ fn a_part_that_is_to_stand_longer_than_the_prefix_waits_on() {
 
 #[test]
 fn a_prefix_that_holds_somebody_protected_is_not_gathered() {
-    let targets = [
-        "203.0.113.1",
-        "203.0.113.2",
-        "203.0.113.3",
-        "203.0.113.4",
-        "203.0.113.5",
-    ];
+    let targets = ["203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4", "203.0.113.5"];
     let protect: [&dyn Fn(&mut Guard); 4] = [
         &|guard| {
-            guard
-                .edit_allowlist(|list| list.add(entry("203.0.113.200")))
-                .unwrap();
+            guard.edit_allowlist(|list| list.add(entry("203.0.113.200"))).unwrap();
         },
         &|guard| {
             guard.admin_login("203.0.113.200".parse().unwrap(), secs(0));
@@ -165,13 +136,9 @@ fn a_prefix_that_holds_somebody_protected_is_not_gathered() {
 
 #[test]
 fn who_waits_is_judged_again() {
-    let mut guard = waiting(
-        config(9),
-        &["203.0.113.1", "203.0.113.2", "198.51.100.3", "198.51.100.4"],
-    );
-    guard
-        .edit_allowlist(|list| list.add(entry("203.0.113.1")))
-        .unwrap();
+    let mut guard =
+        waiting(config(9), &["203.0.113.1", "203.0.113.2", "198.51.100.3", "198.51.100.4"]);
+    guard.edit_allowlist(|list| list.add(entry("203.0.113.1"))).unwrap();
     let mut standing = Standing::default();
     standing.insert(block("198.51.100.3", 0, Some(9_999)));
     let out = tick_with(&mut guard, 1, &standing, &enforce);
@@ -205,20 +172,13 @@ fn who_waits_is_judged_again() {
 fn a_rule_that_asks_keeps_its_waiting_blocks() {
     let mut guard = waiting(config(9), &["203.0.113.1"]);
     for client in ["198.51.100.1", "198.51.101.1", "198.51.102.1"] {
-        guard.good_client(
-            client.parse().unwrap(),
-            GoodClient::Authenticated,
-            secs(9_999),
-        );
+        guard.good_client(client.parse().unwrap(), GoodClient::Authenticated, secs(9_999));
         judge(&mut guard, block(client, 0, Some(60)), 0);
     }
     assert_eq!(passed(&tick(&mut guard, 100).judged), [""; 0]);
     let out = tick(&mut guard, 600);
     assert_eq!(out.alarms[0].text, "rule `test-rule` is armed again");
-    assert_eq!(
-        passed(&out.judged),
-        ["203.0.113.1", "198.51.100.1", "198.51.101.1"]
-    );
+    assert_eq!(passed(&out.judged), ["203.0.113.1", "198.51.100.1", "198.51.101.1"]);
 }
 
 #[test]
@@ -237,9 +197,6 @@ fn a_full_queue_lets_through_over_the_ceiling_and_says_so() {
     }
     assert!(seen > 1);
     assert!(alarms.contains(&AlarmKind::QueueFull));
-    let told = alarms
-        .iter()
-        .filter(|kind| **kind == AlarmKind::Ceiling)
-        .count();
+    let told = alarms.iter().filter(|kind| **kind == AlarmKind::Ceiling).count();
     assert!(told < 40, "told when it doubles, not each time: {told}");
 }

@@ -13,14 +13,7 @@ use crate::limits::DECISION_REASON_BYTES_MAX;
 /// The decision that ask number `ordinal` (from 0) of a hit comes to; `None` where it asks for
 /// something else. Counts the offence.
 pub fn resolve(hit: &Hit, ordinal: u32, ask: &Ask, offences: &mut Offences) -> Option<Decision> {
-    let Ask::Decide {
-        target,
-        remedy,
-        duration,
-        reason,
-        via,
-    } = ask
-    else {
+    let Ask::Decide { target, remedy, duration, reason, via } = ask else {
         return None;
     };
     let target = match target {

@@ -70,11 +70,10 @@ impl Standing {
         if let Target::Net(net) = &mut decision.target {
             *net = canonical(*net);
         }
-        let same = self.by_target.get(&decision.target).and_then(|list| {
-            list.iter()
-                .find(|known| same_kind(known, &decision))
-                .map(Arc::clone)
-        });
+        let same = self
+            .by_target
+            .get(&decision.target)
+            .and_then(|list| list.iter().find(|known| same_kind(known, &decision)).map(Arc::clone));
         if let Some(known) = &same {
             if ends_by(decision.until, known.until) {
                 return Inserted::default();
@@ -89,11 +88,7 @@ impl Standing {
         // An id that comes again (read again after a restart, with a later end) replaces itself.
         let again = self.remove(decision.id);
         self.add(Arc::new(decision));
-        Inserted {
-            changed: true,
-            replaced: same.or(again),
-            shed,
-        }
+        Inserted { changed: true, replaced: same.or(again), shed }
     }
 
     /// Ends one decision; `None` where it is not in force.
@@ -125,13 +120,8 @@ impl Standing {
             Target::Net(net) => Target::Net(canonical(*net)),
             other => other.clone(),
         };
-        let ids: Vec<DecisionId> = self
-            .by_target
-            .get(&target)
-            .into_iter()
-            .flatten()
-            .map(|known| known.id)
-            .collect();
+        let ids: Vec<DecisionId> =
+            self.by_target.get(&target).into_iter().flatten().map(|known| known.id).collect();
         ids.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
@@ -206,13 +196,9 @@ impl Standing {
         ) else {
             return found;
         };
-        let inside = self
-            .by_target
-            .range(Target::Net(first)..=Target::Net(last))
-            .filter(|(target, _)| {
-                target
-                    .net()
-                    .is_some_and(|inner| inner != net && net.contains(&inner))
+        let inside =
+            self.by_target.range(Target::Net(first)..=Target::Net(last)).filter(|(target, _)| {
+                target.net().is_some_and(|inner| inner != net && net.contains(&inner))
             });
         found.extend(inside.flat_map(|(_, list)| list));
         found
@@ -237,9 +223,7 @@ impl Standing {
 
     /// The decision in force that lets an address of `net` through.
     pub fn allows(&self, net: IpNet) -> Option<&Arc<Decision>> {
-        self.overlapping(net)
-            .into_iter()
-            .find(|known| known.remedy == Remedy::Allow)
+        self.overlapping(net).into_iter().find(|known| known.remedy == Remedy::Allow)
     }
 
     /// Everything in force, by target.

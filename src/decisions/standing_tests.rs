@@ -14,11 +14,7 @@ fn the_longer_one_wins_and_a_shorter_one_shortens_nothing() {
     assert_eq!(standing.len(), 1);
     assert_eq!(standing.next_expiry(), Some(secs(602)));
     assert!(standing.insert(block("203.0.113.9", 3, None)).changed);
-    assert!(
-        !standing
-            .insert(block("203.0.113.9", 4, Some(9_999)))
-            .changed
-    );
+    assert!(!standing.insert(block("203.0.113.9", 4, Some(9_999))).changed);
     assert_eq!(standing.next_expiry(), None);
     assert!(standing.expire(Timestamp::MAX).is_empty());
 }
@@ -30,11 +26,8 @@ fn decisions_end_at_their_time_soonest_first() {
     standing.insert(block("203.0.113.2", 0, Some(10)));
     standing.insert(block("203.0.113.3", 0, Some(30)));
     assert!(standing.expire(secs(9)).is_empty());
-    let over: Vec<String> = standing
-        .expire(secs(20))
-        .iter()
-        .map(|decision| decision.target.to_string())
-        .collect();
+    let over: Vec<String> =
+        standing.expire(secs(20)).iter().map(|decision| decision.target.to_string()).collect();
     assert_eq!(over, ["203.0.113.2", "203.0.113.1"]);
     assert!(standing.covering("203.0.113.1".parse().unwrap()).is_empty());
     assert_eq!(standing.covering("203.0.113.3".parse().unwrap()).len(), 1);
@@ -43,30 +36,15 @@ fn decisions_end_at_their_time_soonest_first() {
 #[test]
 fn other_remedies_and_routes_stand_beside_each_other() {
     let mut standing = Standing::default();
-    let direct = Decision {
-        route: Route::Direct,
-        ..block("203.0.113.9", 0, Some(60))
-    };
-    let proxied = Decision {
-        route: Route::Proxied,
-        ..block("203.0.113.9", 1, Some(60))
-    };
+    let direct = Decision { route: Route::Direct, ..block("203.0.113.9", 0, Some(60)) };
+    let proxied = Decision { route: Route::Proxied, ..block("203.0.113.9", 1, Some(60)) };
     standing.insert(direct.clone());
-    assert!(
-        standing.already(&proxied).is_none(),
-        "the kernel can't block behind a proxy"
-    );
+    assert!(standing.already(&proxied).is_none(), "the kernel can't block behind a proxy");
     assert!(standing.insert(proxied.clone()).changed);
     assert!(standing.already(&proxied).is_some());
-    let throttle = Decision {
-        remedy: Remedy::Throttle,
-        ..direct
-    };
+    let throttle = Decision { remedy: Remedy::Throttle, ..direct };
     assert!(standing.already(&throttle).is_some(), "a block is stronger");
-    let via = Decision {
-        via: Some("cloudflare".into()),
-        ..block("203.0.113.9", 2, Some(10))
-    };
+    let via = Decision { via: Some("cloudflare".into()), ..block("203.0.113.9", 2, Some(10)) };
     assert!(standing.already(&via).is_none());
     assert_eq!(standing.lift(&proxied.target).len(), 2);
     assert!(standing.is_empty());
@@ -95,10 +73,7 @@ fn the_bound_holds_and_people_s_decisions_go_last() {
         let inserted = standing.insert(block(&target, 0, Some(100 + u64::from(number))));
         assert_eq!(inserted.shed, None);
     }
-    let shed = standing
-        .insert(block("203.0.113.1", 0, Some(50)))
-        .shed
-        .unwrap();
+    let shed = standing.insert(block("203.0.113.1", 0, Some(50))).shed.unwrap();
     assert_eq!(shed.target.to_string(), "32.0.0.0");
     assert_eq!(standing.len(), STANDING_DECISIONS_MAX);
     let bytes = postcard::to_stdvec(&standing).unwrap();

@@ -27,11 +27,7 @@ pub fn block(target: &str, from: i64, duration: Option<u64>) -> Decision {
     let hit = ids::hit_id(
         "test-rule",
         &target.to_string(),
-        ids::Place {
-            stream: "test",
-            offset: u64::try_from(from).unwrap(),
-            ordinal: 0,
-        },
+        ids::Place { stream: "test", offset: u64::try_from(from).unwrap(), ordinal: 0 },
     );
     Decision {
         id: ids::decision_id(hit, u32::try_from(duration.unwrap_or(0)).unwrap()),
@@ -61,11 +57,7 @@ pub fn manual(target: &str, remedy: Remedy, from: i64, duration: Option<u64>) ->
 
 /// A firing of `test-rule` for an address at second `time`.
 pub fn hit(address: &str, time: i64) -> Hit {
-    let place = ids::Place {
-        stream: "test",
-        offset: u64::try_from(time).unwrap(),
-        ordinal: 0,
-    };
+    let place = ids::Place { stream: "test", offset: u64::try_from(time).unwrap(), ordinal: 0 };
     Hit {
         id: ids::hit_id("test-rule", address, place),
         rule: "test-rule".into(),
@@ -111,10 +103,7 @@ pub struct Office {
 
 impl Office {
     pub fn new(config: GuardConfig) -> Self {
-        Self {
-            desk: Desk::new(config.clone()),
-            proposer: Proposer::new(config),
-        }
+        Self { desk: Desk::new(config.clone()), proposer: Proposer::new(config) }
     }
 
     /// Carries a hit's ask as far as this stage goes.
@@ -129,11 +118,7 @@ impl Office {
         if let Ask::Lift { target } = ask {
             let acts = rule.mode == Mode::Enforce && !self.desk.guard.panic();
             let why = format!("rule `{}`", hit.rule);
-            return if acts {
-                self.desk.lift(target, &why)
-            } else {
-                Steps::default()
-            };
+            return if acts { self.desk.lift(target, &why) } else { Steps::default() };
         }
         let mut steps = Steps::default();
         for decision in self.proposer.propose(hit, ordinal, ask) {

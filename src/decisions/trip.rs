@@ -66,16 +66,10 @@ impl Trips {
         let oldest = now.minus(config.ask_for);
         state.networks.retain(|_, at| *at > oldest && *at <= now);
         let new = state.networks.insert(network, now).is_none();
-        let needed = config
-            .good_clients
-            .saturating_mul(2_u32.saturating_pow(state.trips.min(8)));
+        let needed = config.good_clients.saturating_mul(2_u32.saturating_pow(state.trips.min(8)));
         let networks = u32::try_from(state.networks.len()).unwrap_or(u32::MAX);
         if networks < needed {
-            return if new {
-                Tripped::Noted { networks, needed }
-            } else {
-                Tripped::Nothing
-            };
+            return if new { Tripped::Noted { networks, needed } } else { Tripped::Nothing };
         }
         let until = now.plus(config.ask_for);
         state.networks.clear();
@@ -87,10 +81,7 @@ impl Trips {
 
     /// Until when `rule` holds its new blocks; `None` where it doesn't.
     pub fn asks_until(&self, rule: &str, now: Timestamp) -> Option<Timestamp> {
-        self.rules
-            .get(rule)?
-            .asks_until
-            .filter(|until| *until > now)
+        self.rules.get(rule)?.asks_until.filter(|until| *until > now)
     }
 
     /// Arms the rules again whose time is up, and returns them.
@@ -98,9 +89,7 @@ impl Trips {
         let mut armed = Vec::new();
         for (name, rule) in &mut self.rules {
             // A clock that was set back must not hold a rule for longer than it was meant to.
-            rule.asks_until = rule
-                .asks_until
-                .map(|until| until.min(now.plus(config.ask_for)));
+            rule.asks_until = rule.asks_until.map(|until| until.min(now.plus(config.ask_for)));
             if rule.asks_until.is_some_and(|until| until <= now) {
                 rule.asks_until = None;
                 armed.push(RuleName::clone(name));
@@ -116,9 +105,7 @@ impl Trips {
 
     /// Arms a rule at once: a person said that it is right. Whether it was holding.
     pub fn arm(&mut self, rule: &str) -> bool {
-        self.rules
-            .get_mut(rule)
-            .is_some_and(|rule| rule.asks_until.take().is_some())
+        self.rules.get_mut(rule).is_some_and(|rule| rule.asks_until.take().is_some())
     }
 }
 
@@ -139,13 +126,7 @@ mod tests {
                 let network = net(&format!("198.51.{number}.0/24"));
                 let tripped = trips.note(&rule, network, secs(at), &config);
                 if number < wanted {
-                    assert_eq!(
-                        tripped,
-                        Tripped::Noted {
-                            networks: number,
-                            needed: wanted
-                        }
-                    );
+                    assert_eq!(tripped, Tripped::Noted { networks: number, needed: wanted });
                     let again = trips.note(&rule, network, secs(at), &config);
                     assert_eq!(again, Tripped::Nothing);
                 } else {

@@ -56,10 +56,8 @@ impl Widening {
             if self.is_widened(whole, now) {
                 break;
             }
-            let part = Part {
-                net: prefix(net.network(), step.part, step.part),
-                until: decision.until,
-            };
+            let part =
+                Part { net: prefix(net.network(), step.part, step.part), until: decision.until };
             if let Some(parts) = self.note(whole, part, now, step.needed) {
                 let wider = widened(decision, whole, &parts, config);
                 self.wide.insert(whole, wider.until);
@@ -67,8 +65,7 @@ impl Widening {
             }
         }
         if self.wide.len() > WIDENING_NETWORKS_MAX {
-            self.wide
-                .retain(|_, until| until.is_none_or(|until| until > now));
+            self.wide.retain(|_, until| until.is_none_or(|until| until > now));
             while self.wide.len() > WIDENING_NETWORKS_MAX {
                 self.wide.pop_first();
             }
@@ -87,9 +84,7 @@ impl Widening {
     fn is_widened(&self, whole: IpNet, now: Timestamp) -> bool {
         let wider = prefix(whole.network(), 24, 48);
         [whole, wider].iter().any(|net| {
-            self.wide
-                .get(net)
-                .is_some_and(|until| until.is_none_or(|until| until > now))
+            self.wide.get(net).is_some_and(|until| until.is_none_or(|until| until > now))
         })
     }
 
@@ -122,11 +117,8 @@ impl Widening {
         };
         self.parts.retain(|_, parts| end(parts) > now);
         if self.parts.len() >= WIDENING_NETWORKS_MAX {
-            let mut order: Vec<(Timestamp, IpNet)> = self
-                .parts
-                .iter()
-                .map(|(whole, parts)| (end(parts), *whole))
-                .collect();
+            let mut order: Vec<(Timestamp, IpNet)> =
+                self.parts.iter().map(|(whole, parts)| (end(parts), *whole)).collect();
             order.sort_unstable();
             for (_, whole) in order.iter().take(order.len().div_ceil(8)) {
                 self.parts.remove(whole);
@@ -139,42 +131,22 @@ impl Widening {
 /// Addresses of a /24 make the /24, where the config says so.
 fn steps(net: IpNet, config: &GuardConfig) -> Vec<Step> {
     match net {
-        IpNet::V4(_) => vec![Step {
-            part: 32,
-            whole: 24,
-            needed: config.widen_v4_parts,
-        }],
+        IpNet::V4(_) => vec![Step { part: 32, whole: 24, needed: config.widen_v4_parts }],
         IpNet::V6(_) => vec![
-            Step {
-                part: 64,
-                whole: 56,
-                needed: config.widen_v6_parts,
-            },
-            Step {
-                part: 56,
-                whole: 48,
-                needed: config.widen_v6_parts,
-            },
+            Step { part: 64, whole: 56, needed: config.widen_v6_parts },
+            Step { part: 56, whole: 48, needed: config.widen_v6_parts },
         ],
     }
 }
 
 fn widened(decision: &Decision, whole: IpNet, parts: &[Part], config: &GuardConfig) -> Decision {
     let most = decision.from.plus(config.widen_for);
-    let last = parts
-        .iter()
-        .map(|part| part.until.unwrap_or(Timestamp::MAX))
-        .max()
-        .unwrap_or(most);
+    let last = parts.iter().map(|part| part.until.unwrap_or(Timestamp::MAX)).max().unwrap_or(most);
     let mut nets: Vec<IpNet> = parts.iter().map(|part| part.net).collect();
     nets.sort_unstable();
     let shown: Vec<String> = nets.iter().take(4).map(display_net).collect();
     let more = nets.len().saturating_sub(shown.len());
-    let more = if more == 0 {
-        String::new()
-    } else {
-        format!(" and {more} more")
-    };
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     let target = Target::Net(whole);
     Decision {
         id: ids::derived_decision_id(decision.id, "widened", &target),

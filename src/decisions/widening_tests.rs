@@ -5,10 +5,7 @@ use crate::decisions::testing::{block, secs};
 
 fn propose(widening: &mut Widening, config: &GuardConfig, target: &str, at: i64) -> Vec<String> {
     let wider = widening.propose(&block(target, at, Some(3_600)), config);
-    wider
-        .iter()
-        .map(|decision| decision.target.to_string())
-        .collect()
+    wider.iter().map(|decision| decision.target.to_string()).collect()
 }
 
 #[test]
@@ -47,11 +44,7 @@ fn parts_that_are_over_do_not_count_and_the_wider_block_ends_with_its_parts() {
         assert!(one(&format!("2001:db8:9:{low}::/64"), 0, None).is_empty());
     }
     let for_ever = one("2001:db8:9:3::/64", 0, None);
-    assert_eq!(
-        for_ever[0].until,
-        Some(secs(86_400)),
-        "no longer than `widen_for`"
-    );
+    assert_eq!(for_ever[0].until, Some(secs(86_400)), "no longer than `widen_for`");
 }
 
 #[test]
@@ -66,10 +59,7 @@ fn ipv4_widens_only_where_the_config_says_so() {
     for low in 1..4 {
         assert!(propose(&mut widening, &config, &format!("203.0.113.{low}"), low).is_empty());
     }
-    assert_eq!(
-        propose(&mut widening, &config, "203.0.113.99", 9),
-        ["203.0.113.0/24"]
-    );
+    assert_eq!(propose(&mut widening, &config, "203.0.113.99", 9), ["203.0.113.0/24"]);
     let bytes = postcard::to_stdvec(&widening).unwrap();
     let mut again: Widening = postcard::from_bytes(&bytes).unwrap();
     assert!(propose(&mut again, &config, "203.0.113.100", 10).is_empty());

@@ -102,18 +102,8 @@ impl Key {
             [TAG_V4, tail @ ..] => tail.first_chunk().copied().map(v4_neighbourhood),
             [TAG_V6_64, tail @ ..] => tail.first_chunk().copied().map(v6_neighbourhood),
             _ => match self.net_part()? {
-                IpNet::V4(net) => net
-                    .addr()
-                    .octets()
-                    .first_chunk()
-                    .copied()
-                    .map(v4_neighbourhood),
-                IpNet::V6(net) => net
-                    .addr()
-                    .octets()
-                    .first_chunk()
-                    .copied()
-                    .map(v6_neighbourhood),
+                IpNet::V4(net) => net.addr().octets().first_chunk().copied().map(v4_neighbourhood),
+                IpNet::V6(net) => net.addr().octets().first_chunk().copied().map(v6_neighbourhood),
             },
         }
     }
@@ -184,9 +174,7 @@ fn encode_text(text: &str, out: &mut SmallVec<[u8; 24]>) {
     let mut kept = text;
     let mut mark = String::new();
     if text.len() > KEY_TEXT_BYTES_MAX {
-        kept = text
-            .get(..text.floor_char_boundary(KEY_TEXT_BYTES_MAX))
-            .unwrap_or_default();
+        kept = text.get(..text.floor_char_boundary(KEY_TEXT_BYTES_MAX)).unwrap_or_default();
         let digest = Sha256::digest(text.as_bytes());
         let short = digest.first_chunk::<8>().copied().unwrap_or_default();
         mark = format!("…{:016x}", u64::from_be_bytes(short));
@@ -291,10 +279,7 @@ mod tests {
         assert_eq!(Key::net(net("203.0.113.9")).as_bytes().len(), 5);
         assert_eq!(Key::net(net("2001:db8:1:2::/64")).as_bytes().len(), 9);
         let near = Key::parts(&[KeyPart::Int(3), KeyPart::Net(net("203.0.113.0/26"))]);
-        assert_eq!(
-            near.neighbourhood(),
-            Key::net(net("203.0.113.9")).neighbourhood()
-        );
+        assert_eq!(near.neighbourhood(), Key::net(net("203.0.113.9")).neighbourhood());
         let wide = Key::net(net("2001:db8:1::/48")).neighbourhood();
         assert_eq!(wide, Key::net(net("2001:db8:1:2::/64")).neighbourhood());
         assert_eq!(Key::text("x").neighbourhood(), None);

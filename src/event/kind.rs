@@ -26,14 +26,8 @@ pub enum Kind {
 
 impl Kind {
     /// The built-in kinds, in the order of the reference.
-    pub const BUILT_IN: &'static [Kind] = &[
-        Kind::Http,
-        Kind::HttpError,
-        Kind::SshAuth,
-        Kind::Syslog,
-        Kind::Log,
-        Kind::Decision,
-    ];
+    pub const BUILT_IN: &'static [Kind] =
+        &[Kind::Http, Kind::HttpError, Kind::SshAuth, Kind::Syslog, Kind::Log, Kind::Decision];
 
     /// The kind's name in rules (`ssh.auth`).
     pub fn name(&self) -> &str {

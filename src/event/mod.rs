@@ -231,10 +231,7 @@ impl Event {
 
     /// How many times this happened (syslog's `message repeated N times`); at least 1.
     pub fn repeat(&self) -> u64 {
-        self.int(Field::Repeat)
-            .and_then(|count| u64::try_from(count).ok())
-            .unwrap_or(1)
-            .max(1)
+        self.int(Field::Repeat).and_then(|count| u64::try_from(count).ok()).unwrap_or(1).max(1)
     }
 
     /// Every field that is set, by its short name: the well-known ones in their fixed order, then
@@ -243,10 +240,7 @@ impl Event {
         let known = Field::ALL
             .iter()
             .filter_map(|field| self.get(*field).map(|value| (field.name(), value)));
-        let extra = self
-            .extra
-            .iter()
-            .map(|(name, value)| (&**name, self.resolve(value)));
+        let extra = self.extra.iter().map(|(name, value)| (&**name, self.resolve(value)));
         known.chain(extra)
     }
 
@@ -254,10 +248,7 @@ impl Event {
         match value {
             Value::Span { start, len } => {
                 let start = *start as usize;
-                let bytes = self
-                    .record
-                    .get(start..start + *len as usize)
-                    .unwrap_or_default();
+                let bytes = self.record.get(start..start + *len as usize).unwrap_or_default();
                 ValueRef::Bytes(bytes)
             }
             Value::Text(text) => ValueRef::Bytes(text.as_bytes()),

@@ -29,11 +29,7 @@ pub fn client_net(address: IpAddr) -> IpNet {
 /// length are taken as its length.
 pub fn prefix(address: IpAddr, v4_bits: u8, v6_bits: u8) -> IpNet {
     let address = address.to_canonical();
-    let bits = if address.is_ipv4() {
-        v4_bits.min(32)
-    } else {
-        v6_bits.min(128)
-    };
+    let bits = if address.is_ipv4() { v4_bits.min(32) } else { v6_bits.min(128) };
     IpNet::new(address, bits).map_or_else(|_| IpNet::from(address), |net| net.trunc())
 }
 
@@ -47,20 +43,14 @@ pub fn parse_net(text: &str) -> Option<IpNet> {
         && let Some(v4) = v6.to_ipv4_mapped()
         && net.prefix_len() >= 96
     {
-        return IpNet::new(v4.into(), net.prefix_len() - 96)
-            .ok()
-            .map(|mapped| mapped.trunc());
+        return IpNet::new(v4.into(), net.prefix_len() - 96).ok().map(|mapped| mapped.trunc());
     }
     Some(net.trunc())
 }
 
 /// A network as people write it: a single address without its length.
 pub fn display_net(net: &IpNet) -> String {
-    if net.prefix_len() == net.max_prefix_len() {
-        net.addr().to_string()
-    } else {
-        net.to_string()
-    }
+    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
 }
 
 #[cfg(test)]
@@ -73,17 +63,8 @@ mod tests {
         assert_eq!(parse_ip(b"300.1.1.1"), None);
         let client = client_net("2001:db8:1:2:3::4".parse().unwrap());
         assert_eq!(client.to_string(), "2001:db8:1:2::/64");
-        assert_eq!(
-            parse_net("::ffff:192.0.2.9/120").unwrap().to_string(),
-            "192.0.2.0/24"
-        );
-        assert_eq!(
-            display_net(&parse_net("192.0.2.1/32").unwrap()),
-            "192.0.2.1"
-        );
-        assert_eq!(
-            display_net(&parse_net("192.0.2.77/24").unwrap()),
-            "192.0.2.0/24"
-        );
+        assert_eq!(parse_net("::ffff:192.0.2.9/120").unwrap().to_string(), "192.0.2.0/24");
+        assert_eq!(display_net(&parse_net("192.0.2.1/32").unwrap()), "192.0.2.1");
+        assert_eq!(display_net(&parse_net("192.0.2.77/24").unwrap()), "192.0.2.0/24");
     }
 }

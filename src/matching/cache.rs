@@ -21,7 +21,12 @@ pub(super) struct Cache {
 
 impl Cache {
     /// Puts the text's rules into `out`, from memory or as `find` finds them.
-    pub(super) fn get(&mut self, text: &[u8], out: &mut Vec<u32>, find: impl FnOnce(&mut Vec<u32>)) {
+    pub(super) fn get(
+        &mut self,
+        text: &[u8],
+        out: &mut Vec<u32>,
+        find: impl FnOnce(&mut Vec<u32>),
+    ) {
         if text.len() > MATCH_CACHE_TEXT_BYTES_MAX {
             return find(out);
         }

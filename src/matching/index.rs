@@ -90,9 +90,7 @@ impl Index {
                     }
                     Condition::Network { field, net } => {
                         let column = networks.entry(*field);
-                        column
-                            .or_insert_with(|| NetworkColumn::new(*field))
-                            .add(rule, *net);
+                        column.or_insert_with(|| NetworkColumn::new(*field)).add(rule, *net);
                     }
                 }
             }
@@ -198,11 +196,7 @@ impl TextColumn {
 
 impl NumberColumn {
     fn new(field: Field) -> Self {
-        Self {
-            field,
-            rules: Vec::new(),
-            table: vec![Vec::new(); SMALL],
-        }
+        Self { field, rules: Vec::new(), table: vec![Vec::new(); SMALL] }
     }
 
     fn add(&mut self, rule: u32, first: i64, last: i64) {
@@ -218,9 +212,9 @@ impl NumberColumn {
     fn look_up(&self, look: Look<'_>, out: &mut Vec<u32>) {
         let owners = match look.event().get(self.field) {
             None => return,
-            Some(ValueRef::Int(number)) => usize::try_from(number)
-                .ok()
-                .and_then(|number| self.table.get(number)),
+            Some(ValueRef::Int(number)) => {
+                usize::try_from(number).ok().and_then(|number| self.table.get(number))
+            }
             Some(_) => None,
         };
         // Large numbers and other types are left to the predicates.
@@ -258,11 +252,7 @@ impl NetworkColumn {
             Some(ValueRef::Ip(address)) => address,
             Some(_) => return out.extend_from_slice(&self.rules),
         };
-        let bits = if address.is_ipv4() {
-            &self.v4_bits
-        } else {
-            &self.v6_bits
-        };
+        let bits = if address.is_ipv4() { &self.v4_bits } else { &self.v6_bits };
         for bits in bits {
             let owners = self.networks.get(&prefix(address, *bits, *bits));
             out.extend(owners.into_iter().flatten());

@@ -129,10 +129,7 @@ impl Matcher {
             any,
             caches,
             rules: (rules.into_iter().zip(natives))
-                .map(|(rule, native)| Compiled {
-                    native,
-                    predicate: rule.predicate,
-                })
+                .map(|(rule, native)| Compiled { native, predicate: rule.predicate })
                 .collect(),
         }
     }
@@ -235,11 +232,7 @@ mod tests {
             assert_eq!(out, wanted, "{kind}");
         }
         assert_eq!(faults, []);
-        matcher.candidates(
-            &Event::new(Kind::Decision, Timestamp::EPOCH),
-            &mut out,
-            &mut faults,
-        );
+        matcher.candidates(&Event::new(Kind::Decision, Timestamp::EPOCH), &mut out, &mut faults);
         assert_eq!(out, [3]);
         assert_eq!(faults, [(4, "no status".to_owned())]);
     }
@@ -256,11 +249,7 @@ mod tests {
     }
 
     fn native(expr: Expr) -> MatcherRule {
-        MatcherRule {
-            kinds: vec![Kind::Http],
-            native: Some(expr),
-            predicate: None,
-        }
+        MatcherRule { kinds: vec![Kind::Http], native: Some(expr), predicate: None }
     }
 
     fn path_contains(text: &str) -> Expr {
@@ -270,26 +259,14 @@ mod tests {
 
     #[test]
     fn the_index_finds_every_rule_that_holds_among_thousands() {
-        let mut rules: Vec<MatcherRule> = (0..3_000)
-            .map(|number| native(path_contains(&format!("/{number}/"))))
-            .collect();
+        let mut rules: Vec<MatcherRule> =
+            (0..3_000).map(|number| native(path_contains(&format!("/{number}/")))).collect();
         let lower = Expr::Lower(Box::new(Expr::Field(Field::Path)));
-        rules.push(native(Expr::Text(
-            Box::new(lower),
-            TextTest::Starts,
-            vec![Literal::new("k/")],
-        )));
-        rules.push(native(Expr::InRange(
-            Box::new(Expr::Field(Field::Status)),
-            400,
-            5_000,
-        )));
+        rules.push(native(Expr::Text(Box::new(lower), TextTest::Starts, vec![Literal::new("k/")])));
+        rules.push(native(Expr::InRange(Box::new(Expr::Field(Field::Status)), 400, 5_000)));
         rules.push(native(Expr::Within(
             Box::new(Expr::Field(Field::Ip)),
-            vec![
-                "10.0.0.0/8".parse().unwrap(),
-                "10.1.0.0/16".parse().unwrap(),
-            ],
+            vec!["10.0.0.0/8".parse().unwrap(), "10.1.0.0/16".parse().unwrap()],
             true,
         )));
         let matcher = Matcher::new(rules);
@@ -304,14 +281,8 @@ mod tests {
             out
         };
         assert_eq!(found("/7/77/777/", 200, "192.0.2.1"), [7, 77, 777]);
-        assert_eq!(
-            found(&"/7".repeat(9_000), 404, "10.1.2.3"),
-            [7, 3_001, 3_002]
-        );
-        assert_eq!(
-            found("\u{212a}/5/", 2_000, "10.2.2.3"),
-            [5, 3_000, 3_001, 3_002]
-        );
+        assert_eq!(found(&"/7".repeat(9_000), 404, "10.1.2.3"), [7, 3_001, 3_002]);
+        assert_eq!(found("\u{212a}/5/", 2_000, "10.2.2.3"), [5, 3_000, 3_001, 3_002]);
         assert_eq!(found("K/", 6_000, "11.0.0.1"), [3_000]);
     }
 }

@@ -44,27 +44,20 @@ pub(super) fn need(program: &Program, id: Id) -> Option<Need> {
             }
         }
         Node::OneOf(subject, list) => {
-            let parts = list
-                .iter()
-                .map(|value| compared(program, Comparison::Equal, *subject, value));
+            let parts =
+                list.iter().map(|value| compared(program, Comparison::Equal, *subject, value));
             join(parts.collect::<Option<Vec<_>>>()?)
         }
         Node::InRange(subject, first, last) => number(program, *subject, *first, *last),
         Node::Text(subject, list) => {
-            let parts = list
-                .literals
-                .iter()
-                .map(|part| literal(program, *subject, part.bytes()));
+            let parts = list.literals.iter().map(|part| literal(program, *subject, part.bytes()));
             join(parts.collect::<Option<Vec<_>>>()?)
         }
         Node::Within(subject, nets, _, _) => {
             let field = field(program, *subject)?;
             let bits = nets.iter().map(|net| u32::from(net.prefix_len())).min()?;
             Some(Need {
-                any: nets
-                    .iter()
-                    .map(|net| Condition::Network { field, net: *net })
-                    .collect(),
+                any: nets.iter().map(|net| Condition::Network { field, net: *net }).collect(),
                 worth: 10 + bits * 2,
             })
         }
@@ -74,10 +67,7 @@ pub(super) fn need(program: &Program, id: Id) -> Option<Need> {
 
 fn join(parts: Vec<Need>) -> Option<Need> {
     let worth = parts.iter().map(|part| part.worth).min()?;
-    Some(Need {
-        any: parts.into_iter().flat_map(|part| part.any).collect(),
-        worth,
-    })
+    Some(Need { any: parts.into_iter().flat_map(|part| part.any).collect(), worth })
 }
 
 /// The well-known field that a node is.
@@ -101,12 +91,7 @@ fn mirrored(comparison: Comparison) -> Comparison {
     }
 }
 
-fn compared(
-    program: &Program,
-    comparison: Comparison,
-    subject: Id,
-    value: &Const,
-) -> Option<Need> {
+fn compared(program: &Program, comparison: Comparison, subject: Id, value: &Const) -> Option<Need> {
     let number = |first, last| number(program, subject, first, last);
     match (comparison, value) {
         (Comparison::Equal, Const::Text(text)) => literal(program, subject, text.as_bytes()),
@@ -138,10 +123,7 @@ fn literal(program: &Program, subject: Id, bytes: &[u8]) -> Option<Need> {
         _ => length * 10,
     };
     let bytes = bytes.to_vec();
-    Some(Need {
-        any: vec![Condition::Literal { view: *view, bytes }],
-        worth,
-    })
+    Some(Need { any: vec![Condition::Literal { view: *view, bytes }], worth })
 }
 
 fn number(program: &Program, subject: Id, first: i64, last: i64) -> Option<Need> {
@@ -155,8 +137,5 @@ fn number(program: &Program, subject: Id, first: i64, last: i64) -> Option<Need>
         _ => 3,
     };
     let condition = Condition::Number { field, first, last };
-    Some(Need {
-        any: vec![condition],
-        worth,
-    })
+    Some(Need { any: vec![condition], worth })
 }

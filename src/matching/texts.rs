@@ -37,8 +37,9 @@ impl TextList {
                 (TextTest::Contains, [one]) => {
                     How::Anywhere(Box::new(Finder::new(one.bytes()).into_owned()))
                 }
-                (TextTest::Contains, [_, ..]) => automaton(&literals, StartKind::Unanchored)
-                    .map_or(How::Each(test), How::AnyOf),
+                (TextTest::Contains, [_, ..]) => {
+                    automaton(&literals, StartKind::Unanchored).map_or(How::Each(test), How::AnyOf)
+                }
                 (TextTest::Starts, [_, _, _, ..]) => automaton(&literals, StartKind::Anchored)
                     .map_or(How::Each(test), How::StartsWithAny),
                 (TextTest::Ends, [_, _, _, ..]) => {
@@ -85,20 +86,12 @@ fn last_byte(literal: &Literal) -> Option<u8> {
 fn automaton(literals: &[Literal], start: StartKind) -> Option<AhoCorasick> {
     let patterns = literals.iter().map(Literal::bytes);
     let bytes: usize = patterns.clone().map(<[u8]>::len).sum();
-    AhoCorasick::builder()
-        .start_kind(start)
-        .kind(Some(kind_for(bytes)))
-        .build(patterns)
-        .ok()
+    AhoCorasick::builder().start_kind(start).kind(Some(kind_for(bytes))).build(patterns).ok()
 }
 
 /// Which form an automaton of so many bytes of literals takes.
 pub(super) fn kind_for(bytes: usize) -> AhoCorasickKind {
-    if bytes > TABLE_BYTES_MAX {
-        AhoCorasickKind::ContiguousNFA
-    } else {
-        AhoCorasickKind::DFA
-    }
+    if bytes > TABLE_BYTES_MAX { AhoCorasickKind::ContiguousNFA } else { AhoCorasickKind::DFA }
 }
 
 /// Networks as spans of addresses, in order and apart.

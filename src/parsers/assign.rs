@@ -98,9 +98,7 @@ fn number(text: &[u8]) -> Value {
     if let Some(whole) = whole {
         return Value::Int(whole);
     }
-    let float = std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.parse::<f64>().ok());
+    let float = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
     match float.filter(|float| float.is_finite()) {
         Some(float) => Value::Float(float),
         None => Value::Text(String::from_utf8_lossy(text).into()),
@@ -209,9 +207,7 @@ impl Times<'_> {
             return Some(moment);
         }
         let whole = |found: Option<(Timestamp, &[u8])>| {
-            found
-                .filter(|(_, rest)| rest.trim_ascii().is_empty())
-                .map(|(moment, _)| moment)
+            found.filter(|(_, rest)| rest.trim_ascii().is_empty()).map(|(moment, _)| moment)
         };
         whole(stamp::iso(text, self.zone, self.arrival))
             .or_else(|| stamp::access_in(text, self.zone, self.arrival))

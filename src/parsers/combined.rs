@@ -30,26 +30,18 @@ pub struct Combined {
 impl Combined {
     /// A parser for combined, common and their extended forms.
     pub fn new() -> Self {
-        Self {
-            last: ([0; STAMP_BYTES], Timestamp::EPOCH),
-            forwarded: Arc::from(X_FORWARDED_FOR),
-        }
+        Self { last: ([0; STAMP_BYTES], Timestamp::EPOCH), forwarded: Arc::from(X_FORWARDED_FOR) }
     }
 
     /// Fills the event from its record.
     #[inline]
     pub fn parse(&mut self, line: &[u8], event: &mut Event) -> Result<(), Unparsed> {
         let quote = opening_quote(line).ok_or(Unparsed("no quoted request"))?;
-        let (head, rest) = line
-            .split_at_checked(quote)
-            .ok_or(Unparsed("no quoted request"))?;
-        let head = head
-            .strip_suffix(b"] ")
-            .ok_or(Unparsed("no time stamp before the request"))?;
+        let (head, rest) = line.split_at_checked(quote).ok_or(Unparsed("no quoted request"))?;
+        let head = head.strip_suffix(b"] ").ok_or(Unparsed("no time stamp before the request"))?;
         let bracket = memrchr(b'[', head).ok_or(Unparsed("no time stamp before the request"))?;
-        let (who, time) = head
-            .split_at_checked(bracket)
-            .ok_or(Unparsed("no time stamp before the request"))?;
+        let (who, time) =
+            head.split_at_checked(bracket).ok_or(Unparsed("no time stamp before the request"))?;
         event.kind = Kind::Http;
         event.time = self.time(time.get(1..).unwrap_or_default())?;
         set_client(event, who)?;
@@ -83,9 +75,7 @@ impl Combined {
     /// Status, size, referer, user agent, then whatever was appended.
     #[inline]
     fn set_result(&mut self, event: &mut Event, rest: &[u8]) -> Result<(), Unparsed> {
-        let rest = rest
-            .strip_prefix(b" ")
-            .ok_or(Unparsed("no status after the request"))?;
+        let rest = rest.strip_prefix(b" ").ok_or(Unparsed("no status after the request"))?;
         let (status, rest) = scan::word(rest);
         match scan::int(status) {
             Some(status) => event.set(Field::Status, Value::Int(status)),
@@ -142,11 +132,7 @@ impl Combined {
             event.set(Field::Duration, Value::Float(duration / 1_000.0));
         } else if memchr(b'.', value).is_some() && scan::seconds(value).is_some() {
             let taken = event.get(Field::Duration).is_some();
-            let field = if taken {
-                Field::UpstreamDuration
-            } else {
-                Field::Duration
-            };
+            let field = if taken { Field::UpstreamDuration } else { Field::Duration };
             set_seconds(event, field, value);
         } else if ends_in_address(value) {
             if !forwarded {
@@ -195,9 +181,7 @@ fn opening_quote(line: &[u8]) -> Option<usize> {
 /// Address, virtual host and user from what stands before the time stamp.
 #[inline]
 fn set_client(event: &mut Event, who: &[u8]) -> Result<(), Unparsed> {
-    let mut who = who
-        .strip_suffix(b" ")
-        .ok_or(Unparsed("no user before the time stamp"))?;
+    let mut who = who.strip_suffix(b" ").ok_or(Unparsed("no user before the time stamp"))?;
     // Traefik writes a trusted proxy's whole list: `192.0.2.1, 192.0.2.9 - bob`. The last is what
     // the nearest proxy saw.
     while let Some((one, rest)) = scan::split_at(who, b", ")
@@ -249,9 +233,7 @@ fn is_host(text: &[u8]) -> bool {
     name.len() <= 253
         && memchr(b'.', name).is_some()
         && name.iter().any(u8::is_ascii_alphabetic)
-        && name
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
 }
 
 /// Whether a line has the shape of an access log line: a date in brackets, then a quote.

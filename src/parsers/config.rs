@@ -80,11 +80,7 @@ impl Parser {
             })?,
         };
         let (format, warnings) = build_format(config)?;
-        Ok(Self {
-            format,
-            zone,
-            warnings,
-        })
+        Ok(Self { format, zone, warnings })
     }
 }
 
@@ -144,31 +140,11 @@ fn build_format(config: &ParserConfig) -> Result<(Format, Vec<String>), ParserEr
 fn refuse_unused(config: &ParserConfig) -> Result<(), ParserError> {
     let open = matches!(config.format.as_str(), "json" | "pattern");
     let rules = [
-        (
-            config.log_format.is_some(),
-            "log_format",
-            config.format == "nginx",
-            "nginx",
-        ),
-        (
-            config.pattern.is_some(),
-            "pattern",
-            config.format == "pattern",
-            "pattern",
-        ),
-        (
-            !config.fields.is_empty(),
-            "fields",
-            open,
-            "json` or `pattern",
-        ),
+        (config.log_format.is_some(), "log_format", config.format == "nginx", "nginx"),
+        (config.pattern.is_some(), "pattern", config.format == "pattern", "pattern"),
+        (!config.fields.is_empty(), "fields", open, "json` or `pattern"),
         (config.kind.is_some(), "kind", open, "json` or `pattern"),
-        (
-            config.time_format.is_some(),
-            "time_format",
-            open,
-            "json` or `pattern",
-        ),
+        (config.time_format.is_some(), "time_format", open, "json` or `pattern"),
     ];
     let unused = rules.iter().find(|(set, _, used, _)| *set && !used);
     let known = FORMATS.contains(&config.format.as_str());
@@ -212,9 +188,7 @@ fn edits(a: &str, b: &str) -> usize {
             let Some(cell) = row.get_mut(place + 1) else {
                 break;
             };
-            let best = (diagonal + usize::from(from != to))
-                .min(*cell + 1)
-                .min(left + 1);
+            let best = (diagonal + usize::from(from != to)).min(*cell + 1).min(left + 1);
             diagonal = *cell;
             *cell = best;
             left = best;

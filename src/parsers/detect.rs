@@ -127,11 +127,7 @@ const LINES_MAX: usize = 100;
 pub fn detect<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> Detected {
     let mut counts = [0_usize; Looks::ALL.len()];
     let mut total = 0_usize;
-    for line in lines
-        .into_iter()
-        .filter(|line| !line.trim_ascii().is_empty())
-        .take(LINES_MAX)
-    {
+    for line in lines.into_iter().filter(|line| !line.trim_ascii().is_empty()).take(LINES_MAX) {
         total += 1;
         if let Some(found) = looks(line)
             && let Some(place) = Looks::ALL.iter().position(|known| *known == found)
@@ -141,11 +137,7 @@ pub fn detect<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> Detected {
         }
     }
     let places = || counts.iter().zip(Looks::ALL);
-    let count_of = |wanted| {
-        places()
-            .find(|(_, looks)| *looks == wanted)
-            .map_or(0, |(n, _)| *n)
-    };
+    let count_of = |wanted| places().find(|(_, looks)| *looks == wanted).map_or(0, |(n, _)| *n);
     // The log of a machine's logins holds other programs' lines too, perhaps far more.
     let best = if count_of(Looks::Sshd) > 0 {
         places().find(|(_, looks)| *looks == Looks::Sshd)
@@ -159,13 +151,9 @@ pub fn detect<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> Detected {
             format: found.format(),
             why: format!("{count} of {total} lines are {}", found.described()),
         },
-        None if total == 0 => Detected {
-            format: "auto",
-            why: "there are no lines yet".to_owned(),
-        },
-        None => Detected {
-            format: "auto",
-            why: format!("none of {total} lines is of a known format"),
-        },
+        None if total == 0 => Detected { format: "auto", why: "there are no lines yet".to_owned() },
+        None => {
+            Detected { format: "auto", why: format!("none of {total} lines is of a known format") }
+        }
     }
 }

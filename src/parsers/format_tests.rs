@@ -192,11 +192,7 @@ fn the_format_is_found_and_said() {
             "sshd",
             "1 of 3 lines are syslog lines of `sshd`",
         ),
-        (
-            vec!["Nov 24 10:00:00 h CRON[7]: x"],
-            "syslog",
-            "1 of 1 lines are syslog lines",
-        ),
+        (vec!["Nov 24 10:00:00 h CRON[7]: x"], "syslog", "1 of 1 lines are syslog lines"),
         (vec![r#"{"a":1}"#], "json", "1 of 1 lines are JSON objects"),
         (vec!["junk"], "auto", "none of 1 lines is of a known format"),
         (vec![], "auto", "there are no lines yet"),
@@ -209,42 +205,21 @@ fn the_format_is_found_and_said() {
 #[test]
 fn config_faults_are_told_with_a_hint() {
     for (config, message) in [
-        (
-            "format = 'ngnix'",
-            "`ngnix` is not a log format\nhint: did you mean `nginx`?",
-        ),
-        (
-            "format = 'x'\ntimezone = 'Mars/Olympus'",
-            "`Mars/Olympus` is not a known time zone",
-        ),
+        ("format = 'ngnix'", "`ngnix` is not a log format\nhint: did you mean `nginx`?"),
+        ("format = 'x'\ntimezone = 'Mars/Olympus'", "`Mars/Olympus` is not a known time zone"),
         (
             "format = 'sshd'\npattern = 'x'",
             "`pattern` has no use with format `sshd`\nhint: it is for the format `pattern`",
         ),
-        (
-            "format = 'pattern'",
-            "`pattern` is required with `format = \"pattern\"`",
-        ),
-        (
-            "format = 'pattern'\npattern = '('",
-            "`pattern` is no regular expression",
-        ),
-        (
-            "format = 'pattern'\npattern = 'x'",
-            "`pattern` has no named group",
-        ),
+        ("format = 'pattern'", "`pattern` is required with `format = \"pattern\"`"),
+        ("format = 'pattern'\npattern = '('", "`pattern` is no regular expression"),
+        ("format = 'pattern'\npattern = 'x'", "`pattern` has no named group"),
         (
             "format = 'pattern'\npattern = '(?<a>x)'\nfields = { ip = 'b' }",
             "`fields` takes `ip` from the group `b`",
         ),
-        (
-            "format = 'json'\ntime_format = 'swatch'",
-            "`swatch` is not a time format",
-        ),
-        (
-            "format = 'nginx'\nlog_format = '$'",
-            "`log_format` has a `$` without a name",
-        ),
+        ("format = 'json'\ntime_format = 'swatch'", "`swatch` is not a time format"),
+        ("format = 'nginx'\nlog_format = '$'", "`log_format` has a `$` without a name"),
     ] {
         let config: ParserConfig = toml::from_str(config).unwrap();
         let error = Parser::build(&config).unwrap_err().to_string();

@@ -21,9 +21,7 @@ pub struct HaProxy {
 impl HaProxy {
     /// A parser for both formats.
     pub fn new() -> Self {
-        Self {
-            tcp: Kind::Custom(Arc::from("tcp")),
-        }
+        Self { tcp: Kind::Custom(Arc::from("tcp")) }
     }
 
     /// Fills the event from its record.
@@ -66,9 +64,7 @@ impl HaProxy {
         let (front, rest) = scan::word(rest);
         let (back, rest) = scan::word(rest);
         let (timers, rest) = scan::word(rest);
-        let server = scan::split_at_byte(back, b'/')
-            .ok_or(Unparsed("no backend and server"))?
-            .1;
+        let server = scan::split_at_byte(back, b'/').ok_or(Unparsed("no backend and server"))?.1;
         event.time = time;
         event.set(Field::Ip, Value::Ip(address));
         event.set(Field::Port, Value::Int(port));
@@ -96,11 +92,7 @@ fn http(event: &mut Event, front: &[u8], timers: &[u8], rest: &[u8]) -> Result<(
         event.set_bytes(Field::Scheme, b"https");
     }
     set_total(event, timers, 4);
-    if let Some(response) = timers
-        .split(|byte| *byte == b'/')
-        .nth(3)
-        .and_then(scan::int)
-    {
+    if let Some(response) = timers.split(|byte| *byte == b'/').nth(3).and_then(scan::int) {
         event.set(Field::UpstreamDuration, Value::Float(millis(response)));
     }
     let (status, rest) = scan::word(rest);
@@ -121,10 +113,7 @@ fn http(event: &mut Event, front: &[u8], timers: &[u8], rest: &[u8]) -> Result<(
 /// The total time is the timer at `place`, in milliseconds; a `+` before it says that the log
 /// was written before the end.
 fn set_total(event: &mut Event, timers: &[u8], place: usize) {
-    let total = timers
-        .split(|byte| *byte == b'/')
-        .nth(place)
-        .unwrap_or_default();
+    let total = timers.split(|byte| *byte == b'/').nth(place).unwrap_or_default();
     if let Some(total) = scan::int(total.strip_prefix(b"+").unwrap_or(total)) {
         event.set(Field::Duration, Value::Float(millis(total)));
     }

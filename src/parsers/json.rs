@@ -110,13 +110,7 @@ impl Json {
             wanted.add(key, (rank, Target::named(name)));
         }
         let keep_others = fields.is_empty();
-        Self {
-            wanted,
-            keep_others,
-            names: HashMap::new(),
-            kind,
-            time_format,
-        }
+        Self { wanted, keep_others, names: HashMap::new(), kind, time_format }
     }
 
     /// Fills the event from its record.
@@ -141,16 +135,10 @@ impl Json {
             },
         )?;
         event.time = arrival;
-        let times = Times {
-            format: &self.time_format,
-            zone,
-            arrival,
-        };
+        let times = Times { format: &self.time_format, zone, arrival };
         // The most trusted comes last, so it stays; the host keeps the first.
         found.sort_by_key(|(rank, _, _)| std::cmp::Reverse(*rank));
-        let host = found
-            .iter()
-            .rfind(|(_, target, _)| **target == Target::Field(Field::Host));
+        let host = found.iter().rfind(|(_, target, _)| **target == Target::Field(Field::Host));
         if let Some((_, target, scalar)) = host {
             target.set_scalar(event, *scalar, &times);
         }
@@ -163,11 +151,7 @@ impl Json {
             Target::Extra(name).set_scalar(
                 event,
                 scalar,
-                &Times {
-                    format: &self.time_format,
-                    zone,
-                    arrival,
-                },
+                &Times { format: &self.time_format, zone, arrival },
             );
         }
         Ok(())
@@ -188,11 +172,7 @@ impl Json {
 /// A status and a path or request make it `http`; the rest is `log`.
 fn guess_kind(event: &Event) -> Kind {
     let asked = event.get(Field::Path).is_some() || event.get(Field::Request).is_some();
-    if asked && event.get(Field::Status).is_some() {
-        Kind::Http
-    } else {
-        Kind::Log
-    }
+    if asked && event.get(Field::Status).is_some() { Kind::Http } else { Kind::Log }
 }
 
 /// Reads Caddy's access log (its JSON encoder; caddyserver.com/docs/caddyfile/directives/log,
@@ -221,10 +201,7 @@ impl Mapped {
         for (key, target) in keys {
             wanted.add(key, target.clone());
         }
-        Self {
-            wanted,
-            time_format: TimeFormat::Any,
-        }
+        Self { wanted, time_format: TimeFormat::Any }
     }
 
     fn fill(
@@ -235,11 +212,7 @@ impl Mapped {
         event: &mut Event,
     ) -> Result<(), Unparsed> {
         event.time = arrival;
-        let times = Times {
-            format: &self.time_format,
-            zone,
-            arrival,
-        };
+        let times = Times { format: &self.time_format, zone, arrival };
         let mut said = Vec::new();
         walk(
             line,
@@ -289,10 +262,7 @@ impl Caddy {
             ("request.headers.User-Agent", field(Field::UserAgent)),
             ("request.headers.Referer", field(Field::Referer)),
             ("request.headers.X-Forwarded-For", extra("x_forwarded_for")),
-            (
-                "request.headers.Cf-Connecting-Ip",
-                extra("cf_connecting_ip"),
-            ),
+            ("request.headers.Cf-Connecting-Ip", extra("cf_connecting_ip")),
             ("request.headers.X-Real-Ip", extra("x_real_ip")),
         ]))
     }
@@ -346,10 +316,7 @@ impl Traefik {
             ("DownstreamStatus", field(Field::Status)),
             ("DownstreamContentSize", field(Field::Bytes)),
             ("Duration", Target::Duration(Field::Duration, 1e9)),
-            (
-                "OriginDuration",
-                Target::Duration(Field::UpstreamDuration, 1e9),
-            ),
+            ("OriginDuration", Target::Duration(Field::UpstreamDuration, 1e9)),
             ("ServiceAddr", field(Field::Upstream)),
             ("request_User-Agent", field(Field::UserAgent)),
             ("request_Referer", field(Field::Referer)),

@@ -29,10 +29,7 @@ pub struct Wanted<T> {
 
 impl<T> Default for Wanted<T> {
     fn default() -> Self {
-        Self {
-            target: None,
-            children: Vec::new(),
-        }
+        Self { target: None, children: Vec::new() }
     }
 }
 
@@ -44,13 +41,9 @@ impl<T> Wanted<T> {
     pub fn add(&mut self, path: &str, target: T) {
         let mut node = self;
         for part in path.split('.').take(DEPTH_MAX) {
-            let known = node
-                .children
-                .iter()
-                .position(|(key, _)| **key == *part.as_bytes());
+            let known = node.children.iter().position(|(key, _)| **key == *part.as_bytes());
             let place = known.unwrap_or_else(|| {
-                node.children
-                    .push((part.as_bytes().into(), Self::default()));
+                node.children.push((part.as_bytes().into(), Self::default()));
                 node.children.len() - 1
             });
             let Some((_, child)) = node.children.get_mut(place) else {
@@ -83,16 +76,9 @@ pub fn walk<'r, 'w, T>(
     found: &mut dyn FnMut(&'w T, Scalar<'r>),
     other: &mut dyn FnMut(&'r [u8], Scalar<'r>),
 ) -> Result<(), Unparsed> {
-    let rest = text
-        .trim_ascii()
-        .strip_prefix(b"{")
-        .ok_or(Unparsed("no JSON object"))?;
+    let rest = text.trim_ascii().strip_prefix(b"{").ok_or(Unparsed("no JSON object"))?;
     let rest = object(rest, wanted, found, Some(other)).ok_or(BROKEN)?;
-    if rest.trim_ascii().is_empty() {
-        Ok(())
-    } else {
-        Err(BROKEN)
-    }
+    if rest.trim_ascii().is_empty() { Ok(()) } else { Err(BROKEN) }
 }
 
 /// Reads an object after its `{`; gives what follows its `}`.
@@ -108,10 +94,7 @@ fn object<'r, 'w, T>(
     }
     loop {
         let (key, after) = scan::quoted(rest.strip_prefix(b"\"")?)?;
-        let value = after
-            .trim_ascii_start()
-            .strip_prefix(b":")?
-            .trim_ascii_start();
+        let value = after.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
         rest = match (wanted.child(key), &mut other) {
             (Some(node), _) => member(value, node, found)?,
             (None, Some(other)) if !matches!(value.first()?, b'{' | b'[') => {
@@ -185,9 +168,7 @@ fn skip(value: &[u8]) -> Option<&[u8]> {
     let mut depth = 0_usize;
     let mut rest = value;
     loop {
-        let at = rest
-            .iter()
-            .position(|byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'))?;
+        let at = rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'))?;
         let byte = rest.get(at)?;
         let after = rest.get(at + 1..)?;
         rest = match byte {
@@ -261,8 +242,5 @@ fn hex4(text: &[u8]) -> Option<(u32, &[u8])> {
     let (digits, rest) = text.split_at_checked(4)?;
     let digits = std::str::from_utf8(digits).ok()?;
     let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    Some((
-        u32::from_str_radix(digits, 16).ok().filter(|_| plain)?,
-        rest,
-    ))
+    Some((u32::from_str_radix(digits, 16).ok().filter(|_| plain)?, rest))
 }

@@ -75,11 +75,7 @@ impl LogFormat {
     ) -> Result<(), Unparsed> {
         event.kind = Kind::Http;
         event.time = arrival;
-        let times = Times {
-            format: &self.time_format,
-            zone,
-            arrival,
-        };
+        let times = Times { format: &self.time_format, zone, arrival };
         let mut rest = line.strip_prefix(&*self.start).ok_or(MISFIT)?;
         let mut steps = self.steps.as_slice();
         while let Some((step, after)) = steps.split_first() {

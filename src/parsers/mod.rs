@@ -85,10 +85,7 @@ struct Auto {
 impl Parser {
     /// The parser of a format by its name, with all settings at their defaults.
     pub fn for_format(name: &str) -> Result<Self, ParserError> {
-        Self::build(&ParserConfig {
-            format: name.to_owned(),
-            ..ParserConfig::default()
-        })
+        Self::build(&ParserConfig { format: name.to_owned(), ..ParserConfig::default() })
     }
 
     /// What may go wrong with the configured format, each with a hint on a line of its own: for

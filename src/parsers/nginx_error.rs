@@ -93,9 +93,7 @@ impl<'r> Entry<'r> {
     fn read(line: &'r [u8], zone: &Zone, arrival: Timestamp) -> Result<Self, Unparsed> {
         let (time, rest) =
             stamp::iso(line, zone, arrival).ok_or(Unparsed("no nginx error log time stamp"))?;
-        let rest = rest
-            .strip_prefix(b" [")
-            .ok_or(Unparsed("no level after the time stamp"))?;
+        let rest = rest.strip_prefix(b" [").ok_or(Unparsed("no level after the time stamp"))?;
         let (level, rest) = scan::split_at(rest, b"] ").ok_or(Unparsed("the level has no end"))?;
         let (ids, rest) = scan::split_at(rest, b": ").ok_or(Unparsed("no process id"))?;
         let (pid, _) = scan::split_at_byte(ids, b'#')
@@ -155,13 +153,11 @@ struct Meaning<'m> {
 
 impl<'m> Meaning<'m> {
     fn of(said: &'m [u8]) -> Self {
-        Self::of_limit(said)
-            .or_else(|| Self::of_login(said))
-            .unwrap_or_else(|| Self {
-                reason: reason(said),
-                of_server: said == b"access forbidden by rule",
-                ..Self::default()
-            })
+        Self::of_limit(said).or_else(|| Self::of_login(said)).unwrap_or_else(|| Self {
+            reason: reason(said),
+            of_server: said == b"access forbidden by rule",
+            ..Self::default()
+        })
     }
 
     /// `limiting requests, excess: 10.500 by zone "one"` (`ngx_http_limit_req_module.c`), also
@@ -169,11 +165,7 @@ impl<'m> Meaning<'m> {
     fn of_limit(said: &'m [u8]) -> Option<Self> {
         let forms = [
             (&b"limiting requests"[..], "limit_req", "limit_req_dry_run"),
-            (
-                b"delaying request",
-                "limit_req_delay",
-                "limit_req_delay_dry_run",
-            ),
+            (b"delaying request", "limit_req_delay", "limit_req_delay_dry_run"),
             (b"limiting connections", "limit_conn", "limit_conn_dry_run"),
         ];
         let (rest, real, dry) = forms
@@ -185,26 +177,16 @@ impl<'m> Meaning<'m> {
         };
         let rest = match rest.strip_prefix(b", excess: ") {
             Some(rest) => {
-                let end = rest
-                    .iter()
-                    .position(|byte| !matches!(byte, b'0'..=b'9' | b'.'))?;
+                let end = rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.'))?;
                 rest.get(end..)?
             }
             None => rest,
         };
-        let rest = rest
-            .strip_prefix(b",")
-            .unwrap_or(rest)
-            .strip_prefix(b" by zone \"")?;
+        let rest = rest.strip_prefix(b",").unwrap_or(rest).strip_prefix(b" by zone \"")?;
         let (zone, rest) = scan::split_at_byte(rest, b'"')?;
         let of_server = rest.is_empty() || rest.starts_with(b" while ");
         let reason = Some(if dry_run { dry } else { real });
-        Some(Self {
-            reason,
-            zone: Some(zone),
-            of_server,
-            ..Self::default()
-        })
+        Some(Self { reason, zone: Some(zone), of_server, ..Self::default() })
     }
 
     /// `user "x": password mismatch`, `user "x" was not found in "FILE"`, and a missing
@@ -212,28 +194,15 @@ impl<'m> Meaning<'m> {
     fn of_login(said: &'m [u8]) -> Option<Self> {
         if said.starts_with(b"no user/password was provided for basic authentication") {
             let reason = Some("no_credentials");
-            return Some(Self {
-                reason,
-                failed_login: true,
-                of_server: true,
-                ..Self::default()
-            });
+            return Some(Self { reason, failed_login: true, of_server: true, ..Self::default() });
         }
         let rest = said.strip_prefix(b"user \"")?;
         let (user, reason) = match scan::rsplit_at(rest, b"\": password mismatch") {
             Some((user, _)) => (user, "bad_password"),
-            None => (
-                scan::rsplit_at(rest, b"\" was not found in \"")?.0,
-                "invalid_user",
-            ),
+            None => (scan::rsplit_at(rest, b"\" was not found in \"")?.0, "invalid_user"),
         };
         let user = Some(user);
-        Some(Self {
-            reason: Some(reason),
-            user,
-            failed_login: true,
-            ..Self::default()
-        })
+        Some(Self { reason: Some(reason), user, failed_login: true, ..Self::default() })
     }
 }
 
@@ -269,32 +238,20 @@ fn set_trailer(event: &mut Event, trailer: &[u8]) {
     };
     let mut name: &[u8] = b"request";
     loop {
-        let next = [
-            &b"\", subrequest: \""[..],
-            b"\", upstream: \"",
-            b"\", host: \"",
-            b"\", referrer: \"",
-        ]
-        .iter()
-        .filter_map(|mark| Some((memmem::find(rest, mark)?, *mark)))
-        .min();
+        let next =
+            [&b"\", subrequest: \""[..], b"\", upstream: \"", b"\", host: \"", b"\", referrer: \""]
+                .iter()
+                .filter_map(|mark| Some((memmem::find(rest, mark)?, *mark)))
+                .min();
         let (value, after) = match next {
-            Some((at, mark)) => rest
-                .split_at_checked(at)
-                .map_or((rest, None), |(value, after)| {
-                    (
-                        value,
-                        Some((mark, after.get(mark.len()..).unwrap_or_default())),
-                    )
-                }),
+            Some((at, mark)) => rest.split_at_checked(at).map_or((rest, None), |(value, after)| {
+                (value, Some((mark, after.get(mark.len()..).unwrap_or_default())))
+            }),
             None => (rest.strip_suffix(b"\"").unwrap_or(rest), None),
         };
         set_part(event, name, value);
         let Some((mark, after)) = after else { return };
-        name = mark
-            .get(3..)
-            .and_then(|mark| mark.strip_suffix(b": \""))
-            .unwrap_or_default();
+        name = mark.get(3..).and_then(|mark| mark.strip_suffix(b": \"")).unwrap_or_default();
         rest = after;
     }
 }

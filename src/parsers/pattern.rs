@@ -63,26 +63,13 @@ impl Pattern {
             }
         }
         let places = regex.capture_locations();
-        Ok(Self {
-            regex,
-            places,
-            targets,
-            kind: kind.unwrap_or(Kind::Log),
-            time_format,
-        })
+        Ok(Self { regex, places, targets, kind: kind.unwrap_or(Kind::Log), time_format })
     }
 
     /// What may go wrong with the pattern: an address that a client could write.
     pub fn warnings(&self) -> Vec<String> {
-        let has_ip = self
-            .targets
-            .iter()
-            .any(|(_, target)| *target == Target::Field(Field::Ip));
-        let anchored = self
-            .regex
-            .as_str()
-            .trim_start_matches("(?-u)")
-            .starts_with('^');
+        let has_ip = self.targets.iter().any(|(_, target)| *target == Target::Field(Field::Ip));
+        let anchored = self.regex.as_str().trim_start_matches("(?-u)").starts_with('^');
         if has_ip && !anchored {
             vec![
                 "`pattern` finds `ip` anywhere in a line, so a client may write it\nhint: begin the pattern with `^`"
@@ -106,11 +93,7 @@ impl Pattern {
         }
         event.kind = self.kind.clone();
         event.time = arrival;
-        let times = Times {
-            format: &self.time_format,
-            zone,
-            arrival,
-        };
+        let times = Times { format: &self.time_format, zone, arrival };
         for (place, target) in &self.targets {
             if let Some((start, end)) = self.places.get(*place)
                 && let Some(text) = line.get(start..end)

@@ -33,9 +33,7 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (method, rest) = scan::split_at_byte(line, b' ')?;
     let is_method = !method.is_empty()
         && method.len() <= METHOD_BYTES_MAX
-        && method
-            .iter()
-            .all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_'));
+        && method.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_'));
     if !is_method || rest.is_empty() {
         return None;
     }
@@ -93,10 +91,7 @@ fn absolute(target: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
         return None;
     }
-    let end = rest
-        .iter()
-        .position(|byte| matches!(byte, b'/' | b'?'))
-        .unwrap_or(rest.len());
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(end)?;
     let host = scan::rsplit_at(authority, b"@").map_or(authority, |(_, host)| host);
     Some((scheme, host, path))

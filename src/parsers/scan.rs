@@ -49,19 +49,14 @@ pub fn int(bytes: &[u8]) -> Option<i64> {
 
 /// The digits at the front as a number, and what follows them.
 pub fn leading_int(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let digits = bytes
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, rest) = bytes.split_at_checked(digits)?;
     Some((int(number)?, rest))
 }
 
 /// A number with or without a fraction (`0.123`, `12`), nothing else; no sign, no exponent.
 pub fn decimal(bytes: &[u8]) -> Option<f64> {
-    let plain = bytes
-        .iter()
-        .all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let plain = bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
     if !plain || bytes.len() > 24 || !bytes.first()?.is_ascii_digit() {
         return None;
     }
@@ -95,10 +90,7 @@ pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
     if let Some(address) = ipv4(bytes) {
         return Some(IpAddr::V4(address));
     }
-    let bare = bytes
-        .strip_prefix(b"[")
-        .and_then(|inner| inner.strip_suffix(b"]"))
-        .unwrap_or(bytes);
+    let bare = bytes.strip_prefix(b"[").and_then(|inner| inner.strip_suffix(b"]")).unwrap_or(bytes);
     // A link-local address may carry its interface (`fe80::1%eth0`), which is no part of it.
     let bare = split_at_byte(bare, b'%').map_or(bare, |(address, _)| address);
     net::parse_ip(bare)

@@ -64,10 +64,7 @@ pub fn fill(header: &syslog::Header<'_>, event: &mut Event) {
     if let Some(method) = login.method {
         event.set_bytes(Field::AuthMethod, method);
     }
-    if let Some(peer) = login
-        .peer
-        .filter(|_| header.message.len() < MESSAGE_BYTES_MAX)
-    {
+    if let Some(peer) = login.peer.filter(|_| header.message.len() < MESSAGE_BYTES_MAX) {
         event.set(Field::Ip, Value::Ip(peer.address));
         if let Some(port) = peer.port {
             event.set(Field::Port, Value::Int(port));
@@ -125,32 +122,18 @@ fn attempt(body: &[u8]) -> Option<Login<'_>> {
         (_, b"none") => "no_method",
         _ => "bad_credentials",
     };
-    Some(Login {
-        outcome,
-        reason,
-        user,
-        method: Some(method),
-        peer,
-    })
+    Some(Login { outcome, reason, user, method: Some(method), peer })
 }
 
 fn without_invalid(rest: &[u8]) -> (&[u8], bool) {
-    let bare = rest
-        .strip_prefix(b"invalid user ")
-        .or_else(|| rest.strip_prefix(b"illegal user "));
+    let bare = rest.strip_prefix(b"invalid user ").or_else(|| rest.strip_prefix(b"illegal user "));
     (bare.unwrap_or(rest), bare.is_some())
 }
 
 /// What PAM modules and sshd's PAM code say.
 fn pam(body: &[u8]) -> Option<Login<'_>> {
     let failed = |user, peer| {
-        Some(Login {
-            outcome: Some("failure"),
-            reason: "pam_failure",
-            user,
-            method: None,
-            peer,
-        })
+        Some(Login { outcome: Some("failure"), reason: "pam_failure", user, method: None, peer })
     };
     if let Some(rest) = body.strip_prefix(b"PAM: ") {
         // `PAM: Authentication failure for illegal user bob from 192.0.2.1`
@@ -177,13 +160,7 @@ fn pam(body: &[u8]) -> Option<Login<'_>> {
 /// Logins that the configuration or the account forbids, and attempts given up.
 fn refusal(body: &[u8]) -> Option<Login<'_>> {
     let fail = |reason, user, peer| {
-        Some(Login {
-            outcome: Some("failure"),
-            reason,
-            user,
-            method: None,
-            peer,
-        })
+        Some(Login { outcome: Some("failure"), reason, user, method: None, peer })
     };
     if let Some(rest) = body.strip_prefix(b"Invalid user ") {
         let (user, peer) = place::last_from(rest, b"");
@@ -239,35 +216,18 @@ fn connection(body: &[u8], before_login: bool) -> Option<Login<'_>> {
     for (start, reason) in ended {
         if let Some(rest) = body.strip_prefix(start) {
             let (user, peer) = place::after_preamble(rest, b"");
-            return Some(Login {
-                outcome,
-                reason,
-                user,
-                method: None,
-                peer,
-            });
+            return Some(Login { outcome, reason, user, method: None, peer });
         }
     }
-    let make = |outcome, reason, user, peer| {
-        Some(Login {
-            outcome,
-            reason,
-            user,
-            method: None,
-            peer,
-        })
-    };
+    let make =
+        |outcome, reason, user, peer| Some(Login { outcome, reason, user, method: None, peer });
     if let Some(rest) = body.strip_prefix(b"Received disconnect from ") {
         return make(outcome, "disconnected", None, Place::Front.find(rest));
     }
     if let Some(rest) = body.strip_prefix(b"Disconnecting ") {
         let (user, peer) = place::in_disconnecting(rest);
         let many = b"Too many authentication failures";
-        let reason = if body.ends_with(many) {
-            "too_many_attempts"
-        } else {
-            "disconnected"
-        };
+        let reason = if body.ends_with(many) { "too_many_attempts" } else { "disconnected" };
         return make(Some("failure"), reason, user, peer);
     }
     if body == b"Disconnecting: Too many authentication failures" {
@@ -282,12 +242,7 @@ fn connection(body: &[u8], before_login: bool) -> Option<Login<'_>> {
         // `drop connection #7 from [192.0.2.1]:4711 on [192.0.2.9]:22 past MaxStartups`
         let (_, rest) = super::scan::split_at(rest, b" from ")?;
         let (address, _) = super::scan::word(rest);
-        return make(
-            Some("failure"),
-            "dropped",
-            None,
-            Place::Bracketed.find(address),
-        );
+        return make(Some("failure"), "dropped", None, Place::Bracketed.find(address));
     }
     if let Some(rest) = body.strip_prefix(b"srclimit_penalise: ") {
         return make(Some("failure"), "penalised", None, place::penalised(rest));
@@ -303,30 +258,14 @@ fn connection(body: &[u8], before_login: bool) -> Option<Login<'_>> {
 fn connection_from<'m>(rest: &'m [u8], what: &[u8]) -> Login<'m> {
     if what.is_empty() && !rest.ends_with(b" timed out") {
         let peer = Place::Front.find(rest);
-        return Login {
-            outcome: None,
-            reason: "connection",
-            user: None,
-            method: None,
-            peer,
-        };
+        return Login { outcome: None, reason: "connection", user: None, method: None, peer };
     }
     let reason = match what {
         b"" => "timeout",
         b"banner exchange" => "bad_protocol",
         _ => "connection_fault",
     };
-    let tail = if what.is_empty() {
-        &b" timed out"[..]
-    } else {
-        b": "
-    };
+    let tail = if what.is_empty() { &b" timed out"[..] } else { b": " };
     let (user, peer) = place::after_preamble(rest, tail);
-    Login {
-        outcome: Some("failure"),
-        reason,
-        user,
-        method: None,
-        peer,
-    }
+    Login { outcome: Some("failure"), reason, user, method: None, peer }
 }

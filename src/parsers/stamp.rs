@@ -43,9 +43,7 @@ impl Civil {
             + i64::from(self.minute) * 60
             + i64::from(self.second)
             - offset_secs;
-        Some(Timestamp::from_micros(
-            secs * 1_000_000 + i64::from(self.micros),
-        ))
+        Some(Timestamp::from_micros(secs * 1_000_000 + i64::from(self.micros)))
     }
 
     fn exists(self) -> bool {
@@ -109,15 +107,7 @@ impl Zone {
     /// came twice is the one closer to the arrival, or the first where the arrival is more than
     /// a day away and says nothing.
     pub fn resolve(&self, civil: Civil, arrival: Timestamp) -> Option<Timestamp> {
-        let Civil {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            second,
-            ..
-        } = civil;
+        let Civil { year, month, day, hour, minute, second, .. } = civil;
         if !civil.exists() {
             return None;
         }
@@ -130,11 +120,7 @@ impl Zone {
                 let (first, second) = (at(before)?, at(after)?);
                 let (to_first, to_second) = (distance(first, arrival), distance(second, arrival));
                 let near = to_second < DAY_MICROS;
-                Some(if near && to_second < to_first {
-                    second
-                } else {
-                    first
-                })
+                Some(if near && to_second < to_first { second } else { first })
             }
         }
     }
@@ -201,25 +187,16 @@ fn clock(bytes: &[u8]) -> Option<(Clock, &[u8])> {
 
 /// `.123456` or `,123` at the front in microseconds (further digits are dropped), and the rest.
 fn fraction(bytes: &[u8]) -> (i32, &[u8]) {
-    let Some(digits) = bytes
-        .strip_prefix(b".")
-        .or_else(|| bytes.strip_prefix(b","))
-    else {
+    let Some(digits) = bytes.strip_prefix(b".").or_else(|| bytes.strip_prefix(b",")) else {
         return (0, bytes);
     };
-    let count = digits
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if count == 0 {
         return (0, bytes);
     }
     let mut micros = 0;
     for place in 0..6 {
-        let digit = digits
-            .get(place)
-            .filter(|_| place < count)
-            .map_or(0, |byte| byte - b'0');
+        let digit = digits.get(place).filter(|_| place < count).map_or(0, |byte| byte - b'0');
         micros = micros * 10 + i32::from(digit);
     }
     (micros, digits.get(count..).unwrap_or_default())
@@ -227,10 +204,7 @@ fn fraction(bytes: &[u8]) -> (i32, &[u8]) {
 
 /// `Z`, `+02:00`, `+0200` or `+02` at the front in seconds, and the rest.
 fn offset(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    if let Some(rest) = bytes
-        .strip_prefix(b"Z")
-        .or_else(|| bytes.strip_prefix(b"z"))
-    {
+    if let Some(rest) = bytes.strip_prefix(b"Z").or_else(|| bytes.strip_prefix(b"z")) {
         return Some((0, rest));
     }
     let sign = match bytes.first()? {
@@ -330,15 +304,7 @@ pub fn syslog<'b>(
     };
     let rest = if year.is_some() { rest.get(5..)? } else { rest };
     let ((hour, minute, second, micros), rest) = clock(rest)?;
-    let civil = Civil {
-        year: year.unwrap_or(1),
-        month,
-        day,
-        hour,
-        minute,
-        second,
-        micros,
-    };
+    let civil = Civil { year: year.unwrap_or(1), month, day, hour, minute, second, micros };
     let moment = match year {
         Some(_) => zone.resolve(civil, arrival)?,
         None => zone.resolve_without_year(civil, arrival)?,

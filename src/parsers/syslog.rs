@@ -31,9 +31,8 @@ pub struct Header<'r> {
 }
 
 /// The severities of RFC 5424 §6.2.1 under the names that syslog.conf uses.
-const LEVELS: [&[u8]; 8] = [
-    b"emerg", b"alert", b"crit", b"err", b"warning", b"notice", b"info", b"debug",
-];
+const LEVELS: [&[u8]; 8] =
+    [b"emerg", b"alert", b"crit", b"err", b"warning", b"notice", b"info", b"debug"];
 
 /// Reads the header of a line.
 pub fn header<'r>(line: &'r [u8], zone: &Zone, arrival: Timestamp) -> Result<Header<'r>, Unparsed> {
@@ -44,9 +43,7 @@ pub fn header<'r>(line: &'r [u8], zone: &Zone, arrival: Timestamp) -> Result<Hea
     };
     if let Some(priority) = priority {
         header.facility = Some(priority / 8);
-        header.level = usize::try_from(priority % 8)
-            .ok()
-            .and_then(|at| LEVELS.get(at).copied());
+        header.level = usize::try_from(priority % 8).ok().and_then(|at| LEVELS.get(at).copied());
     }
     if let Some((count, inner)) = repeated(header.message) {
         header.repeat = Some(count);
@@ -57,9 +54,7 @@ pub fn header<'r>(line: &'r [u8], zone: &Zone, arrival: Timestamp) -> Result<Hea
 
 /// The number in `<38>`, and what follows.
 fn priority(line: &[u8]) -> (Option<i64>, &[u8]) {
-    let inner = line
-        .strip_prefix(b"<")
-        .and_then(|rest| scan::split_at_byte(rest, b'>'));
+    let inner = line.strip_prefix(b"<").and_then(|rest| scan::split_at_byte(rest, b'>'));
     match inner.and_then(|(number, rest)| Some((scan::int(number)?, rest))) {
         // 23 facilities of 8 levels (RFC 5424 §6.2.1).
         Some((number, rest)) if number <= 191 => (Some(number), rest),
@@ -122,9 +117,7 @@ fn classic<'r>(line: &'r [u8], zone: &Zone, arrival: Timestamp) -> Result<Header
         .or_else(|| stamp::syslog(line, zone, arrival))
         .ok_or(Unparsed("no syslog time stamp"))?;
     let rest = rest.strip_prefix(b":").unwrap_or(rest);
-    let rest = rest
-        .strip_prefix(b" ")
-        .ok_or(Unparsed("nothing after the syslog time stamp"))?;
+    let rest = rest.strip_prefix(b" ").ok_or(Unparsed("nothing after the syslog time stamp"))?;
     let mut header = Header {
         time,
         hostname: None,
@@ -169,9 +162,7 @@ fn is_tag(word: &[u8]) -> bool {
 fn tag(bytes: &[u8]) -> Option<(&[u8], Option<i64>, &[u8])> {
     let (word, message) = scan::word(bytes);
     let name = word.strip_suffix(b":").filter(|name| !name.is_empty())?;
-    let with_pid = name
-        .strip_suffix(b"]")
-        .and_then(|inner| scan::split_at_byte(inner, b'['));
+    let with_pid = name.strip_suffix(b"]").and_then(|inner| scan::split_at_byte(inner, b'['));
     match with_pid {
         Some((program, pid)) if !program.is_empty() => Some((program, scan::int(pid), message)),
         _ => Some((name, None, message)),

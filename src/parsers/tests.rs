@@ -35,10 +35,7 @@ pub(super) fn parsed(format: &str, line: &str) -> Json {
     }
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "so that fixtures are written without `&`"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "so that fixtures are written without `&`")]
 pub(super) fn check(format: &str, line: &str, expected: Json) {
     assert_eq!(parsed(format, line), expected, "{format}: {line}");
 }
@@ -47,11 +44,7 @@ pub(super) fn check(format: &str, line: &str, expected: Json) {
 pub(super) fn check_part(format: &str, line: &str, expected: &Json) {
     let event = parsed(format, line);
     for (name, value) in expected.as_object().unwrap() {
-        assert_eq!(
-            event.get(name).unwrap_or(&Json::Null),
-            value,
-            "{name} of {format}: {line}"
-        );
+        assert_eq!(event.get(name).unwrap_or(&Json::Null), value, "{name} of {format}: {line}");
     }
 }
 
@@ -142,15 +135,9 @@ fn what_a_client_writes_moves_no_field() {
 #[test]
 fn requests_that_are_none_and_targets_of_all_forms() {
     let line = |request: &str| format!(r#"192.0.2.1 - - {STAMP} "{request}" 400 0 "-" "-""#);
-    for request in [
-        r"\x16\x03\x01\x02\x00",
-        "",
-        "-",
-        "GET",
-        "get / HTTP/1.1",
-        "SSH-2.0-Go",
-        r"\x00 / x",
-    ] {
+    for request in
+        [r"\x16\x03\x01\x02\x00", "", "-", "GET", "get / HTTP/1.1", "SSH-2.0-Go", r"\x00 / x"]
+    {
         check_part(
             "nginx",
             &line(request),
@@ -166,26 +153,17 @@ fn requests_that_are_none_and_targets_of_all_forms() {
             "GET https://u:p@a.example HTTP/1.1",
             json!({"path": "/", "host": "a.example", "query": null}),
         ),
-        (
-            "GET http://a.example?q HTTP/1.1",
-            json!({"query": "q", "host": "a.example"}),
-        ),
+        ("GET http://a.example?q HTTP/1.1", json!({"query": "q", "host": "a.example"})),
         (
             "CONNECT a.example:443 HTTP/1.1",
             json!({"method": "CONNECT", "host": "a.example", "path": null}),
         ),
         ("OPTIONS * HTTP/1.1", json!({"path": "*"})),
-        (
-            "GET /a b HTTP/1.1",
-            json!({"path": "/a b", "protocol": "HTTP/1.1"}),
-        ),
+        ("GET /a b HTTP/1.1", json!({"path": "/a b", "protocol": "HTTP/1.1"})),
         ("GET /old", json!({"path": "/old", "protocol": null})),
         ("GET /? HTTP/1.1", json!({"path": "/", "query": ""})),
         (r"GET /\x22%22 HTTP/1.1", json!({"path": r"/\x22%22"})),
-        (
-            "GET http://[2001:db8::1]:80/ HTTP/1.1",
-            json!({"host": "[2001:db8::1]"}),
-        ),
+        ("GET http://[2001:db8::1]:80/ HTTP/1.1", json!({"host": "[2001:db8::1]"})),
     ] {
         check_part("nginx", &line(request), &expected);
     }
@@ -195,11 +173,7 @@ fn requests_that_are_none_and_targets_of_all_forms() {
 fn lines_that_are_not_of_the_format_say_what_is_missing() {
     for (format, line, error) in [
         ("nginx", "", "no quoted request"),
-        (
-            "nginx",
-            r#"192.0.2.1 - - "GET / HTTP/1.1" 200"#,
-            "no time stamp before the request",
-        ),
+        ("nginx", r#"192.0.2.1 - - "GET / HTTP/1.1" 200"#, "no time stamp before the request"),
         (
             "nginx",
             r#"192.0.2.1 - - [31/Feb/2026:13:55:36 +0000] "GET /" 200 1"#,
@@ -225,10 +199,8 @@ fn lines_that_are_not_of_the_format_say_what_is_missing() {
         check(format, line, json!({ "error": error }));
     }
     // A record that was cut at its limit still counts.
-    let long = format!(
-        r#"192.0.2.1 - - {STAMP} "GET /{}"#,
-        "a".repeat(crate::limits::RECORD_BYTES_MAX)
-    );
+    let long =
+        format!(r#"192.0.2.1 - - {STAMP} "GET /{}"#, "a".repeat(crate::limits::RECORD_BYTES_MAX));
     check_part("nginx", &long, &json!({"ip": "192.0.2.1", "method": "GET"}));
 }
 
@@ -243,10 +215,7 @@ fn all_parsers() -> Vec<Parser> {
         r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent"#,
         r#"escape=json '{"ip":"$remote_addr","t":$msec,"r":"$request","u":"$upstream_response_time"}'"#,
     ] {
-        let config = ParserConfig {
-            log_format: Some(log_format.to_owned()),
-            ..config("nginx")
-        };
+        let config = ParserConfig { log_format: Some(log_format.to_owned()), ..config("nginx") };
         parsers.push(Parser::build(&config).unwrap());
     }
     let pattern = ParserConfig {

@@ -3,11 +3,11 @@
 
 use super::core::{Core, CoreConfig, Modes};
 use super::live::{real_client, route_of};
-use super::{machine, measure_rules, measure_windows};
 use super::replay::{Input, replay};
 use super::rule_set;
 use super::sample::SampleLogs;
 use super::stage::{Clamp, Stage};
+use super::{machine, measure_rules, measure_windows};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::event::{Event, Key, Kind};

@@ -31,10 +31,7 @@ pub(super) fn measure(
         ("consecutive(.., 10)", WindowSpec::Consecutive { n: 10 }),
         ("sequence([4 predicates], \"5m\")", WindowSpec::Sequence { steps: 4, within }),
         ("absent(\"5m\")", WindowSpec::Absent { after: within }),
-        (
-            "ratio(.., 0.9, 100, \"5m\")",
-            WindowSpec::Ratio { share: 0.9, at_least: 100, within },
-        ),
+        ("ratio(.., 0.9, 100, \"5m\")", WindowSpec::Ratio { share: 0.9, at_least: 100, within }),
     ] {
         tell(&kind(name, spec))?;
     }
@@ -43,7 +40,12 @@ pub(super) fn measure(
 
 fn kind(name: &str, spec: WindowSpec) -> Measurement {
     let mut windows = Windows::new(1024 * 1024 * 1024);
-    windows.set_rules(&[RuleWindow { rule: Arc::from("bench"), fingerprint: 1, spec, cooldown: None }]);
+    windows.set_rules(&[RuleWindow {
+        rule: Arc::from("bench"),
+        fingerprint: 1,
+        spec,
+        cooldown: None,
+    }]);
     let mut fired = 0;
     let started = Instant::now();
     for round in 0..ROUNDS {

@@ -72,7 +72,7 @@ fn load_with(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64, good: &
     }
     let unreadable = read.faults.iter().map(|fault| fault.message.clone()).collect();
     let mut files = read.files;
-    let mut loaded = rule_set::load_texts(config, &files, modes, seed);
+    let mut loaded = rule_set::load_to_run(config, &files, modes, seed);
     let mut broken = broken_files(&loaded.findings);
     let mut findings = None;
     // An old version may clash with the others' new ones; then theirs go back too. Each round puts
@@ -88,7 +88,7 @@ fn load_with(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64, good: &
         if !changed {
             break;
         }
-        let again = rule_set::load_texts(config, &files, modes, seed);
+        let again = rule_set::load_to_run(config, &files, modes, seed);
         broken = broken_files(&again.findings);
         let first = std::mem::replace(&mut loaded, again);
         findings.get_or_insert(first.findings);

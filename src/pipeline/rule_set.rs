@@ -25,25 +25,25 @@ pub fn load_files(
     modes: &BTreeMap<String, Mode>,
     seed: u64,
 ) -> LoadedRules {
-    let loaded = load_texts(config, &files.files, modes, seed);
+    let settings = settings(config, modes, seed);
+    let loaded = RuleSet::load(&files.files, &[], &settings);
     LoadedRules { loaded, faults: files.faults }
 }
 
-/// Loads these texts with the settings of a config.
-pub fn load_texts(
+/// Loads these texts for a daemon: without their tests, which it never runs.
+pub fn load_to_run(
     config: &Config,
     files: &[RuleFile],
     modes: &BTreeMap<String, Mode>,
     seed: u64,
 ) -> Loaded {
-    let mut settings = settings(config);
-    settings.modes.extend(modes.iter().map(|(rule, mode)| (rule.clone(), *mode)));
-    settings.seed = seed;
+    let mut settings = settings(config, modes, seed);
+    settings.without_tests = true;
     RuleSet::load(files, &[], &settings)
 }
 
 /// What the config says to rules.
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Settings {
     let names =
         |list: Vec<&str>| Some(list.into_iter().map(str::to_owned).collect::<BTreeSet<_>>());
     let actions = &config.actions;
@@ -60,12 +60,9 @@ fn settings(config: &Config) -> Settings {
         let values = values.iter().map(|(key, value)| (key.clone(), json(value))).collect();
         (name.clone(), values)
     });
-    Settings {
-        params: params.collect(),
-        modes: config.rules.modes.clone(),
-        known,
-        ..Settings::default()
-    }
+    let mut all_modes = config.rules.modes.clone();
+    all_modes.extend(modes.iter().map(|(rule, mode)| (rule.clone(), *mode)));
+    Settings { params: params.collect(), modes: all_modes, known, seed, ..Settings::default() }
 }
 
 /// A TOML value as JSON; a date becomes its text.

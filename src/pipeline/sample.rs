@@ -95,7 +95,8 @@ impl SampleLogs {
         writeln!(
             out,
             "{client} - - [{stamp}] \"GET {path} HTTP/1.1\" 404 153 \"-\" \"Mozilla/5.0 zgrab/0.x\""
-        ).ok();
+        )
+        .ok();
     }
 
     /// A guessed WordPress password.

@@ -30,10 +30,7 @@ impl Follower {
         mut on_line: impl FnMut(Option<&[u8]>) + Send + 'static,
     ) -> Result<Self, ProcessError> {
         let mut command = program.command()?;
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = program.spawn(&mut command)?;
         let stdout = child.stdout.take();
         let reader = std::thread::Builder::new()
@@ -48,10 +45,7 @@ impl Follower {
                 program: program.name().to_owned(),
                 reason: error.to_string(),
             })?;
-        Ok(Self {
-            child,
-            reader: Some(reader),
-        })
+        Ok(Self { child, reader: Some(reader) })
     }
 
     /// The program's process id.
@@ -65,11 +59,7 @@ fn read_lines(from: impl Read, on_line: &mut impl FnMut(Option<&[u8]>)) {
     let mut line = Vec::new();
     loop {
         line.clear();
-        match reader
-            .by_ref()
-            .take(LINE_BYTES_MAX)
-            .read_until(b'\n', &mut line)
-        {
+        match reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
             Ok(0) | Err(_) => return,
             Ok(_) => on_line(Some(line.strip_suffix(b"\n").unwrap_or(&line))),
         }

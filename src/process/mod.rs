@@ -80,10 +80,7 @@ impl Program {
             match error.kind() {
                 std::io::ErrorKind::NotFound => ProcessError::Missing { program },
                 std::io::ErrorKind::PermissionDenied => ProcessError::NotAllowed { program },
-                _ => ProcessError::Start {
-                    program,
-                    reason: error.to_string(),
-                },
+                _ => ProcessError::Start { program, reason: error.to_string() },
             }
         })
     }
@@ -112,22 +109,14 @@ impl Finished {
 
     /// How it ended, in a few words, with the start of what it said.
     pub fn words(&self) -> String {
-        let said = if self.stderr.is_empty() {
-            &self.stdout
-        } else {
-            &self.stderr
-        };
+        let said = if self.stderr.is_empty() { &self.stdout } else { &self.stderr };
         let said = plain_start(said, 400);
         let how = match (self.code, self.signal) {
             (Some(code), _) => format!("exit code {code}"),
             (None, Some(signal)) => format!("ended by signal {signal}"),
             (None, None) => "ended without a code".to_owned(),
         };
-        if said.is_empty() {
-            how
-        } else {
-            format!("{how}: {said}")
-        }
+        if said.is_empty() { how } else { format!("{how}: {said}") }
     }
 }
 
@@ -137,13 +126,7 @@ fn plain_start(bytes: &[u8], chars_max: usize) -> String {
     text.trim()
         .chars()
         .take(chars_max)
-        .map(|character| {
-            if character.is_control() {
-                ' '
-            } else {
-                character
-            }
-        })
+        .map(|character| if character.is_control() { ' ' } else { character })
         .collect()
 }
 
@@ -210,22 +193,13 @@ pub fn run(program: &Program) -> Result<Finished, ProcessError> {
     let started = Instant::now();
     let mut command = program.command()?;
     command
-        .stdin(if program.input.is_empty() {
-            Stdio::null()
-        } else {
-            Stdio::piped()
-        })
+        .stdin(if program.input.is_empty() { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = program.spawn(&mut command)?;
     let (sender, reports) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
-        collect(
-            stdout,
-            program.output_bytes_max,
-            sender.clone(),
-            Report::Stdout,
-        );
+        collect(stdout, program.output_bytes_max, sender.clone(), Report::Stdout);
     }
     if let Some(stderr) = child.stderr.take() {
         collect(stderr, program.output_bytes_max, sender, Report::Stderr);
@@ -313,16 +287,8 @@ fn collect(
         let mut bytes = Vec::new();
         let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
         // A read that fails ends the output like its end does; the exit code tells the rest.
-        drop(
-            from.by_ref()
-                .take(limit.saturating_add(1))
-                .read_to_end(&mut bytes),
-        );
-        let report = if bytes.len() > bytes_max {
-            Report::TooMuch
-        } else {
-            wrap(bytes)
-        };
+        drop(from.by_ref().take(limit.saturating_add(1)).read_to_end(&mut bytes));
+        let report = if bytes.len() > bytes_max { Report::TooMuch } else { wrap(bytes) };
         // Nobody listens any more when a limit was passed.
         drop(to.send(report));
     });

@@ -53,10 +53,7 @@ fn a_child_left_behind_holds_nobody_up() {
 fn output_without_end_is_cut_off() {
     let mut program = Program::new(["yes"]);
     program.output_bytes_max = 10_000;
-    assert!(matches!(
-        run(&program),
-        Err(ProcessError::TooMuchOutput { .. })
-    ));
+    assert!(matches!(run(&program), Err(ProcessError::TooMuchOutput { .. })));
 }
 
 #[test]
@@ -68,10 +65,7 @@ fn what_is_not_there_is_said() {
     std::fs::write(&plain, "no program").unwrap();
     let error = run(&Program::new([plain.display().to_string()])).unwrap_err();
     assert!(error.to_string().contains("may not be run"), "{error}");
-    assert!(matches!(
-        run(&Program::new(Vec::<String>::new())),
-        Err(ProcessError::Empty)
-    ));
+    assert!(matches!(run(&Program::new(Vec::<String>::new())), Err(ProcessError::Empty)));
 }
 
 #[test]
@@ -94,8 +88,5 @@ fn a_secret_may_come_from_a_program() {
     assert_eq!(resolve_secret(&reference).unwrap().reveal(), "s3cret");
     let reference = SecretRef::parse("exec:/bin/false").unwrap();
     let error = resolve_secret(&reference).unwrap_err().to_string();
-    assert!(
-        error.starts_with("failed to read secret `exec:/bin/false`"),
-        "{error}"
-    );
+    assert!(error.starts_with("failed to read secret `exec:/bin/false`"), "{error}");
 }

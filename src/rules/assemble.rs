@@ -28,12 +28,8 @@ impl Loader<'_> {
         let at = draft.position;
         if !is_rule_name(&draft.name) {
             notes.push(
-                Note::error(
-                    "bad-name",
-                    at,
-                    format!("`{}` is no name for a rule", draft.name),
-                )
-                .hint("letters, digits, `-`, `_` and `.`, at most 64 of them"),
+                Note::error("bad-name", at, format!("`{}` is no name for a rule", draft.name))
+                    .hint("letters, digits, `-`, `_` and `.`, at most 64 of them"),
             );
         }
         let twice_here = file
@@ -45,10 +41,7 @@ impl Loader<'_> {
             notes.push(Note::error(
                 "duplicate-rule",
                 at,
-                format!(
-                    "the rule `{}` is already declared at {other}:{line}",
-                    draft.name
-                ),
+                format!("the rule `{}` is already declared at {other}:{line}", draft.name),
             ));
         } else if twice_here {
             notes.push(Note::error(
@@ -76,40 +69,18 @@ impl Loader<'_> {
     ) -> Result<Rule, Vec<Note>> {
         let mut notes = self.judge_name(draft, file);
         let at = draft.position;
-        let mut maker = Maker {
-            file,
-            evaluator: &self.evaluator,
-            notes: &mut notes,
-        };
-        let when = draft
-            .when
-            .as_ref()
-            .and_then(|closure| maker.pure(closure, "when"));
+        let mut maker = Maker { file, evaluator: &self.evaluator, notes: &mut notes };
+        let when = draft.when.as_ref().and_then(|closure| maker.pure(closure, "when"));
         let key_spec = maker.key(draft);
-        let window = draft
-            .window
-            .as_ref()
-            .map(|(window, position)| maker.window(window, *position));
+        let window =
+            draft.window.as_ref().map(|(window, position)| maker.window(window, *position));
         let (spec, tests, quantity) = window.unwrap_or((WindowSpec::Each, Vec::new(), None));
-        let body = draft
-            .then
-            .as_ref()
-            .and_then(|closure| maker.function(closure, 1, "then"));
+        let body = draft.then.as_ref().and_then(|closure| maker.function(closure, 1, "then"));
         if !notes.is_empty() {
             return Err(notes);
         }
-        let mode = self
-            .settings
-            .modes
-            .get(&draft.name)
-            .copied()
-            .or(draft.mode)
-            .unwrap_or_default();
-        let keys = draft
-            .key
-            .as_ref()
-            .map(|(parts, _)| parts.as_slice())
-            .unwrap_or_default();
+        let mode = self.settings.modes.get(&draft.name).copied().or(draft.mode).unwrap_or_default();
+        let keys = draft.key.as_ref().map(|(parts, _)| parts.as_slice()).unwrap_or_default();
         Ok(Rule {
             name: Arc::from(draft.name.as_str()),
             file: Arc::clone(&file.unit.file),
@@ -135,11 +106,7 @@ impl Loader<'_> {
     pub(super) fn add_timers_and_tests(&mut self, file: &FileDraft) {
         let mut notes = Vec::new();
         let path = &file.unit.file;
-        let mut maker = Maker {
-            file,
-            evaluator: &self.evaluator,
-            notes: &mut notes,
-        };
+        let mut maker = Maker { file, evaluator: &self.evaluator, notes: &mut notes };
         for (place, timer) in file.collected.timers.iter().enumerate() {
             if let Some(body) = maker.function(&timer.body, 0, "a timer") {
                 let name = format!("{}:{}:{}", stem(path), timer.schedule, place + 1);
@@ -162,16 +129,13 @@ impl Loader<'_> {
                 });
             }
         }
-        self.findings
-            .extend(notes.into_iter().map(|note| note.place(path, "")));
+        self.findings.extend(notes.into_iter().map(|note| note.place(path, "")));
     }
 
     pub(super) fn finish(mut self, files: &[RuleFile]) -> Loaded {
         self.unused_settings(files);
-        let settings = format!(
-            "{:?} {:?} {}",
-            self.settings.params, self.settings.modes, self.settings.seed
-        );
+        let settings =
+            format!("{:?} {:?} {}", self.settings.params, self.settings.modes, self.settings.seed);
         self.digest.update(settings.as_bytes());
         let fingerprint = first_word(&self.digest.finalize());
         let evaluator = Arc::new(self.evaluator);
@@ -196,21 +160,14 @@ impl Loader<'_> {
             evaluator,
             fingerprint,
         };
-        Loaded {
-            set,
-            findings: self.findings,
-        }
+        Loaded { set, findings: self.findings }
     }
 
     /// Modes and parameters of the config that concern nothing that was loaded.
     pub(super) fn unused_settings(&mut self, files: &[RuleFile]) {
         let config: Arc<str> = Arc::from("config");
         let mut notes = Vec::new();
-        if self
-            .findings
-            .iter()
-            .all(|finding| finding.severity != Severity::Error)
-        {
+        if self.findings.iter().all(|finding| finding.severity != Severity::Error) {
             let known = || self.rules.iter().map(|rule| &*rule.name);
             for name in self
                 .settings
@@ -236,16 +193,14 @@ impl Loader<'_> {
                     continue;
                 };
                 let declared = || rule.params.iter().map(|param| param.name.as_str());
-                for param in values
-                    .keys()
-                    .filter(|param| !declared().any(|known| known == param.as_str()))
+                for param in
+                    values.keys().filter(|param| !declared().any(|known| known == param.as_str()))
                 {
                     notes.push(unknown("parameter", param, declared()));
                 }
             }
         }
-        self.findings
-            .extend(notes.into_iter().map(|note| note.place(&config, "")));
+        self.findings.extend(notes.into_iter().map(|note| note.place(&config, "")));
     }
 }
 
@@ -282,10 +237,7 @@ fn predicate(rule: &Rule, evaluator: &Arc<Evaluator>) -> Option<Box<dyn Predicat
         return Some(Box::new(Never));
     }
     let closure = rule.when.clone()?;
-    Some(Box::new(ScriptPredicate {
-        closure,
-        evaluator: Arc::clone(evaluator),
-    }))
+    Some(Box::new(ScriptPredicate { closure, evaluator: Arc::clone(evaluator) }))
 }
 
 fn unknown<'w>(what: &str, name: &str, known: impl Iterator<Item = &'w str>) -> Note {

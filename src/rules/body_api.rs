@@ -75,9 +75,8 @@ fn target(context: &NativeCallContext, value: &Dynamic) -> Answer<Target> {
             ),
         ));
     };
-    let target = net::parse_ip(text.trim().as_bytes())
-        .map(Target::client)
-        .or_else(|| Target::parse(&text));
+    let target =
+        net::parse_ip(text.trim().as_bytes()).map(Target::client).or_else(|| Target::parse(&text));
     target.ok_or_else(|| {
         let shown = cut(&text, limits::SCRIPT_NAME_BYTES_MAX);
         value_error(context, format!("`{shown}` is no target: it is neither an address, a prefix, `AS64500`, `country:NL`, `user:NAME` nor `host:NAME`"))
@@ -146,16 +145,7 @@ fn decide(
             }
         }
     }
-    ask(
-        context,
-        Ask::Decide {
-            target,
-            remedy,
-            duration,
-            reason,
-            via,
-        },
-    )
+    ask(context, Ask::Decide { target, remedy, duration, reason, via })
 }
 
 fn register_decisions(api: &mut Api<'_>) {

@@ -10,10 +10,7 @@ use rhai::{Array, Dynamic, Map, NativeCallContext};
 use std::collections::BTreeMap;
 
 /// Registers the effects.
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table of functions, one after the other"
-)]
+#[expect(clippy::too_many_lines, reason = "a table of functions, one after the other")]
 pub(super) fn register_effects(api: &mut Api<'_>) {
     api.doc(
         Place::Body,
@@ -22,19 +19,10 @@ pub(super) fn register_effects(api: &mut Api<'_>) {
         "Tell people, by a channel of the config. A long message is cut with a mark.",
         r#"notify("ops", `${hit.ip} tried ${hit.count} passwords`)"#,
     )
-    .register_fn(
-        "notify",
-        |context: NativeCallContext, channel: &str, text: Dynamic| {
-            let channel = name(&context, channel)?;
-            ask(
-                &context,
-                Ask::Effect(Effect::Notify {
-                    channel,
-                    message: message(&text),
-                }),
-            )
-        },
-    );
+    .register_fn("notify", |context: NativeCallContext, channel: &str, text: Dynamic| {
+        let channel = name(&context, channel)?;
+        ask(&context, Ask::Effect(Effect::Notify { channel, message: message(&text) }))
+    });
     api.doc(
         Place::Body,
         "webhook",
@@ -45,12 +33,9 @@ pub(super) fn register_effects(api: &mut Api<'_>) {
     .register_fn("webhook", |context: NativeCallContext, webhook: &str| {
         send_webhook(&context, webhook, &Map::new())
     })
-    .register_fn(
-        "webhook",
-        |context: NativeCallContext, webhook: &str, fields: Map| {
-            send_webhook(&context, webhook, &fields)
-        },
-    );
+    .register_fn("webhook", |context: NativeCallContext, webhook: &str, fields: Map| {
+        send_webhook(&context, webhook, &fields)
+    });
     api.doc(
         Place::Body,
         "exec",
@@ -72,20 +57,10 @@ pub(super) fn register_effects(api: &mut Api<'_>) {
         r"log(`${hit.key}: ${hit.count} in a row`)",
     )
     .register_fn("log", |context: NativeCallContext, text: &str| {
-        ask(
-            &context,
-            Ask::Effect(Effect::Log {
-                message: message(&text.into()),
-            }),
-        )
+        ask(&context, Ask::Effect(Effect::Log { message: message(&text.into()) }))
     })
     .register_fn("log", |context: NativeCallContext, value: Dynamic| {
-        ask(
-            &context,
-            Ask::Effect(Effect::Log {
-                message: message(&value),
-            }),
-        )
+        ask(&context, Ask::Effect(Effect::Log { message: message(&value) }))
     });
     api.doc(
         Place::Body,
@@ -94,30 +69,18 @@ pub(super) fn register_effects(api: &mut Api<'_>) {
         "Make an event that other rules see, at the time of the hit.",
         r#"emit("shop.suspect", #{ ip: hit.ip, reason: "scanner" })"#,
     )
-    .register_fn(
-        "emit",
-        |context: NativeCallContext, kind: &str, fields: Map| emit(&context, kind, &fields),
-    );
+    .register_fn("emit", |context: NativeCallContext, kind: &str, fields: Map| {
+        emit(&context, kind, &fields)
+    });
 }
 
 fn send_webhook(context: &NativeCallContext, webhook: &str, fields: &Map) -> Answer<String> {
     let webhook = name(context, webhook)?;
-    let fields: BTreeMap<String, serde_json::Value> = fields
-        .iter()
-        .map(|(key, value)| (key.to_string(), cut_json(to_json(value))))
-        .collect();
-    let bytes: usize = fields
-        .iter()
-        .map(|(key, value)| key.len() + value.to_string().len())
-        .sum();
+    let fields: BTreeMap<String, serde_json::Value> =
+        fields.iter().map(|(key, value)| (key.to_string(), cut_json(to_json(value)))).collect();
+    let bytes: usize = fields.iter().map(|(key, value)| key.len() + value.to_string().len()).sum();
     check_size(context, fields.len(), bytes)?;
-    ask(
-        context,
-        Ask::Effect(Effect::Webhook {
-            name: webhook,
-            fields,
-        }),
-    )
+    ask(context, Ask::Effect(Effect::Webhook { name: webhook, fields }))
 }
 
 /// Cuts the texts in a value.
@@ -126,12 +89,9 @@ fn cut_json(value: serde_json::Value) -> serde_json::Value {
     match value {
         Json::String(text) => Json::String(cut(&text, limits::MESSAGE_BYTES_MAX).into_owned()),
         Json::Array(items) => items.into_iter().map(cut_json).collect(),
-        Json::Object(entries) => Json::Object(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key, cut_json(value)))
-                .collect(),
-        ),
+        Json::Object(entries) => {
+            Json::Object(entries.into_iter().map(|(key, value)| (key, cut_json(value))).collect())
+        }
         other => other,
     }
 }
@@ -152,13 +112,7 @@ fn run_program(context: &NativeCallContext, program: &str, args: &Array) -> Answ
         })
         .collect::<Answer<Vec<String>>>()?;
     check_size(context, args.len(), args.iter().map(String::len).sum())?;
-    ask(
-        context,
-        Ask::Effect(Effect::Exec {
-            name: program,
-            args,
-        }),
-    )
+    ask(context, Ask::Effect(Effect::Exec { name: program, args }))
 }
 
 fn emit(context: &NativeCallContext, kind: &str, fields: &Map) -> Answer<String> {

@@ -28,33 +28,16 @@ fn register_marks(api: &mut Api<'_>) {
         "Mark a key for people and for later rules, for a day unless said otherwise.",
         r#"tag(hit.key, "scanner", "7d")"#,
     )
-    .register_fn(
-        "tag",
-        |context: NativeCallContext, whom: Dynamic, mark: &str| {
-            let (key, name) = (key(&context, &whom)?, name(&context, mark)?);
-            ask(
-                &context,
-                Ask::Tag {
-                    key,
-                    name,
-                    duration: TAG_DEFAULT,
-                },
-            )
-        },
-    )
+    .register_fn("tag", |context: NativeCallContext, whom: Dynamic, mark: &str| {
+        let (key, name) = (key(&context, &whom)?, name(&context, mark)?);
+        ask(&context, Ask::Tag { key, name, duration: TAG_DEFAULT })
+    })
     .register_fn(
         "tag",
         |context: NativeCallContext, whom: Dynamic, mark: &str, how_long: &str| {
             let (key, name) = (key(&context, &whom)?, name(&context, mark)?);
             let duration = duration(&context, how_long)?;
-            ask(
-                &context,
-                Ask::Tag {
-                    key,
-                    name,
-                    duration,
-                },
-            )
+            ask(&context, Ask::Tag { key, name, duration })
         },
     );
     api.doc(
@@ -64,16 +47,13 @@ fn register_marks(api: &mut Api<'_>) {
         "Add to a key's score; points may be negative.",
         "score(hit.key, 5)",
     )
-    .register_fn(
-        "score",
-        |context: NativeCallContext, whom: Dynamic, points: Dynamic| {
-            let key = key(&context, &whom)?;
-            // Points are small numbers; a float holds them exactly.
-            let points = number(&points).filter(|points| points.is_finite());
-            let points = points.ok_or_else(|| value_error(&context, "points are a number"))?;
-            ask(&context, Ask::Score { key, points })
-        },
-    );
+    .register_fn("score", |context: NativeCallContext, whom: Dynamic, points: Dynamic| {
+        let key = key(&context, &whom)?;
+        // Points are small numbers; a float holds them exactly.
+        let points = number(&points).filter(|points| points.is_finite());
+        let points = points.ok_or_else(|| value_error(&context, "points are a number"))?;
+        ask(&context, Ask::Score { key, points })
+    });
 }
 
 /// A number of either kind as a float.
@@ -93,15 +73,12 @@ fn register_past(api: &mut Api<'_>) {
         "How many hits a key had within that time before now, in all rules.",
         r#"if past_hits(hit.key, "30d") > 3 { block(hit.ip, "7d") }"#,
     )
-    .register_fn(
-        "past_hits",
-        |context: NativeCallContext, whom: Dynamic, within: &str| {
-            let (key, within) = (key(&context, &whom)?, duration(&context, within)?);
-            with_body(&context, |body| {
-                Ok(i64::try_from(body.host.past_hits(&key, within)).unwrap_or(i64::MAX))
-            })
-        },
-    );
+    .register_fn("past_hits", |context: NativeCallContext, whom: Dynamic, within: &str| {
+        let (key, within) = (key(&context, &whom)?, duration(&context, within)?);
+        with_body(&context, |body| {
+            Ok(i64::try_from(body.host.past_hits(&key, within)).unwrap_or(i64::MAX))
+        })
+    });
 }
 
 fn state_key(context: &NativeCallContext, value: &Dynamic) -> Answer<String> {
@@ -132,9 +109,7 @@ fn state_value(context: &NativeCallContext, value: &Dynamic) -> Answer<StateValu
     }
     let text = to_text(value)
         .ok_or_else(|| value_error(context, "`state` keeps text, numbers, truths and addresses"))?;
-    Ok(StateValue::Text(
-        cut(&text, limits::STATE_TEXT_BYTES_MAX - '…'.len_utf8()).into_owned(),
-    ))
+    Ok(StateValue::Text(cut(&text, limits::STATE_TEXT_BYTES_MAX - '…'.len_utf8()).into_owned()))
 }
 
 fn register_state(api: &mut Api<'_>) {

@@ -51,13 +51,7 @@ impl Api<'_> {
         doc: &'static str,
         example: &'static str,
     ) -> &mut Engine {
-        self.book.push(Entry {
-            place,
-            name,
-            signature,
-            doc,
-            example,
-        });
+        self.book.push(Entry { place, name, signature, doc, example });
         self.engine
     }
 }

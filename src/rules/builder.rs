@@ -64,11 +64,7 @@ impl Builder {
             second
         };
         if second {
-            self.error(
-                "second-window",
-                position,
-                "a rule has one window, this is its second",
-            );
+            self.error("second-window", position, "a rule has one window, this is its second");
         }
         self.clone()
     }
@@ -81,11 +77,7 @@ impl Builder {
     ) -> Self {
         let taken = set(&mut lock(&self.draft));
         if taken {
-            self.error(
-                "set-twice",
-                context.call_position(),
-                format!("`{what}` is set twice"),
-            );
+            self.error("set-twice", context.call_position(), format!("`{what}` is set twice"));
         }
         self.clone()
     }
@@ -108,10 +100,7 @@ pub(super) fn register(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
     register_rest(api);
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table of functions, one after the other"
-)]
+#[expect(clippy::too_many_lines, reason = "a table of functions, one after the other")]
 fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
     let shared = Arc::clone(collector);
     api.doc(
@@ -135,15 +124,11 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
         "Run a body again and again, at whole multiples of the duration, in event time.",
         r#"every("5m", || log("five minutes have passed"))"#,
     )
-    .register_fn(
-        "every",
-        move |context: NativeCallContext, period: &str, body: FnPtr| {
-            let schedule = parse_duration(period)
-                .map_err(|error| error.to_string())
-                .and_then(Schedule::every);
-            add_timer(&shared, &context, schedule, &body);
-        },
-    );
+    .register_fn("every", move |context: NativeCallContext, period: &str, body: FnPtr| {
+        let schedule =
+            parse_duration(period).map_err(|error| error.to_string()).and_then(Schedule::every);
+        add_timer(&shared, &context, schedule, &body);
+    });
     let shared = Arc::clone(collector);
     api.doc(
         Place::File,
@@ -152,12 +137,9 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
         "Run a body at times: minute, hour, day of month, month, day of week (UTC), in event time.",
         r#"cron("0 3 * * *", || log("it is three o'clock"))"#,
     )
-    .register_fn(
-        "cron",
-        move |context: NativeCallContext, expression: &str, body: FnPtr| {
-            add_timer(&shared, &context, Schedule::cron(expression), &body);
-        },
-    );
+    .register_fn("cron", move |context: NativeCallContext, expression: &str, body: FnPtr| {
+        add_timer(&shared, &context, Schedule::cron(expression), &body);
+    });
     let shared = Arc::clone(collector);
     api.doc(
         Place::File,
@@ -166,16 +148,10 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
         "A test of the file's rules, run by `riposte test`; it gets a `t` (see Tests).",
         r#"test("nine guesses don't block", |t| t.expect_no_hits())"#,
     )
-    .register_fn(
-        "test",
-        move |context: NativeCallContext, name: &str, body: FnPtr| {
-            let test = TestDraft {
-                name: name.to_owned(),
-                body: closure(&context, &body),
-            };
-            lock(&shared).tests.push(test);
-        },
-    );
+    .register_fn("test", move |context: NativeCallContext, name: &str, body: FnPtr| {
+        let test = TestDraft { name: name.to_owned(), body: closure(&context, &body) };
+        lock(&shared).tests.push(test);
+    });
     let shared = Arc::clone(collector);
     api.doc(
         Place::File,
@@ -184,12 +160,9 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
         "A value that the config may set without editing the file; without it the default.",
         r#"let limit = param("threshold", 10)"#,
     )
-    .register_fn(
-        "param",
-        move |context: NativeCallContext, name: &str, default: Dynamic| {
-            lock(&shared).param(name, &default, context.call_position())
-        },
-    );
+    .register_fn("param", move |context: NativeCallContext, name: &str, default: Dynamic| {
+        lock(&shared).param(name, &default, context.call_position())
+    });
     api.doc(
         Place::File,
         "prefix",
@@ -199,11 +172,8 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
     )
     .register_type_with_name::<Prefix>("prefix")
     .register_fn("prefix", |field: &str, v4: i64, v6: i64| {
-        let bits = |bits: i64, max: u8| {
-            u8::try_from(bits)
-                .ok()
-                .filter(|bits| (1..=max).contains(bits))
-        };
+        let bits =
+            |bits: i64, max: u8| u8::try_from(bits).ok().filter(|bits| (1..=max).contains(bits));
         Prefix(KeyPartDraft::Prefix {
             field: field.to_owned(),
             v4: bits(v4, 32),
@@ -232,17 +202,12 @@ fn add_timer(
     }
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table of functions, one after the other"
-)]
+#[expect(clippy::too_many_lines, reason = "a table of functions, one after the other")]
 fn register_matching(api: &mut Api<'_>) {
     fn add_kind(builder: &Builder, context: &NativeCallContext, kind: &Dynamic) {
         match kind.as_immutable_string_ref() {
             Ok(name) if !name.is_empty() && name.len() <= limits::SCRIPT_NAME_BYTES_MAX => {
-                lock(&builder.draft)
-                    .kinds
-                    .push((Kind::from_name(&name), context.call_position()));
+                lock(&builder.draft).kinds.push((Kind::from_name(&name), context.call_position()));
             }
             _ => builder.error(
                 "bad-kind",

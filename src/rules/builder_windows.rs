@@ -9,11 +9,7 @@ use rhai::{Array, Dynamic, FnPtr, NativeCallContext};
 
 /// Registers the windows.
 pub(super) fn register_windows(api: &mut Api<'_>) {
-    let each = |spec: WindowSpec| WindowDraft {
-        spec,
-        tests: Vec::new(),
-        quantity: None,
-    };
+    let each = |spec: WindowSpec| WindowDraft { spec, tests: Vec::new(), quantity: None };
     api.doc(Place::Rule, "count", ".count(n, duration)", "Fire at the n-th event within any such time. Exact up to 64, above it late by at most an eighth of the time, never early.", r#"rule("guessing").on("ssh.auth").by("ip").count(10, "5m")"#)
     .register_fn("count", move |context: NativeCallContext, b: &mut Builder, n: i64, within: &str| {
         match (b.count(&context, n), b.duration(&context, within)) {
@@ -70,11 +66,7 @@ fn register_test_windows(api: &mut Api<'_>) {
                 let tests = vec![closure(&context, &test)];
                 b.window(
                     &context,
-                    WindowDraft {
-                        spec: WindowSpec::Consecutive { n },
-                        tests,
-                        quantity: None,
-                    },
+                    WindowDraft { spec: WindowSpec::Consecutive { n }, tests, quantity: None },
                 )
             }
             None => b.clone(),

@@ -59,19 +59,13 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// An error that a script can't catch: a limit was reached.
-#[expect(
-    clippy::unnecessary_box_returns,
-    reason = "rhai takes its errors boxed"
-)]
+#[expect(clippy::unnecessary_box_returns, reason = "rhai takes its errors boxed")]
 pub(super) fn limit_error(context: &NativeCallContext, text: String) -> Box<EvalAltResult> {
     EvalAltResult::ErrorTerminated(text.into(), context.call_position()).into()
 }
 
 /// An error of a value, which a script may catch.
-#[expect(
-    clippy::unnecessary_box_returns,
-    reason = "rhai takes its errors boxed"
-)]
+#[expect(clippy::unnecessary_box_returns, reason = "rhai takes its errors boxed")]
 pub(super) fn value_error(
     context: &NativeCallContext,
     text: impl Into<String>,
@@ -127,9 +121,7 @@ impl ScriptFn {
         run: &Arc<Run>,
         argument: Option<Dynamic>,
     ) -> Result<Dynamic, CallError> {
-        let options = CallFnOptions::new()
-            .eval_ast(false)
-            .with_tag(Tag(Arc::clone(run)));
+        let options = CallFnOptions::new().eval_ast(false).with_tag(Tag(Arc::clone(run)));
         let mut arguments = self.captured.clone();
         arguments.extend(argument.filter(|_| self.takes_argument));
         begin_work();
@@ -178,10 +170,8 @@ pub(super) fn freeze(value: &Dynamic) -> Dynamic {
         return array.iter().map(freeze).collect::<rhai::Array>().into();
     }
     if let Some(map) = flat.read_lock::<rhai::Map>() {
-        let frozen: rhai::Map = map
-            .iter()
-            .map(|(key, value)| (key.clone(), freeze(value)))
-            .collect();
+        let frozen: rhai::Map =
+            map.iter().map(|(key, value)| (key.clone(), freeze(value))).collect();
         return frozen.into();
     }
     if let Some(pointer) = flat.read_lock::<rhai::FnPtr>() {

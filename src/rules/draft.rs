@@ -131,11 +131,7 @@ impl Collector {
                 ));
             }
         } else {
-            self.params.push(Param {
-                name: name.to_owned(),
-                default: shown.clone(),
-                value: shown,
-            });
+            self.params.push(Param { name: name.to_owned(), default: shown.clone(), value: shown });
         }
         let Some(given) = self.given.get(name) else {
             return default;

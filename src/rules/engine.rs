@@ -31,23 +31,14 @@ pub(super) enum Purpose {
 /// Functions of Rhai that rules can't call, and what to do instead.
 pub(super) const REFUSED: &[(&str, &str)] = &[
     ("eval", "write the code where it is to run"),
-    (
-        "timestamp",
-        "use `e.time`, or `hit.time` in a body: rules live in event time",
-    ),
+    ("timestamp", "use `e.time`, or `hit.time` in a body: rules live in event time"),
     ("sleep", "a rule never waits; use a window, or `every(…)`"),
     ("print", "use `log(…)` in a body"),
     ("debug", "use `log(…)` in a body"),
     ("exit", "use `return`"),
-    (
-        "import",
-        "plugins are called as `NAME::function()` without an import",
-    ),
+    ("import", "plugins are called as `NAME::function()` without an import"),
     ("export", "a plugin's functions are visible without it"),
-    (
-        "parse_json",
-        "let the source's parser read JSON into fields",
-    ),
+    ("parse_json", "let the source's parser read JSON into fields"),
 ];
 
 /// Words that Rhai 1.27 keeps for itself: no names for fields, methods or variables.
@@ -78,10 +69,7 @@ pub(super) fn build(purpose: Purpose) -> (Engine, Vec<Entry>) {
     refuse(&mut engine);
     show_constants(&mut engine);
     let mut book = Vec::new();
-    let mut api = Api {
-        engine: &mut engine,
-        book: &mut book,
-    };
+    let mut api = Api { engine: &mut engine, book: &mut book };
     values::register(&mut api);
     event::register(&mut api);
     helpers::register(&mut api);
@@ -100,14 +88,10 @@ pub(super) fn build(purpose: Purpose) -> (Engine, Vec<Entry>) {
 
 fn set_limits(engine: &mut Engine, purpose: Purpose) {
     let (operations, array_items) = match purpose {
-        Purpose::Load => (
-            limits::SCRIPT_LOAD_OPERATIONS_MAX,
-            limits::SCRIPT_ARRAY_ITEMS_MAX,
-        ),
-        Purpose::Pure | Purpose::Body => (
-            limits::SCRIPT_OPERATIONS_MAX,
-            limits::SCRIPT_ARRAY_ITEMS_MAX,
-        ),
+        Purpose::Load => (limits::SCRIPT_LOAD_OPERATIONS_MAX, limits::SCRIPT_ARRAY_ITEMS_MAX),
+        Purpose::Pure | Purpose::Body => {
+            (limits::SCRIPT_OPERATIONS_MAX, limits::SCRIPT_ARRAY_ITEMS_MAX)
+        }
         Purpose::Test => (limits::SCRIPT_TEST_OPERATIONS_MAX, limits::TEST_LINES_MAX),
     };
     let string_bytes = match purpose {
@@ -140,42 +124,26 @@ fn set_limits(engine: &mut Engine, purpose: Purpose) {
 /// Puts an error in the place of what must not run: the registered function wins over the package's.
 fn refuse(engine: &mut Engine) {
     fn refused(context: &NativeCallContext) -> Result<(), Box<EvalAltResult>> {
-        Err(value_error(
-            context,
-            format!("`{}` is not available", context.fn_name()),
-        ))
+        Err(value_error(context, format!("`{}` is not available", context.fn_name())))
     }
     // Rhai looks for the exact type first, so each type needs its own refusal.
     for name in ["sleep", "exit", "print", "debug", "timestamp"] {
         engine
             .register_fn(name, |context: NativeCallContext| refused(&context))
-            .register_fn(name, |context: NativeCallContext, _: Dynamic| {
-                refused(&context)
-            })
-            .register_fn(name, |context: NativeCallContext, _: &str| {
-                refused(&context)
-            })
+            .register_fn(name, |context: NativeCallContext, _: Dynamic| refused(&context))
+            .register_fn(name, |context: NativeCallContext, _: &str| refused(&context))
             .register_fn(name, |context: NativeCallContext, _: i64| refused(&context))
             .register_fn(name, |context: NativeCallContext, _: f64| refused(&context))
-            .register_fn(name, |context: NativeCallContext, _: bool| {
-                refused(&context)
-            })
-            .register_fn(name, |context: NativeCallContext, _: char| {
-                refused(&context)
-            })
+            .register_fn(name, |context: NativeCallContext, _: bool| refused(&context))
+            .register_fn(name, |context: NativeCallContext, _: char| refused(&context))
             .register_fn(name, |context: NativeCallContext, (): ()| refused(&context));
     }
-    engine.register_fn("parse_json", |context: NativeCallContext, _: &str| {
-        refused(&context)
-    });
+    engine.register_fn("parse_json", |context: NativeCallContext, _: &str| refused(&context));
 }
 
 /// Lets functions and closures see their file's constants.
 fn show_constants(engine: &mut Engine) {
-    #[expect(
-        deprecated,
-        reason = "rhai marks the hook as volatile, not as going away"
-    )]
+    #[expect(deprecated, reason = "rhai marks the hook as volatile, not as going away")]
     engine.on_var(|name, index, context| {
         // An index means that the parser found the variable near by.
         if index != 0 {
@@ -193,7 +161,6 @@ fn show_constants(engine: &mut Engine) {
 
 /// Whether an entry of the book is a function that a script could shadow.
 pub(super) fn is_api_name(book: &[Entry], name: &str) -> bool {
-    book.iter()
-        .any(|entry| entry.name == name && entry.place != Place::State)
+    book.iter().any(|entry| entry.name == name && entry.place != Place::State)
         || REFUSED.iter().any(|(refused, _)| *refused == name)
 }

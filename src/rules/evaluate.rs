@@ -50,14 +50,7 @@ impl Evaluator {
                 book.push(entry);
             }
         }
-        Self {
-            pure,
-            body,
-            test,
-            book,
-            seed,
-            lookups,
-        }
+        Self { pure, body, test, book, seed, lookups }
     }
 
     /// Whether any function of that name exists.
@@ -68,10 +61,7 @@ impl Evaluator {
     /// A pure closure's value; `()` when it failed after a field was read that isn't there.
     pub(super) fn pure(&self, closure: &PureFn, event: &Arc<Event>) -> Result<Dynamic, Fault> {
         let argument = Dynamic::from(ScriptEvent::new(Arc::clone(event)));
-        match closure
-            .function
-            .call(&self.pure, &closure.run, Some(argument))
-        {
+        match closure.function.call(&self.pure, &closure.run, Some(argument)) {
             Ok(value) => Ok(value),
             Err(error) => self.judge(closure, event, &error),
         }
@@ -89,9 +79,7 @@ impl Evaluator {
             let missed = Arc::new(AtomicBool::new(false));
             let watched = ScriptEvent::watched(Arc::clone(event), Arc::clone(&missed));
             let again =
-                closure
-                    .function
-                    .call(&self.pure, &closure.run, Some(Dynamic::from(watched)));
+                closure.function.call(&self.pure, &closure.run, Some(Dynamic::from(watched)));
             if again.is_err() && missed.load(Ordering::Relaxed) {
                 return Ok(Dynamic::UNIT);
             }
@@ -114,10 +102,7 @@ impl Evaluator {
     }
 
     /// A fault of ours at a closure.
-    #[expect(
-        clippy::unused_self,
-        reason = "reads as the evaluator's verdict where it is used"
-    )]
+    #[expect(clippy::unused_self, reason = "reads as the evaluator's verdict where it is used")]
     pub(super) fn fault_at(&self, closure: &PureFn, message: String) -> Fault {
         telemetry::counter(telemetry::names::RULE_FAULTS).add(1);
         Fault::value(message, &closure.function.unit, closure.function.position)
@@ -134,11 +119,7 @@ impl Evaluator {
         let run = Arc::new(Run {
             unit: Arc::clone(&function.unit),
             lookups: Arc::clone(&self.lookups),
-            body: Some(BodyRunState {
-                host: Arc::clone(host),
-                id,
-                asks: Mutex::default(),
-            }),
+            body: Some(BodyRunState { host: Arc::clone(host), id, asks: Mutex::default() }),
         });
         let outcome = function.call(&self.body, &run, argument);
         let mut asks = run
@@ -146,9 +127,7 @@ impl Evaluator {
             .as_ref()
             .map(|body| std::mem::take(&mut *lock(&body.asks)))
             .unwrap_or_default();
-        let fault = outcome
-            .err()
-            .map(|error| function.fault(&error, &|name| self.knows(name)));
+        let fault = outcome.err().map(|error| function.fault(&error, &|name| self.knows(name)));
         if let Some(fault) = &fault {
             telemetry::counter(telemetry::names::RULE_FAULTS).add(1);
             if fault.kind == FaultKind::Limit {

@@ -18,14 +18,8 @@ pub(super) const PROPERTIES: &[(&str, &str)] = &[
         "time",
         "When it happened, by its own stamp; has `.hour .minute .day .month .year .weekday .unix` (UTC, Monday is 1); two times subtract to seconds.",
     ),
-    (
-        "source",
-        "The source it came from, by its name in the config.",
-    ),
-    (
-        "line",
-        "Its line number in the source, 0 where lines are not counted.",
-    ),
+    ("source", "The source it came from, by its name in the config."),
+    ("line", "Its line number in the source, 0 where lines are not counted."),
     ("record", "The whole record as text, cut at the limit."),
 ];
 
@@ -39,18 +33,12 @@ pub(super) struct ScriptEvent {
 
 impl ScriptEvent {
     pub(super) fn new(event: Arc<Event>) -> Self {
-        Self {
-            event,
-            missed: None,
-        }
+        Self { event, missed: None }
     }
 
     /// The same, noting in `missed` when a field is read that isn't there.
     pub(super) fn watched(event: Arc<Event>, missed: Arc<AtomicBool>) -> Self {
-        Self {
-            event,
-            missed: Some(missed),
-        }
+        Self { event, missed: Some(missed) }
     }
 
     fn miss(&self) -> Dynamic {
@@ -61,9 +49,7 @@ impl ScriptEvent {
     }
 
     fn field(&self, field: Field) -> Dynamic {
-        self.event
-            .get(field)
-            .map_or_else(|| self.miss(), field_value)
+        self.event.get(field).map_or_else(|| self.miss(), field_value)
     }
 
     fn named(&self, name: &str) -> Dynamic {
@@ -77,15 +63,10 @@ impl ScriptEvent {
             "line" => i64::try_from(self.event.line).unwrap_or(i64::MAX).into(),
             "record" => {
                 let record = self.event.record();
-                let head = record
-                    .get(..limits::SCRIPT_STRING_BYTES_MAX + 4)
-                    .unwrap_or(record);
-                cut(
-                    &String::from_utf8_lossy(head),
-                    limits::SCRIPT_STRING_BYTES_MAX,
-                )
-                .into_owned()
-                .into()
+                let head = record.get(..limits::SCRIPT_STRING_BYTES_MAX + 4).unwrap_or(record);
+                cut(&String::from_utf8_lossy(head), limits::SCRIPT_STRING_BYTES_MAX)
+                    .into_owned()
+                    .into()
             }
             _ => self.miss(),
         }
@@ -100,15 +81,9 @@ pub(super) fn register(api: &mut Api<'_>) {
         .register_indexer_get(|e: &mut ScriptEvent, name: ImmutableString| e.named(&name))
         // Rhai gives every value a property `tag`; on an event it is a field like any other.
         .register_get("tag", |e: &mut ScriptEvent| e.named("tag"))
-        .register_fn("to_string", |e: &mut ScriptEvent| {
-            e.event.kind.name().to_owned()
-        })
+        .register_fn("to_string", |e: &mut ScriptEvent| e.event.kind.name().to_owned())
         .register_fn("to_debug", |e: &mut ScriptEvent| {
-            cut(
-                &e.event.to_json().to_string(),
-                limits::SCRIPT_STRING_BYTES_MAX,
-            )
-            .into_owned()
+            cut(&e.event.to_json().to_string(), limits::SCRIPT_STRING_BYTES_MAX).into_owned()
         });
     for &field in Field::ALL {
         engine.register_get(field.name(), move |e: &mut ScriptEvent| e.field(field));
@@ -120,7 +95,5 @@ pub(super) fn register(api: &mut Api<'_>) {
         "Whether the event has the field.",
         r#"!e.has("user_agent")"#,
     )
-    .register_fn("has", |e: &mut ScriptEvent, name: &str| {
-        e.event.get_named(name).is_some()
-    });
+    .register_fn("has", |e: &mut ScriptEvent, name: &str| e.event.get_named(name).is_some());
 }

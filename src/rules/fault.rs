@@ -43,11 +43,7 @@ impl fmt::Display for Fault {
         if self.line == 0 {
             write!(f, "{}: {}", self.file, self.message)
         } else {
-            write!(
-                f,
-                "{}:{}:{}: {}",
-                self.file, self.line, self.column, self.message
-            )
+            write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)
         }
     }
 }
@@ -57,11 +53,7 @@ impl Fault {
     /// that name exists.
     pub(super) fn new(error: &EvalAltResult, unit: &Unit, known: &dyn Fn(&str) -> bool) -> Self {
         let (error, position, source) = innermost(error, Position::NONE, "");
-        let file = if source.is_empty() {
-            Arc::clone(&unit.file)
-        } else {
-            Arc::from(source)
-        };
+        let file = if source.is_empty() { Arc::clone(&unit.file) } else { Arc::from(source) };
         let (kind, message) = explain(error, known);
         Self {
             kind,
@@ -102,17 +94,11 @@ pub(super) fn innermost<'e>(
     match error {
         EvalAltResult::ErrorInFunctionCall(_, inside, inner, position) => {
             let position = if position.is_none() { outer } else { *position };
-            innermost(
-                inner,
-                position,
-                if inside.is_empty() { source } else { inside },
-            )
+            innermost(inner, position, if inside.is_empty() { source } else { inside })
         }
-        EvalAltResult::ErrorInModule(_, inner, position) => innermost(
-            inner,
-            if position.is_none() { outer } else { *position },
-            source,
-        ),
+        EvalAltResult::ErrorInModule(_, inner, position) => {
+            innermost(inner, if position.is_none() { outer } else { *position }, source)
+        }
         _ => {
             let own = error.position();
             (error, if own.is_none() { outer } else { own }, source)
@@ -136,19 +122,15 @@ pub(super) fn explain(error: &EvalAltResult, known: &dyn Fn(&str) -> bool) -> (F
             "functions call each other more than `{}` deep",
             limits::SCRIPT_CALL_LEVELS_MAX
         )),
-        E::ErrorDataTooLarge(what, _) => limit(format!(
-            "{} is larger than the limit allows",
-            what.to_lowercase()
-        )),
+        E::ErrorDataTooLarge(what, _) => {
+            limit(format!("{} is larger than the limit allows", what.to_lowercase()))
+        }
         E::ErrorTerminated(reason, _) => limit(reason.to_string()),
         E::ErrorTooManyModules(_) => (FaultKind::Defect, "modules can't be imported".to_owned()),
         E::ErrorFunctionNotFound(signature, _) => {
             let name = signature.split([' ', '(']).next().unwrap_or(signature);
             if known(name) {
-                (
-                    FaultKind::Value,
-                    format!("`{name}` doesn't take these values: `{signature}`"),
-                )
+                (FaultKind::Value, format!("`{name}` doesn't take these values: `{signature}`"))
             } else {
                 (FaultKind::Defect, format!("there is no function `{name}`"))
             }
@@ -163,10 +145,9 @@ pub(super) fn explain(error: &EvalAltResult, known: &dyn Fn(&str) -> bool) -> (F
         E::ErrorPropertyNotFound(name, _) => {
             (FaultKind::Value, format!("there is no property `{name}`"))
         }
-        E::ErrorMismatchOutputType(wanted, got, _) | E::ErrorMismatchDataType(wanted, got, _) => (
-            FaultKind::Value,
-            format!("`{wanted}` is needed here, but it is `{got}`"),
-        ),
+        E::ErrorMismatchOutputType(wanted, got, _) | E::ErrorMismatchDataType(wanted, got, _) => {
+            (FaultKind::Value, format!("`{wanted}` is needed here, but it is `{got}`"))
+        }
         other => (FaultKind::Value, other.unposition_text()),
     }
 }
@@ -179,9 +160,7 @@ trait Unposition {
 impl Unposition for EvalAltResult {
     fn unposition_text(&self) -> String {
         let text = self.to_string();
-        let text = text
-            .rsplit_once(" (line ")
-            .map_or(text.as_str(), |(fact, _)| fact);
+        let text = text.rsplit_once(" (line ").map_or(text.as_str(), |(fact, _)| fact);
         let mut characters = text.chars();
         match characters.next() {
             Some(first) => first.to_lowercase().chain(characters).collect(),

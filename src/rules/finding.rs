@@ -53,20 +53,11 @@ pub(super) struct Note {
 
 impl Note {
     pub(super) fn error(code: &'static str, position: rhai::Position, message: String) -> Self {
-        Self {
-            severity: Severity::Error,
-            code,
-            position,
-            message,
-            hint: None,
-        }
+        Self { severity: Severity::Error, code, position, message, hint: None }
     }
 
     pub(super) fn warning(code: &'static str, position: rhai::Position, message: String) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(code, position, message)
-        }
+        Self { severity: Severity::Warning, ..Self::error(code, position, message) }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -86,10 +77,8 @@ impl Note {
     /// The finding in `file` with that text.
     pub(super) fn place(self, file: &Arc<str>, text: &str) -> Finding {
         let line = self.position.line().unwrap_or(0);
-        let source_line = line
-            .checked_sub(1)
-            .and_then(|index| text.lines().nth(index))
-            .unwrap_or_default();
+        let source_line =
+            line.checked_sub(1).and_then(|index| text.lines().nth(index)).unwrap_or_default();
         Finding {
             severity: self.severity,
             code: self.code,
@@ -130,24 +119,14 @@ struct Paint {
 impl Paint {
     const fn of(severity: Severity, color: bool) -> Self {
         if !color {
-            return Self {
-                bold: "",
-                blue: "",
-                severity: "",
-                reset: "",
-            };
+            return Self { bold: "", blue: "", severity: "", reset: "" };
         }
         let severity = match severity {
             Severity::Error => "\x1b[1;31m",
             Severity::Warning => "\x1b[1;33m",
             Severity::Note => "\x1b[1;36m",
         };
-        Self {
-            bold: "\x1b[1m",
-            blue: "\x1b[34m",
-            severity,
-            reset: "\x1b[0m",
-        }
+        Self { bold: "\x1b[1m", blue: "\x1b[34m", severity, reset: "\x1b[0m" }
     }
 }
 
@@ -165,12 +144,7 @@ pub fn render(findings: &[Finding], color: bool) -> String {
 
 fn render_one(out: &mut String, finding: &Finding, color: bool) {
     let paint = Paint::of(finding.severity, color);
-    let Paint {
-        bold,
-        blue,
-        severity,
-        reset,
-    } = paint;
+    let Paint { bold, blue, severity, reset } = paint;
     let word = match finding.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -193,41 +167,24 @@ fn render_one(out: &mut String, finding: &Finding, color: bool) {
     writeln!(out, "{:gutter$}{blue}-->{reset} {place}", "").ok();
     if finding.line > 0 && !finding.source_line.is_empty() {
         // A tab is shown as one space, so that the caret stands right.
-        let shown: String = finding
-            .source_line
-            .chars()
-            .map(|c| if c == '\t' { ' ' } else { c })
-            .collect();
+        let shown: String =
+            finding.source_line.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
         writeln!(out, "{:gutter$} {blue}|{reset}", "").ok();
         writeln!(out, "{blue}{} |{reset} {}", finding.line, escape(&shown)).ok();
         if finding.column > 0 && finding.column <= shown.chars().count() + 1 {
             let before: String = shown.chars().take(finding.column - 1).collect();
             let indent = escape(&before).chars().count();
-            writeln!(
-                out,
-                "{:gutter$} {blue}|{reset} {:indent$}{severity}^{reset}",
-                "", ""
-            )
-            .ok();
+            writeln!(out, "{:gutter$} {blue}|{reset} {:indent$}{severity}^{reset}", "", "").ok();
         }
     }
     if let Some(hint) = &finding.hint {
-        writeln!(
-            out,
-            "{:gutter$} {blue}={reset} hint: {}",
-            "",
-            escape_lines(hint)
-        )
-        .ok();
+        writeln!(out, "{:gutter$} {blue}={reset} hint: {}", "", escape_lines(hint)).ok();
     }
 }
 
 /// Escapes each line, keeping the line breaks that are ours.
 fn escape_lines(text: &str) -> String {
-    text.lines()
-        .map(|line| escape(line).into_owned())
-        .collect::<Vec<_>>()
-        .join("\n    ")
+    text.lines().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n    ")
 }
 
 /// The findings as a JSON array, for editors.
@@ -308,10 +265,7 @@ mod tests {
 
     #[test]
     fn near_words_are_found_and_far_ones_are_not() {
-        assert_eq!(
-            did_you_mean("staus", ["path", "status", "host"]),
-            Some("status")
-        );
+        assert_eq!(did_you_mean("staus", ["path", "status", "host"]), Some("status"));
         assert_eq!(did_you_mean("pth", ["path", "port"]), Some("path"));
         assert_eq!(did_you_mean("usre", ["user", "host"]), Some("user"));
         assert_eq!(did_you_mean("tenant", ["path", "status"]), None);

@@ -92,12 +92,9 @@ fn register_lists(api: &mut Api<'_>) {
         "Whether the text contains any text of a list.",
         r#"e.path.contains_any(["/.git/", "/.env"])"#,
     )
-    .register_fn(
-        "contains_any",
-        |context: NativeCallContext, text: &str, list: Array| {
-            any(&context, text, &list, |text, part| text.contains(part))
-        },
-    );
+    .register_fn("contains_any", |context: NativeCallContext, text: &str, list: Array| {
+        any(&context, text, &list, |text, part| text.contains(part))
+    });
     api.doc(
         Place::Pure,
         "starts_with_any",
@@ -105,12 +102,9 @@ fn register_lists(api: &mut Api<'_>) {
         "Whether the text begins with any text of a list.",
         r#"e.path.starts_with_any(["/wp-admin/", "/administrator/"])"#,
     )
-    .register_fn(
-        "starts_with_any",
-        |context: NativeCallContext, text: &str, list: Array| {
-            any(&context, text, &list, |text, part| text.starts_with(part))
-        },
-    );
+    .register_fn("starts_with_any", |context: NativeCallContext, text: &str, list: Array| {
+        any(&context, text, &list, |text, part| text.starts_with(part))
+    });
     api.doc(
         Place::Pure,
         "ends_with_any",
@@ -118,12 +112,9 @@ fn register_lists(api: &mut Api<'_>) {
         "Whether the text ends with any text of a list.",
         r#"e.path.ends_with_any([".php", ".asp", ".jsp"])"#,
     )
-    .register_fn(
-        "ends_with_any",
-        |context: NativeCallContext, text: &str, list: Array| {
-            any(&context, text, &list, |text, part| text.ends_with(part))
-        },
-    );
+    .register_fn("ends_with_any", |context: NativeCallContext, text: &str, list: Array| {
+        any(&context, text, &list, |text, part| text.ends_with(part))
+    });
 }
 
 fn register_decoding(api: &mut Api<'_>) {
@@ -134,13 +125,10 @@ fn register_decoding(api: &mut Api<'_>) {
         "The text with `%XX` and `+` decoded once; bytes that are not UTF-8 become U+FFFD.",
         r#"e.query.url_decode().url_decode().to_lower().contains("<script")"#,
     )
-    .register_fn(
-        "url_decode",
-        |context: NativeCallContext, text: &str| -> Answer<String> {
-            charge(&context, 1 + text.len() / BYTES_PER_OPERATION)?;
-            Ok(url_decode(text))
-        },
-    );
+    .register_fn("url_decode", |context: NativeCallContext, text: &str| -> Answer<String> {
+        charge(&context, 1 + text.len() / BYTES_PER_OPERATION)?;
+        Ok(url_decode(text))
+    });
     api.doc(
         Place::Pure,
         "query_value",
@@ -186,16 +174,13 @@ fn register_numbers(api: &mut Api<'_>) {
         "The text cut to a number of characters, with a mark.",
         r#"e.user_agent.shorten(40) == "curl/8""#,
     )
-    .register_fn(
-        "shorten",
-        |text: &str, characters: i64| -> ImmutableString {
-            let characters = usize::try_from(characters).unwrap_or(0);
-            match text.char_indices().nth(characters) {
-                Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
-                None => text.into(),
-            }
-        },
-    );
+    .register_fn("shorten", |text: &str, characters: i64| -> ImmutableString {
+        let characters = usize::try_from(characters).unwrap_or(0);
+        match text.char_indices().nth(characters) {
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
+            None => text.into(),
+        }
+    });
 }
 
 /// Percent-decoding, `+` as space, once.

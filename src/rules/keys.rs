@@ -229,10 +229,7 @@ pub(super) fn sample(
     let Some(key) = rule.key_spec.of(event, evaluator)? else {
         return Ok(None);
     };
-    let mut sample = Sample {
-        weight: event.repeat(),
-        ..Sample::at(event.time)
-    };
+    let mut sample = Sample { weight: event.repeat(), ..Sample::at(event.time) };
     for (bit, test) in rule.tests.iter().enumerate() {
         let native = match native_value(test, event) {
             Some(Drawn::Bool(truth)) => Some(truth),

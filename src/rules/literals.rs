@@ -51,8 +51,6 @@ pub(super) fn text_of(value: &Dynamic) -> Option<String> {
 /// A list of nothing but texts.
 pub(super) fn texts_of(value: &Dynamic) -> Option<Vec<String>> {
     let list = value.read_lock::<rhai::Array>()?;
-    let texts = list
-        .iter()
-        .map(|item| Some(item.as_immutable_string_ref().ok()?.to_string()));
+    let texts = list.iter().map(|item| Some(item.as_immutable_string_ref().ok()?.to_string()));
     texts.collect()
 }

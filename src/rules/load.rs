@@ -33,9 +33,7 @@ pub struct Loaded {
 impl Loaded {
     /// Whether any file was refused.
     pub fn has_errors(&self) -> bool {
-        self.findings
-            .iter()
-            .any(|finding| finding.severity == Severity::Error)
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
     }
 }
 
@@ -102,17 +100,8 @@ impl<'s> Loader<'s> {
     fn new(settings: &'s Settings) -> Self {
         let (mut engine, mut book) = engine::build(Purpose::Load);
         let collector = Arc::new(Mutex::new(Collector::default()));
-        builder::register(
-            &mut Api {
-                engine: &mut engine,
-                book: &mut book,
-            },
-            &collector,
-        );
-        let lookups = settings
-            .lookups
-            .clone()
-            .unwrap_or_else(|| Arc::new(NoLookups));
+        builder::register(&mut Api { engine: &mut engine, book: &mut book }, &collector);
+        let lookups = settings.lookups.clone().unwrap_or_else(|| Arc::new(NoLookups));
         let mut evaluator = Evaluator::new(settings.seed, lookups);
         for entry in book {
             if !evaluator.book.contains(&entry) {
@@ -174,17 +163,14 @@ impl<'s> Loader<'s> {
                 format!("there are `{more}` more findings in this file"),
             ));
         }
-        self.findings
-            .extend(notes.into_iter().map(|note| note.place(path, text)));
+        self.findings.extend(notes.into_iter().map(|note| note.place(path, text)));
     }
 
     fn load_module(&mut self, module: &ModuleFile) -> Result<(), Vec<Note>> {
         let file: Arc<str> = Arc::from(module.path.as_str());
         check_size(&module.text)?;
-        let mut ast = self
-            .engine
-            .compile(&module.text)
-            .map_err(|error| vec![parse_note(&error)])?;
+        let mut ast =
+            self.engine.compile(&module.text).map_err(|error| vec![parse_note(&error)])?;
         ast.set_source(&*file);
         self.refuse_api_names(&ast)?;
         let notes = self.checker().module(&ast);
@@ -235,8 +221,7 @@ impl<'s> Loader<'s> {
             return notes;
         }
         for rule in rules {
-            self.names
-                .insert(rule.name.to_string(), (Arc::clone(path), rule.line));
+            self.names.insert(rule.name.to_string(), (Arc::clone(path), rule.line));
             self.rules.push(rule);
         }
         self.add_timers_and_tests(&draft);
@@ -246,16 +231,11 @@ impl<'s> Loader<'s> {
     /// Runs a file and gathers what it declares.
     fn run_file(&mut self, path: &Arc<str>, file: &RuleFile) -> Result<FileDraft, Vec<Note>> {
         check_size(&file.text)?;
-        let mut ast = self
-            .engine
-            .compile(&file.text)
-            .map_err(|error| vec![parse_note(&error)])?;
+        let mut ast = self.engine.compile(&file.text).map_err(|error| vec![parse_note(&error)])?;
         ast.set_source(&**path);
         self.refuse_api_names(&ast)?;
-        *lock(&self.collector) = Collector {
-            given: self.given(path, &ast),
-            ..Collector::default()
-        };
+        *lock(&self.collector) =
+            Collector { given: self.given(path, &ast), ..Collector::default() };
         let mut scope = Scope::new();
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             self.engine.run_ast_with_scope(&mut scope, &ast)
@@ -281,22 +261,16 @@ impl<'s> Loader<'s> {
             .filter(|(_, is_constant, _)| *is_constant)
             .map(|(name, _, value)| (ImmutableString::from(name), freeze(value)))
             .collect();
-        let unit = Unit {
-            file: Arc::clone(path),
-            ast: ast.clone_functions_only(),
-            constants,
-        };
-        let drafts = collected
-            .drafts
-            .iter()
-            .map(|draft| lock(draft).clone())
-            .collect();
-        Ok(FileDraft {
-            unit: Arc::new(unit),
-            ast,
-            drafts,
-            collected,
-        })
+        let mut functions = ast.clone_functions_only();
+        if self.settings.without_tests {
+            let tests = std::mem::take(&mut collected.tests);
+            functions.retain_functions(|_, _, name, _| {
+                !tests.iter().any(|test| test.body.name.as_str() == name)
+            });
+        }
+        let unit = Unit { file: Arc::clone(path), ast: functions, constants };
+        let drafts = collected.drafts.iter().map(|draft| lock(draft).clone()).collect();
+        Ok(FileDraft { unit: Arc::new(unit), ast, drafts, collected })
     }
 
     /// The config's values for a file: under its stem, or under the name of a rule in it.
@@ -305,13 +279,7 @@ impl<'s> Loader<'s> {
         for name in super::syntax::rule_names(ast) {
             given.extend(self.settings.params.get(&name).cloned().unwrap_or_default());
         }
-        given.extend(
-            self.settings
-                .params
-                .get(stem(path))
-                .cloned()
-                .unwrap_or_default(),
-        );
+        given.extend(self.settings.params.get(stem(path)).cloned().unwrap_or_default());
         given
     }
 

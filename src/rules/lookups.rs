@@ -17,16 +17,12 @@ pub(super) fn register(api: &mut Api<'_>) {
         "Whether a feed of the config lists the address.",
         r#"in_feed(e.ip, "known-attackers")"#,
     )
-    .register_fn(
-        "in_feed",
-        |context: NativeCallContext, a: Address, feed: &str| in_feed(&context, a.0, feed),
-    )
-    .register_fn(
-        "in_feed",
-        |context: NativeCallContext, text: &str, feed: &str| {
-            net::parse_ip(text.as_bytes()).is_some_and(|address| in_feed(&context, address, feed))
-        },
-    );
+    .register_fn("in_feed", |context: NativeCallContext, a: Address, feed: &str| {
+        in_feed(&context, a.0, feed)
+    })
+    .register_fn("in_feed", |context: NativeCallContext, text: &str, feed: &str| {
+        net::parse_ip(text.as_bytes()).is_some_and(|address| in_feed(&context, address, feed))
+    });
     api.doc(
         Place::Pure,
         "geo",
@@ -58,17 +54,8 @@ fn geo(context: &NativeCallContext, address: IpAddr) -> Dynamic {
 fn geo_map(place: Option<Geo>) -> Dynamic {
     let place = place.unwrap_or_default();
     let mut map = rhai::Map::new();
-    map.insert(
-        "country".into(),
-        place.country.map_or(Dynamic::UNIT, Dynamic::from),
-    );
-    map.insert(
-        "asn".into(),
-        place.asn.map_or(Dynamic::UNIT, |asn| i64::from(asn).into()),
-    );
-    map.insert(
-        "organisation".into(),
-        place.organisation.map_or(Dynamic::UNIT, Dynamic::from),
-    );
+    map.insert("country".into(), place.country.map_or(Dynamic::UNIT, Dynamic::from));
+    map.insert("asn".into(), place.asn.map_or(Dynamic::UNIT, |asn| i64::from(asn).into()));
+    map.insert("organisation".into(), place.organisation.map_or(Dynamic::UNIT, Dynamic::from));
     map.into()
 }

@@ -88,12 +88,7 @@ fn with_body<T>(
         .find(|function| function.name == closure.function.name.as_str())
         .ok_or("its function isn't there")?;
     let mut names = BTreeMap::new();
-    let captured = closure
-        .function
-        .captured
-        .iter()
-        .cloned()
-        .map(Binding::Value);
+    let captured = closure.function.captured.iter().cloned().map(Binding::Value);
     let values = captured.chain(std::iter::once(Binding::Event));
     for (name, value) in function.params.iter().zip(values) {
         names.insert((*name).to_owned(), value);
@@ -101,24 +96,17 @@ fn with_body<T>(
     let mut lowering = Lowering {
         names,
         constants: &unit.constants,
-        functions: unit
-            .ast
-            .iter_functions()
-            .map(|function| function.name.to_owned())
-            .collect(),
+        functions: unit.ast.iter_functions().map(|function| function.name.to_owned()).collect(),
         lookups: &closure.run.lookups,
         locals: 0,
         last: Last::Refused,
     };
     let mut body: Vec<Stmt> = Vec::new();
-    syntax::walk(
-        &syntax::function(&unit.ast, &closure.function.name),
-        &mut |path| {
-            if let [ASTNode::Stmt(stmt)] = path {
-                body.push((*stmt).clone());
-            }
-        },
-    );
+    syntax::walk(&syntax::function(&unit.ast, &closure.function.name), &mut |path| {
+        if let [ASTNode::Stmt(stmt)] = path {
+            body.push((*stmt).clone());
+        }
+    });
     work(&mut lowering, &body)
 }
 
@@ -324,16 +312,12 @@ impl Lowering<'_> {
             _ => None,
         };
         match (call.args.as_slice(), comparison, operator) {
-            ([left, right], Some(comparison), _) => Ok(Native::Compare(
-                comparison,
-                self.boxed(left)?,
-                self.boxed(right)?,
-            )),
-            ([left, right], _, Some(operator)) => Ok(Native::Arithmetic(
-                operator,
-                self.boxed(left)?,
-                self.boxed(right)?,
-            )),
+            ([left, right], Some(comparison), _) => {
+                Ok(Native::Compare(comparison, self.boxed(left)?, self.boxed(right)?))
+            }
+            ([left, right], _, Some(operator)) => {
+                Ok(Native::Arithmetic(operator, self.boxed(left)?, self.boxed(right)?))
+            }
             ([part], ..) if name == "!" => Ok(Native::Not(self.boxed(part)?)),
             ([list, item], ..) if name == "contains" => self.contains(list, item),
             ([subject, rest @ ..], ..) if !self.is_event(subject) => {
@@ -365,10 +349,8 @@ impl Lowering<'_> {
         if let Expr::FnCall(call, _) = expr
             && let [first, last] = call.args.as_slice()
         {
-            let (first, last) = (
-                self.value(first)?.as_int().ok()?,
-                self.value(last)?.as_int().ok()?,
-            );
+            let (first, last) =
+                (self.value(first)?.as_int().ok()?, self.value(last)?.as_int().ok()?);
             return match call.name.as_str() {
                 ".." => Some((first, last.checked_sub(1)?)),
                 "..=" => Some((first, last)),
@@ -429,9 +411,7 @@ impl Lowering<'_> {
     /// A text that is known now.
     fn text(&self, expr: &Expr, of: &str) -> Result<String, String> {
         let value = self.value(expr);
-        let text = value
-            .as_ref()
-            .and_then(|value| value.as_immutable_string_ref().ok());
+        let text = value.as_ref().and_then(|value| value.as_immutable_string_ref().ok());
         let text = text.map(|text| text.to_string());
         text.ok_or_else(|| format!("what it gives to `{of}` isn't a fixed text"))
     }
@@ -449,9 +429,7 @@ impl Lowering<'_> {
     }
 
     fn texts(&self, expr: &Expr) -> Result<Vec<String>, String> {
-        let list = self
-            .value(expr)
-            .ok_or("what it compares with isn't a fixed list")?;
+        let list = self.value(expr).ok_or("what it compares with isn't a fixed list")?;
         texts_of(&list).ok_or_else(|| "what it compares with isn't a list of texts".to_owned())
     }
 
@@ -462,11 +440,7 @@ impl Lowering<'_> {
         let nets = texts.iter().map(|text| {
             net::parse_net(text).ok_or_else(|| format!("`{text}` is no address or prefix"))
         });
-        Ok(Native::Within(
-            subject,
-            nets.collect::<Result<_, _>>()?,
-            read_text,
-        ))
+        Ok(Native::Within(subject, nets.collect::<Result<_, _>>()?, read_text))
     }
 }
 

@@ -6,8 +6,8 @@ use super::draft::{Closure, Draft, KeyPartDraft, Quantity, WindowDraft};
 use super::evaluate::Evaluator;
 use super::finding::Note;
 use super::keys::{FieldName, KeyPartSpec, KeySpec};
-use super::lower;
 use super::load::FileDraft;
+use super::lower;
 use super::rule::{PureFn, QuantitySpec};
 use crate::limits;
 use crate::windows::WindowSpec;
@@ -24,8 +24,7 @@ pub(super) struct Maker<'m> {
 
 impl Maker<'_> {
     fn error(&mut self, code: &'static str, position: Position, message: impl Into<String>) {
-        self.notes
-            .push(Note::error(code, position, message.into()).split_hint());
+        self.notes.push(Note::error(code, position, message.into()).split_hint());
     }
 
     /// The function behind a closure that is called with `arguments` values; a closure that takes
@@ -89,13 +88,10 @@ impl Maker<'_> {
             lookups: Arc::clone(&self.evaluator.lookups),
             body: None,
         };
-        let mut closure = PureFn {
-            function,
-            run: Arc::new(run),
-            native: None,
-        };
+        let mut closure = PureFn { function, run: Arc::new(run), native: None };
         if what != "when" {
-            closure.native = lower::draws(&closure, what == "by").ok().map(|draws| draws.into_iter().collect());
+            closure.native =
+                lower::draws(&closure, what == "by").ok().map(|draws| draws.into_iter().collect());
         }
         Some(closure)
     }
@@ -111,11 +107,7 @@ impl Maker<'_> {
                 KeyPartDraft::Field(field) => {
                     specs.push(KeyPartSpec::Field(FieldName::new(field)));
                 }
-                KeyPartDraft::Prefix {
-                    field,
-                    v4: Some(v4),
-                    v6: Some(v6),
-                } => {
+                KeyPartDraft::Prefix { field, v4: Some(v4), v6: Some(v6) } => {
                     specs.push(KeyPartSpec::Prefix {
                         field: FieldName::new(field),
                         v4: *v4,
@@ -146,11 +138,7 @@ impl Maker<'_> {
         if let Err(text) = window.spec.check() {
             self.error("bad-window", position, text);
         }
-        let tests = window
-            .tests
-            .iter()
-            .filter_map(|test| self.pure(test, "the window"))
-            .collect();
+        let tests = window.tests.iter().filter_map(|test| self.pure(test, "the window")).collect();
         let quantity = match &window.quantity {
             None => None,
             Some(Quantity::Field(field)) => Some(QuantitySpec::Field(FieldName::new(field))),
@@ -201,14 +189,8 @@ pub(super) fn parse_note(error: &ParseError) -> Note {
 }
 
 fn reserved(word: &str) -> (String, Option<String>) {
-    if let Some((_, instead)) = super::engine::REFUSED
-        .iter()
-        .find(|(name, _)| *name == word)
-    {
-        return (
-            format!("`{word}` is not available"),
-            Some((*instead).to_owned()),
-        );
+    if let Some((_, instead)) = super::engine::REFUSED.iter().find(|(name, _)| *name == word) {
+        return (format!("`{word}` is not available"), Some((*instead).to_owned()));
     }
     (
         format!("`{word}` is a word that Rhai keeps for itself"),
@@ -218,28 +200,20 @@ fn reserved(word: &str) -> (String, Option<String>) {
 
 fn lower_first(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(characters).collect()
-    })
+    characters
+        .next()
+        .map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
 }
 
 /// The header of a file: its first `//!` lines, joined.
 pub(super) fn header(text: &str) -> String {
     let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
-    lines
-        .map(str::trim)
-        .collect::<Vec<_>>()
-        .join(" ")
-        .trim()
-        .to_owned()
+    lines.map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned()
 }
 
 /// A file's name without folder and ending (`wordpress` of `rules/wordpress.rhai`).
 pub(super) fn stem(path: &str) -> &str {
-    Path::new(path)
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or(path)
+    Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or(path)
 }
 
 /// Whether a rule may be called that: its name goes into the config, paths of URLs and metrics.

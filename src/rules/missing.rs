@@ -36,14 +36,7 @@ const PLAIN_CHANGES: &[&str] = &[
 ];
 
 /// Transformations with one argument.
-const CHANGES: &[&str] = &[
-    "capture",
-    "query_value",
-    "sub_string",
-    "split",
-    "shorten",
-    "index_of",
-];
+const CHANGES: &[&str] = &["capture", "query_value", "sub_string", "split", "shorten", "index_of"];
 
 /// Registers the answers of `()`.
 pub(super) fn register(engine: &mut Engine) {

@@ -12,11 +12,7 @@ static KEPT: LazyLock<RwLock<HashMap<String, Arc<Regex>>>> = LazyLock::new(RwLoc
 
 /// The compiled pattern, and whether it had to be compiled now. The error says why it can't be.
 pub(super) fn get(pattern: &str) -> Result<(Arc<Regex>, bool), String> {
-    if let Some(regex) = KEPT
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(pattern)
-    {
+    if let Some(regex) = KEPT.read().unwrap_or_else(PoisonError::into_inner).get(pattern) {
         return Ok((Arc::clone(regex), false));
     }
     let regex = Arc::new(compile(pattern)?);

@@ -96,27 +96,14 @@ pub(super) fn window_words(window: &WindowSpec) -> String {
         WindowSpec::Sum { at_least, within } => {
             format!("sum of {at_least} within {}", time(within))
         }
-        WindowSpec::Leaky {
-            capacity,
-            leak_every,
-        } => {
-            format!(
-                "more than {capacity}, one leaking every {}",
-                time(leak_every)
-            )
+        WindowSpec::Leaky { capacity, leak_every } => {
+            format!("more than {capacity}, one leaking every {}", time(leak_every))
         }
         WindowSpec::Consecutive { n } => format!("{n} in a row"),
         WindowSpec::Sequence { steps, within } => format!("{steps} steps within {}", time(within)),
         WindowSpec::Absent { after } => format!("silent for {}", time(after)),
-        WindowSpec::Ratio {
-            share,
-            at_least,
-            within,
-        } => {
-            format!(
-                "a share of {share} of at least {at_least} within {}",
-                time(within)
-            )
+        WindowSpec::Ratio { share, at_least, within } => {
+            format!("a share of {share} of at least {at_least} within {}", time(within))
         }
     }
 }

@@ -105,16 +105,11 @@ impl RuleSet {
 
     /// Runs a rule's body for a hit; a rule without one asks for nothing.
     pub fn run_body(&self, rule: u32, hit: &Arc<Hit>, host: &Arc<dyn Host>) -> BodyRun {
-        let Some(body) = self
-            .rules
-            .get(rule as usize)
-            .and_then(|rule| rule.body.as_ref())
-        else {
+        let Some(body) = self.rules.get(rule as usize).and_then(|rule| rule.body.as_ref()) else {
             return BodyRun::default();
         };
         let argument = Dynamic::from(ScriptHit(Arc::clone(hit)));
-        self.evaluator
-            .body(body, Some(argument), hit.id.to_string(), host)
+        self.evaluator.body(body, Some(argument), hit.id.to_string(), host)
     }
 
     /// The timers, in the order of their files.
@@ -143,9 +138,6 @@ impl RuleSet {
 
     /// Runs all tests, each on a bench of its own.
     pub fn run_tests(&self, make: &dyn Fn() -> Box<dyn TestBench>) -> Vec<TestResult> {
-        self.tests
-            .iter()
-            .map(|test| self.run_test(test, make()))
-            .collect()
+        self.tests.iter().map(|test| self.run_test(test, make())).collect()
     }
 }

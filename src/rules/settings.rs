@@ -60,4 +60,6 @@ pub struct Settings {
     pub seed: u64,
     /// What predicates may look up (`in_feed`, `geo`); without it they find nothing.
     pub lookups: Option<Arc<dyn Lookups>>,
+    /// Leaves the files' tests out: a daemon runs none, and their log lines are most of the text.
+    pub without_tests: bool,
 }

@@ -7,9 +7,8 @@ use regex::{Captures, Regex};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Patterns of stamps, the most telling first; the groups are named by what they hold.
 static STAMPS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
@@ -33,9 +32,7 @@ pub(super) fn repeat(line: &str, count: usize, every: Duration) -> Result<Vec<St
         return Ok(vec![line.to_owned(); count]);
     }
     let stamp = STAMPS.iter().find(|stamp| {
-        stamp
-            .captures(line)
-            .is_some_and(|groups| moved(&groups, Duration::ZERO).is_some())
+        stamp.captures(line).is_some_and(|groups| moved(&groups, Duration::ZERO).is_some())
     });
     let Some(stamp) = stamp else {
         return Err("`repeat` finds no time stamp in the line that it could move on".to_owned());
@@ -44,11 +41,7 @@ pub(super) fn repeat(line: &str, count: usize, every: Duration) -> Result<Vec<St
         let by = every.saturating_mul(u32::try_from(place).unwrap_or(u32::MAX));
         stamp
             .replace(line, |groups: &Captures<'_>| {
-                let same = || {
-                    groups
-                        .get(0)
-                        .map_or_else(String::new, |all| all.as_str().to_owned())
-                };
+                let same = || groups.get(0).map_or_else(String::new, |all| all.as_str().to_owned());
                 moved(groups, by).unwrap_or_else(same)
             })
             .into_owned()
@@ -76,20 +69,10 @@ fn moved(groups: &Captures<'_>, by: Duration) -> Option<String> {
     // Syslog says no year; a leap year has every day.
     let year = number("year").unwrap_or(2028);
     let part = |name: &str| i8::try_from(number(name)?).ok();
-    let start = DateTime::new(
-        year,
-        month,
-        part("day")?,
-        part("h")?,
-        part("m")?,
-        part("s")?,
-        0,
-    )
-    .ok()?;
+    let start =
+        DateTime::new(year, month, part("day")?, part("h")?, part("m")?, part("s")?, 0).ok()?;
     let (secs, fraction) = add_fraction(0, fraction, by)?;
-    let at = start
-        .checked_add(SignedDuration::from_secs(i64::try_from(secs).ok()?))
-        .ok()?;
+    let at = start.checked_add(SignedDuration::from_secs(i64::try_from(secs).ok()?)).ok()?;
     let name = MONTHS.get(usize::try_from(at.month()).ok()?.checked_sub(1)?)?;
     let (year, month, day) = (at.year(), at.month(), at.day());
     let clock = format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
@@ -116,13 +99,8 @@ fn add_fraction(secs: u64, fraction: &str, by: Duration) -> Option<(u64, String)
         .ok()?
         .checked_mul(scale)?
         .checked_add(u64::from(by.subsec_nanos()))?;
-    let secs = secs
-        .checked_add(by.as_secs())?
-        .checked_add(nanos / 1_000_000_000)?;
-    Some((
-        secs,
-        format!(".{:0width$}", (nanos % 1_000_000_000) / scale),
-    ))
+    let secs = secs.checked_add(by.as_secs())?.checked_add(nanos / 1_000_000_000)?;
+    Some((secs, format!(".{:0width$}", (nanos % 1_000_000_000) / scale)))
 }
 
 #[cfg(test)]
@@ -141,23 +119,14 @@ mod tests {
                 r#"1.2.3.4 - - [31/Dec/2026:23:59:50 +0000] "GET / HTTP/1.1""#,
                 r#"1.2.3.4 - - [01/Jan/2027:00:00:10 +0000] "GET / HTTP/1.1""#,
             ),
-            (
-                "2026/10/10 13:55:36 [error] 7#7: *1 x",
-                "2026/10/10 13:55:56 [error] 7#7: *1 x",
-            ),
+            ("2026/10/10 13:55:36 [error] 7#7: *1 x", "2026/10/10 13:55:56 [error] 7#7: *1 x"),
             (
                 "2026-10-10T13:55:36.250+02:00 host sshd[1]: x",
                 "2026-10-10T13:55:56.250+02:00 host sshd[1]: x",
             ),
             ("2026-10-10 13:55:59 x", "2026-10-10 13:56:19 x"),
-            (
-                "Oct  9 23:59:55 host sshd[1]: x",
-                "Oct 10 00:00:15 host sshd[1]: x",
-            ),
-            (
-                r#"{"ts":1760104536.75,"a":1}"#,
-                r#"{"ts":1760104556.75,"a":1}"#,
-            ),
+            ("Oct  9 23:59:55 host sshd[1]: x", "Oct 10 00:00:15 host sshd[1]: x"),
+            (r#"{"ts":1760104536.75,"a":1}"#, r#"{"ts":1760104556.75,"a":1}"#),
             ("t=1760104536123", "t=1760104556123"),
         ] {
             assert_eq!(third(line, ten), moved);
@@ -166,10 +135,7 @@ mod tests {
             third(r#"{"ts":1760104536.75}"#, Duration::from_millis(500)),
             r#"{"ts":1760104537.75}"#
         );
-        assert_eq!(
-            third("Oct  9 23:59:55 x", Duration::from_millis(400)),
-            "Oct  9 23:59:55 x"
-        );
+        assert_eq!(third("Oct  9 23:59:55 x", Duration::from_millis(400)), "Oct  9 23:59:55 x");
         assert!(repeat("no stamp", 2, ten).is_err());
         assert_eq!(repeat("no stamp", 1, ten).unwrap(), ["no stamp"]);
     }

@@ -50,10 +50,7 @@ impl ScriptState {
 
     /// An empty state with a bound of its own.
     pub fn with_entries_max(entries_max: usize) -> Self {
-        Self {
-            entries_max: entries_max.max(1),
-            ..Self::default()
-        }
+        Self { entries_max: entries_max.max(1), ..Self::default() }
     }
 
     /// How many entries it holds, ended ones that nobody has looked for included.
@@ -68,10 +65,7 @@ impl ScriptState {
 
     /// The value of a key, unless its time is over at `now`.
     pub fn get(&self, key: &str, now: Timestamp) -> Option<StateValue> {
-        self.entries
-            .get(key)
-            .filter(|entry| entry.until > now)
-            .map(|entry| entry.value.clone())
+        self.entries.get(key).filter(|entry| entry.until > now).map(|entry| entry.value.clone())
     }
 
     /// Sets a key until `ttl` from `now`. When the state is full, what ends first goes.
@@ -119,12 +113,8 @@ impl ScriptState {
 
     /// Drops every key that contains `text` (a person's data is to be forgotten); gives how many.
     pub fn forget(&mut self, text: &str) -> usize {
-        let keys: Vec<String> = self
-            .entries
-            .keys()
-            .filter(|key| key.contains(text))
-            .cloned()
-            .collect();
+        let keys: Vec<String> =
+            self.entries.keys().filter(|key| key.contains(text)).cloned().collect();
         for key in &keys {
             self.mark(key);
             if let Some(old) = self.entries.remove(key) {
@@ -145,20 +135,14 @@ impl ScriptState {
     }
 
     fn image(&self, wanted: u16) -> StateImage {
-        let part: Vec<(&String, &Entry)> = self
-            .entries
-            .iter()
-            .filter(|(key, _)| shard(key) == wanted)
-            .collect();
+        let part: Vec<(&String, &Entry)> =
+            self.entries.iter().filter(|(key, _)| shard(key) == wanted).collect();
         let bytes = if part.is_empty() {
             Vec::new()
         } else {
             postcard::to_allocvec(&part).unwrap_or_default()
         };
-        StateImage {
-            shard: wanted,
-            bytes,
-        }
+        StateImage { shard: wanted, bytes }
     }
 
     /// Puts a saved part back.
@@ -212,12 +196,7 @@ mod tests {
     fn what_changed_is_saved_and_loads_to_the_same() {
         let mut state = ScriptState::new();
         for number in 0..500 {
-            state.set(
-                &format!("key {number}"),
-                StateValue::Int(number),
-                HOUR,
-                at(number),
-            );
+            state.set(&format!("key {number}"), StateValue::Int(number), HOUR, at(number));
         }
         let images = state.dirty_shards();
         assert_eq!(images.len(), usize::from(limits::STATE_SHARDS));
@@ -225,22 +204,11 @@ mod tests {
         let later = state.dirty_shards();
         assert_eq!(later.len(), 1);
         let mut loaded = ScriptState::new();
-        for image in images
-            .iter()
-            .filter(|image| image.shard != later[0].shard)
-            .chain(&later)
-        {
+        for image in images.iter().filter(|image| image.shard != later[0].shard).chain(&later) {
             loaded.load_shard(image).unwrap();
         }
         assert_eq!(loaded.entries, state.entries);
         assert_eq!(loaded.ends, state.ends);
-        assert!(
-            loaded
-                .load_shard(&StateImage {
-                    shard: 3,
-                    bytes: vec![255; 9]
-                })
-                .is_err()
-        );
+        assert!(loaded.load_shard(&StateImage { shard: 3, bytes: vec![255; 9] }).is_err());
     }
 }

@@ -79,11 +79,8 @@ fn shape(ast: &AST, closure: &Closure, depth: usize) -> String {
     called.sort();
     let mut out = without_places(&text);
     for name in called {
-        let inner = Closure {
-            name: name.as_str().into(),
-            captured: Vec::new(),
-            position: Position::NONE,
-        };
+        let inner =
+            Closure { name: name.as_str().into(), captured: Vec::new(), position: Position::NONE };
         out.push_str(&shape(ast, &inner, depth - 1));
     }
     for value in &closure.captured {
@@ -118,12 +115,7 @@ pub(super) fn window_fingerprint(draft: &Draft, spec: &WindowSpec, ast: &AST) ->
         });
     }
     if let Some((window, _)) = &draft.window {
-        parts.extend(
-            window
-                .tests
-                .iter()
-                .map(|test| shape(ast, test, FOLLOWED_CALLS)),
-        );
+        parts.extend(window.tests.iter().map(|test| shape(ast, test, FOLLOWED_CALLS)));
         parts.extend(window.quantity.as_ref().map(|quantity| match quantity {
             Quantity::Field(field) => format!("of {field}"),
             Quantity::Closure(closure) => shape(ast, closure, FOLLOWED_CALLS),
@@ -134,10 +126,7 @@ pub(super) fn window_fingerprint(draft: &Draft, spec: &WindowSpec, ast: &AST) ->
 
 /// The first eight bytes of a digest as a number.
 pub(super) fn first_word(digest: &[u8]) -> u64 {
-    digest
-        .iter()
-        .take(8)
-        .fold(0, |word, byte| (word << 8) | u64::from(*byte))
+    digest.iter().take(8).fold(0, |word, byte| (word << 8) | u64::from(*byte))
 }
 
 /// A function or closure of a file, as a tree of its own.
@@ -154,11 +143,7 @@ pub(super) fn functions(ast: &AST) -> Vec<Function> {
     let mut names: Vec<(String, Vec<String>)> = ast
         .iter_functions()
         .map(|function| {
-            let params = function
-                .params
-                .iter()
-                .map(|param| (*param).to_owned())
-                .collect();
+            let params = function.params.iter().map(|param| (*param).to_owned()).collect();
             (function.name.to_owned(), params)
         })
         .collect();
@@ -169,10 +154,8 @@ pub(super) fn functions(ast: &AST) -> Vec<Function> {
 }
 
 fn split(ast: &AST, mut names: Vec<(String, Vec<String>)>, out: &mut Vec<Function>) {
-    let wanted: HashSet<(&str, usize)> = names
-        .iter()
-        .map(|(name, params)| (name.as_str(), params.len()))
-        .collect();
+    let wanted: HashSet<(&str, usize)> =
+        names.iter().map(|(name, params)| (name.as_str(), params.len())).collect();
     let mut only = ast.clone();
     only.retain_functions(|_, _, name, params| wanted.contains(&(name, params)));
     if names.len() <= 1 {

@@ -94,9 +94,8 @@ pub struct Cron {
     any_weekday: bool,
 }
 
-const MONTHS: &[&str] = &[
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
+const MONTHS: &[&str] =
+    &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// A day that matches is sought this far ahead: 29 February on a given weekday comes within 28
@@ -148,11 +147,7 @@ impl Cron {
         }
         let day = has(self.days, date.day());
         let weekday = has(self.weekdays, date.weekday().to_sunday_zero_offset());
-        if self.any_day || self.any_weekday {
-            day && weekday
-        } else {
-            day || weekday
-        }
+        if self.any_day || self.any_weekday { day && weekday } else { day || weekday }
     }
 
     fn next_after(&self, moment: Timestamp) -> Timestamp {
@@ -184,12 +179,10 @@ impl Cron {
 
 fn at(date: jiff::civil::Date, minute: u32) -> Timestamp {
     let midnight = date.to_datetime(jiff::civil::Time::midnight());
-    jiff::tz::Offset::UTC
-        .to_timestamp(midnight)
-        .map_or(Timestamp::MAX, |stamp| {
-            Timestamp::from_micros(stamp.as_microsecond())
-                .plus(Duration::from_secs(u64::from(minute) * 60))
-        })
+    jiff::tz::Offset::UTC.to_timestamp(midnight).map_or(Timestamp::MAX, |stamp| {
+        Timestamp::from_micros(stamp.as_microsecond())
+            .plus(Duration::from_secs(u64::from(minute) * 60))
+    })
 }
 
 /// A field as bits: `*`, `5`, `1-5`, `*/15`, `mon-fri`, and lists of these. Values run from `low` to
@@ -200,9 +193,7 @@ fn bits(field: &str, low: u32, high: u32, names: &[&str], first_name: u32) -> Op
         if let Some(place) = names.iter().position(|name| *name == lower) {
             return u32::try_from(place).ok()?.checked_add(first_name);
         }
-        text.parse()
-            .ok()
-            .filter(|number| (low..=high).contains(number))
+        text.parse().ok().filter(|number| (low..=high).contains(number))
     };
     let mut out = 0_u64;
     for part in field.split(',') {
@@ -236,46 +227,20 @@ mod tests {
 
     fn next(expression: &str, after: &str) -> String {
         let schedule = Schedule::cron(expression).unwrap();
-        schedule
-            .next_after(Timestamp::parse_rfc3339(after).unwrap())
-            .to_string()
+        schedule.next_after(Timestamp::parse_rfc3339(after).unwrap()).to_string()
     }
 
     #[test]
     fn cron_finds_the_next_time() {
-        assert_eq!(
-            next("0 3 * * *", "2026-11-24T03:00:00Z"),
-            "2026-11-25T03:00:00Z"
-        );
-        assert_eq!(
-            next("*/15 * * * *", "2026-11-24T03:14:59Z"),
-            "2026-11-24T03:15:00Z"
-        );
-        assert_eq!(
-            next("0 9 * * mon-fri", "2026-11-27T09:00:00Z"),
-            "2026-11-30T09:00:00Z"
-        );
-        assert_eq!(
-            next("0 0 29 feb *", "2026-01-01T00:00:00Z"),
-            "2028-02-29T00:00:00Z"
-        );
-        assert_eq!(
-            next("0 0 13 * 5", "2026-11-10T00:00:00Z"),
-            "2026-11-13T00:00:00Z"
-        );
-        assert_eq!(
-            next("@weekly", "2026-11-24T00:00:00Z"),
-            "2026-11-29T00:00:00Z"
-        );
-        for bad in [
-            "",
-            "* * * *",
-            "60 * * * *",
-            "0 0 31 feb *",
-            "5-1 * * * *",
-            "*/0 * * * *",
-            "x * * * *",
-        ] {
+        assert_eq!(next("0 3 * * *", "2026-11-24T03:00:00Z"), "2026-11-25T03:00:00Z");
+        assert_eq!(next("*/15 * * * *", "2026-11-24T03:14:59Z"), "2026-11-24T03:15:00Z");
+        assert_eq!(next("0 9 * * mon-fri", "2026-11-27T09:00:00Z"), "2026-11-30T09:00:00Z");
+        assert_eq!(next("0 0 29 feb *", "2026-01-01T00:00:00Z"), "2028-02-29T00:00:00Z");
+        assert_eq!(next("0 0 13 * 5", "2026-11-10T00:00:00Z"), "2026-11-13T00:00:00Z");
+        assert_eq!(next("@weekly", "2026-11-24T00:00:00Z"), "2026-11-29T00:00:00Z");
+        for bad in
+            ["", "* * * *", "60 * * * *", "0 0 31 feb *", "5-1 * * * *", "*/0 * * * *", "x * * * *"]
+        {
             assert!(Schedule::cron(bad).is_err(), "{bad}");
         }
     }
@@ -285,10 +250,7 @@ mod tests {
         let schedule = Schedule::every(Duration::from_mins(5)).unwrap();
         let moment = Timestamp::from_secs(1_000);
         assert_eq!(schedule.next_after(moment), Timestamp::from_secs(1_200));
-        assert_eq!(
-            schedule.next_after(Timestamp::from_secs(1_200)),
-            Timestamp::from_secs(1_500)
-        );
+        assert_eq!(schedule.next_after(Timestamp::from_secs(1_200)), Timestamp::from_secs(1_500));
         assert!(Schedule::every(Duration::from_millis(1)).is_err());
     }
 }

@@ -73,19 +73,9 @@ pub fn render_results(results: &[TestResult]) -> String {
     let mut out = String::new();
     for result in results {
         let word = if result.passed() { "ok    " } else { "FAILED" };
-        writeln!(
-            out,
-            "{word} {}:{} {}",
-            result.file, result.line, result.name
-        )
-        .ok();
+        writeln!(out, "{word} {}:{} {}", result.file, result.line, result.name).ok();
         for failure in &result.failures {
-            writeln!(
-                out,
-                "       {}:{}: {}",
-                result.file, failure.line, failure.message
-            )
-            .ok();
+            writeln!(out, "       {}:{}: {}", result.file, failure.line, failure.message).ok();
             for line in &failure.got {
                 writeln!(out, "         got: {line}").ok();
             }
@@ -102,17 +92,11 @@ pub(super) fn run(evaluator: &Evaluator, test: &Test, bench: Box<dyn TestBench>)
         lookups: Arc::clone(&evaluator.lookups),
         body: None,
     });
-    let outcome = test
-        .body
-        .call(&evaluator.test, &run, Some(Dynamic::from(handle.clone())));
+    let outcome = test.body.call(&evaluator.test, &run, Some(Dynamic::from(handle.clone())));
     let mut inner = lock(&handle.0);
     if let Err(error) = &outcome {
         let fault = fault(evaluator, test, error);
-        inner.failures.push(Failure {
-            line: fault.line,
-            message: fault.message,
-            got: Vec::new(),
-        });
+        inner.failures.push(Failure { line: fault.line, message: fault.message, got: Vec::new() });
     }
     let faults = inner.bench.faults().to_vec();
     if !faults.is_empty() && !inner.faults_expected {

@@ -30,11 +30,7 @@ pub(super) struct Handle(pub Arc<Mutex<Inner>>);
 
 impl Handle {
     pub(super) fn new(bench: Box<dyn TestBench>) -> Self {
-        Self(Arc::new(Mutex::new(Inner {
-            bench,
-            failures: Vec::new(),
-            faults_expected: false,
-        })))
+        Self(Arc::new(Mutex::new(Inner { bench, failures: Vec::new(), faults_expected: false })))
     }
 
     /// Notes a failure unless `held`.
@@ -51,11 +47,7 @@ impl Handle {
         }
         let got = got(inner.bench.as_ref());
         let line = context.call_position().line().unwrap_or(0);
-        inner.failures.push(Failure {
-            line,
-            message: message(),
-            got,
-        });
+        inner.failures.push(Failure { line, message: message(), got });
     }
 }
 
@@ -75,15 +67,8 @@ fn some<T>(items: &[T], what: &str, words: impl Fn(&T) -> String) -> Vec<String>
 
 fn got_decisions(bench: &dyn TestBench) -> Vec<String> {
     some(bench.decisions(), "decisions", |decision: &Decision| {
-        let long = decision
-            .duration()
-            .map_or_else(|| "forever".to_owned(), format_duration);
-        format!(
-            "{} {} for {long} by {}",
-            decision.remedy.name(),
-            decision.target,
-            decision.rule
-        )
+        let long = decision.duration().map_or_else(|| "forever".to_owned(), format_duration);
+        format!("{} {} for {long} by {}", decision.remedy.name(), decision.target, decision.rule)
     })
 }
 
@@ -130,10 +115,7 @@ fn duration(context: &NativeCallContext, text: &str) -> Answer<Duration> {
 }
 
 fn feed(context: &NativeCallContext, t: &Handle, format: &str, text: &str) -> Answer<()> {
-    lock(&t.0)
-        .bench
-        .lines(format, text)
-        .map_err(|error| value_error(context, error))
+    lock(&t.0).bench.lines(format, text).map_err(|error| value_error(context, error))
 }
 
 #[expect(clippy::too_many_lines, reason = "a table of functions, one after the other")]
@@ -145,12 +127,9 @@ fn register_feeding(api: &mut Api<'_>) {
         "Feed lines, as text or as a list, in a format of the config (`nginx`, `sshd`, `auto` …).",
         r#"t.lines("nginx", t.repeat(line, 10, "10s"))"#,
     )
-    .register_fn(
-        "lines",
-        |context: NativeCallContext, t: &mut Handle, format: &str, text: &str| {
-            feed(&context, t, format, text)
-        },
-    )
+    .register_fn("lines", |context: NativeCallContext, t: &mut Handle, format: &str, text: &str| {
+        feed(&context, t, format, text)
+    })
     .register_fn(
         "lines",
         |context: NativeCallContext, t: &mut Handle, format: &str, lines: Array| {
@@ -197,10 +176,7 @@ fn register_feeding(api: &mut Api<'_>) {
                 })?;
                 values.push((name.to_string(), value));
             }
-            lock(&t.0)
-                .bench
-                .event(kind, values)
-                .map_err(|error| value_error(&context, error))
+            lock(&t.0).bench.event(kind, values).map_err(|error| value_error(&context, error))
         },
     );
     api.doc(
@@ -251,16 +227,10 @@ fn decided(bench: &dyn TestBench, remedy: Remedy, target: &Target, long: Option<
 }
 
 fn remedy(context: &NativeCallContext, name: &str) -> Answer<Remedy> {
-    [
-        Remedy::Block,
-        Remedy::Challenge,
-        Remedy::Captcha,
-        Remedy::Throttle,
-        Remedy::Allow,
-    ]
-    .into_iter()
-    .find(|remedy| remedy.name() == name)
-    .ok_or_else(|| value_error(context, format!("`{name}` is no remedy")))
+    [Remedy::Block, Remedy::Challenge, Remedy::Captcha, Remedy::Throttle, Remedy::Allow]
+        .into_iter()
+        .find(|remedy| remedy.name() == name)
+        .ok_or_else(|| value_error(context, format!("`{name}` is no remedy")))
 }
 
 fn register_decisions(api: &mut Api<'_>) {
@@ -322,15 +292,12 @@ fn register_decisions(api: &mut Api<'_>) {
         "Just so many decisions were proposed.",
         "t.expect_decisions(1)",
     )
-    .register_fn(
-        "expect_decisions",
-        |context: NativeCallContext, t: &mut Handle, n: i64| {
-            t.expect(
-                &context,
-                |bench| usize::try_from(n) == Ok(bench.decisions().len()),
-                || format!("wanted {n} decisions"),
-                got_decisions,
-            );
-        },
-    );
+    .register_fn("expect_decisions", |context: NativeCallContext, t: &mut Handle, n: i64| {
+        t.expect(
+            &context,
+            |bench| usize::try_from(n) == Ok(bench.decisions().len()),
+            || format!("wanted {n} decisions"),
+            got_decisions,
+        );
+    });
 }

@@ -21,28 +21,20 @@ fn register_hits(api: &mut Api<'_>) {
         "The rule fired, with a key: for that key.",
         r#"t.expect_hit("wp-login-guessing", "203.0.113.9")"#,
     )
-    .register_fn(
-        "expect_hit",
-        |context: NativeCallContext, t: &mut Handle, rule: &str| {
-            t.expect(
-                &context,
-                |bench| bench.hits().iter().any(|hit| &*hit.rule == rule),
-                || format!("wanted a hit of `{rule}`"),
-                got_hits,
-            );
-        },
-    )
+    .register_fn("expect_hit", |context: NativeCallContext, t: &mut Handle, rule: &str| {
+        t.expect(
+            &context,
+            |bench| bench.hits().iter().any(|hit| &*hit.rule == rule),
+            || format!("wanted a hit of `{rule}`"),
+            got_hits,
+        );
+    })
     .register_fn(
         "expect_hit",
         |context: NativeCallContext, t: &mut Handle, rule: &str, key: &str| {
             t.expect(
                 &context,
-                |bench| {
-                    bench
-                        .hits()
-                        .iter()
-                        .any(|hit| &*hit.rule == rule && &*hit.key == key)
-                },
+                |bench| bench.hits().iter().any(|hit| &*hit.rule == rule && &*hit.key == key),
                 || format!("wanted a hit of `{rule}` for `{key}`"),
                 got_hits,
             );
@@ -55,17 +47,14 @@ fn register_hits(api: &mut Api<'_>) {
         "The rule didn't fire.",
         r#"t.expect_no_hit("scanner")"#,
     )
-    .register_fn(
-        "expect_no_hit",
-        |context: NativeCallContext, t: &mut Handle, rule: &str| {
-            t.expect(
-                &context,
-                |bench| bench.hits().iter().all(|hit| &*hit.rule != rule),
-                || format!("wanted no hit of `{rule}`"),
-                got_hits,
-            );
-        },
-    );
+    .register_fn("expect_no_hit", |context: NativeCallContext, t: &mut Handle, rule: &str| {
+        t.expect(
+            &context,
+            |bench| bench.hits().iter().all(|hit| &*hit.rule != rule),
+            || format!("wanted no hit of `{rule}`"),
+            got_hits,
+        );
+    });
     api.doc(
         Place::Test,
         "expect_no_hits",
@@ -73,17 +62,14 @@ fn register_hits(api: &mut Api<'_>) {
         "No rule fired.",
         "t.expect_no_hits()",
     )
-    .register_fn(
-        "expect_no_hits",
-        |context: NativeCallContext, t: &mut Handle| {
-            t.expect(
-                &context,
-                |bench| bench.hits().is_empty(),
-                || "wanted no hits".to_owned(),
-                got_hits,
-            );
-        },
-    );
+    .register_fn("expect_no_hits", |context: NativeCallContext, t: &mut Handle| {
+        t.expect(
+            &context,
+            |bench| bench.hits().is_empty(),
+            || "wanted no hits".to_owned(),
+            got_hits,
+        );
+    });
     api.doc(
         Place::Test,
         "expect_hits",
@@ -126,15 +112,25 @@ fn register_asks(api: &mut Api<'_>) {
                 got_asks,
             );
         });
-    api.doc(Place::Test, "expect_exec", "t.expect_exec(name)", "The program was asked for.", r#"t.expect_exec("snapshot")"#)
-        .register_fn("expect_exec", |context: NativeCallContext, t: &mut Handle, wanted: &str| {
-            t.expect(
-                &context,
-                |bench| bench.asks().iter().any(|ask| matches!(ask, Ask::Effect(Effect::Exec { name, .. }) if name == wanted)),
-                || format!("wanted the program `{wanted}`"),
-                got_asks,
-            );
-        });
+    api.doc(
+        Place::Test,
+        "expect_exec",
+        "t.expect_exec(name)",
+        "The program was asked for.",
+        r#"t.expect_exec("snapshot")"#,
+    )
+    .register_fn("expect_exec", |context: NativeCallContext, t: &mut Handle, wanted: &str| {
+        t.expect(
+            &context,
+            |bench| {
+                bench.asks().iter().any(
+                    |ask| matches!(ask, Ask::Effect(Effect::Exec { name, .. }) if name == wanted),
+                )
+            },
+            || format!("wanted the program `{wanted}`"),
+            got_asks,
+        );
+    });
     api.doc(
         Place::Test,
         "expect_emit",
@@ -142,22 +138,19 @@ fn register_asks(api: &mut Api<'_>) {
         "An event of the kind was emitted.",
         r#"t.expect_emit("shop.suspect")"#,
     )
-    .register_fn(
-        "expect_emit",
-        |context: NativeCallContext, t: &mut Handle, wanted: &str| {
-            t.expect(
-                &context,
-                |bench| {
-                    bench
-                        .asks()
-                        .iter()
-                        .any(|ask| matches!(ask, Ask::Emit { kind, .. } if kind == wanted))
-                },
-                || format!("wanted an event of kind `{wanted}`"),
-                got_asks,
-            );
-        },
-    );
+    .register_fn("expect_emit", |context: NativeCallContext, t: &mut Handle, wanted: &str| {
+        t.expect(
+            &context,
+            |bench| {
+                bench
+                    .asks()
+                    .iter()
+                    .any(|ask| matches!(ask, Ask::Emit { kind, .. } if kind == wanted))
+            },
+            || format!("wanted an event of kind `{wanted}`"),
+            got_asks,
+        );
+    });
     api.doc(
         Place::Test,
         "expect_fault",
@@ -165,16 +158,13 @@ fn register_asks(api: &mut Api<'_>) {
         "A rule ended in a fault; without this, a fault fails the test.",
         "t.expect_fault()",
     )
-    .register_fn(
-        "expect_fault",
-        |context: NativeCallContext, t: &mut Handle| {
-            lock(&t.0).faults_expected = true;
-            t.expect(
-                &context,
-                |bench| !bench.faults().is_empty(),
-                || "wanted a fault".to_owned(),
-                |_| vec!["no faults".to_owned()],
-            );
-        },
-    );
+    .register_fn("expect_fault", |context: NativeCallContext, t: &mut Handle| {
+        lock(&t.0).faults_expected = true;
+        t.expect(
+            &context,
+            |bench| !bench.faults().is_empty(),
+            || "wanted a fault".to_owned(),
+            |_| vec!["no faults".to_owned()],
+        );
+    });
 }

@@ -49,9 +49,7 @@ pub(super) fn field_value(value: ValueRef<'_>) -> Dynamic {
     match value {
         ValueRef::Bytes(bytes) => {
             // Cut first: replacing invalid bytes makes text longer, so it is cut again after.
-            let head = bytes
-                .get(..limits::SCRIPT_STRING_BYTES_MAX + 4)
-                .unwrap_or(bytes);
+            let head = bytes.get(..limits::SCRIPT_STRING_BYTES_MAX + 4).unwrap_or(bytes);
             let text = String::from_utf8_lossy(head);
             ImmutableString::from(&*cut(&text, limits::SCRIPT_STRING_BYTES_MAX)).into()
         }
@@ -104,9 +102,7 @@ pub(super) fn to_json(value: &Dynamic) -> serde_json::Value {
         return array.iter().map(to_json).collect();
     }
     if let Some(map) = value.read_lock::<rhai::Map>() {
-        let entries = map
-            .iter()
-            .map(|(key, value)| (key.to_string(), to_json(value)));
+        let entries = map.iter().map(|(key, value)| (key.to_string(), to_json(value)));
         return serde_json::Value::Object(entries.collect());
     }
     if let Ok(number) = value.as_int() {
@@ -153,10 +149,7 @@ pub(super) fn to_duration_ask(value: &Dynamic) -> Result<DurationAsk, String> {
     if let Some(escalation) = value.read_lock::<Escalation>() {
         return Ok(escalation.0);
     }
-    if value
-        .as_immutable_string_ref()
-        .is_ok_and(|text| text.as_str() == "forever")
-    {
+    if value.as_immutable_string_ref().is_ok_and(|text| text.as_str() == "forever") {
         return Ok(DurationAsk::Forever);
     }
     let duration = to_duration(value)?;
@@ -172,10 +165,7 @@ pub(super) fn register(api: &mut Api<'_>) {
     register_moment(api);
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table of functions, one after the other"
-)]
+#[expect(clippy::too_many_lines, reason = "a table of functions, one after the other")]
 fn register_address(api: &mut Api<'_>) {
     let engine = &mut *api.engine;
     engine
@@ -190,9 +180,7 @@ fn register_address(api: &mut Api<'_>) {
         .register_fn("!=", |a: &str, b: Address| !b.matches_text(a))
         .register_fn("+", |a: &str, b: Address| format!("{a}{}", b.0))
         .register_fn("+", |a: Address, b: &str| format!("{}{b}", a.0))
-        .register_fn("contains", |text: &str, a: Address| {
-            text.contains(&a.0.to_string())
-        });
+        .register_fn("contains", |text: &str, a: Address| text.contains(&a.0.to_string()));
     api.doc(
         Place::Pure,
         "within",
@@ -201,27 +189,20 @@ fn register_address(api: &mut Api<'_>) {
         r#"e.ip.within("10.0.0.0/8") || e.ip.within(["192.0.2.0/24", "2001:db8::/32"])"#,
     )
     .register_fn("within", |a: Address, text: &str| a.within(text))
-    .register_fn(
-        "within",
-        |a: Address, list: rhai::Array| -> Result<bool, Box<EvalAltResult>> {
-            for item in &list {
-                let text = item
-                    .as_immutable_string_ref()
-                    .map_err(|kind| format!("a prefix is text, not `{kind}`"))?;
-                if a.within(&text)? {
-                    return Ok(true);
-                }
+    .register_fn("within", |a: Address, list: rhai::Array| -> Result<bool, Box<EvalAltResult>> {
+        for item in &list {
+            let text = item
+                .as_immutable_string_ref()
+                .map_err(|kind| format!("a prefix is text, not `{kind}`"))?;
+            if a.within(&text)? {
+                return Ok(true);
             }
-            Ok(false)
-        },
-    )
-    .register_fn(
-        "within",
-        |text: &str, prefix: &str| -> Result<bool, Box<EvalAltResult>> {
-            net::parse_ip(text.as_bytes())
-                .map_or(Ok(false), |address| Address(address).within(prefix))
-        },
-    );
+        }
+        Ok(false)
+    })
+    .register_fn("within", |text: &str, prefix: &str| -> Result<bool, Box<EvalAltResult>> {
+        net::parse_ip(text.as_bytes()).map_or(Ok(false), |address| Address(address).within(prefix))
+    });
     api.doc(
         Place::Pure,
         "is_v6",

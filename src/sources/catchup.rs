@@ -67,9 +67,7 @@ pub(super) fn resume(
         std::thread::sleep(Duration::from_millis(limits::COPY_PAUSE_MILLIS));
         (candidates, chosen) = picture(follower, &known, marks, config, desk);
     }
-    let last = candidates
-        .iter()
-        .rposition(|candidate| !candidate.holds.is_empty());
+    let last = candidates.iter().rposition(|candidate| !candidate.holds.is_empty());
     let newest = known.last().cloned();
     if chosen.last().is_some_and(Option::is_none) {
         tell_lost(follower, newest.as_ref(), last.is_some(), desk);
@@ -138,14 +136,8 @@ pub(super) fn resume_unread(
     // File systems stamp with a clock that lags by a tick.
     let since = begun.since - 50_000;
     for mut candidate in candidates(follower, config, desk) {
-        let created = candidate
-            .tail
-            .content
-            .metadata()
-            .and_then(|data| data.created());
-        let created = created
-            .ok()
-            .and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let created = candidate.tail.content.metadata().and_then(|data| data.created());
+        let created = created.ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let created = created.and_then(|at| i64::try_from(at.as_micros()).ok());
         let fresh =
             created.is_some_and(|at| at >= since) || candidate.tail.place.inode == begun.whole;
@@ -163,11 +155,7 @@ pub(super) fn resume_unread(
 fn tell_lost(follower: &Follower, newest: Option<&Known>, some: bool, desk: &Desk) {
     counter(names::SOURCE_LOST_STREAMS).add(1);
     let place = newest.map_or(0, |stream| stream.offset);
-    let then = if some {
-        "newer files are read"
-    } else {
-        "what came after it is read"
-    };
+    let then = if some { "newer files are read" } else { "what came after it is read" };
     desk.outlet.alarm(format!(
         "the file of `{}` that was read up to byte {place} is gone; {then}",
         follower.path.display()
@@ -194,39 +182,24 @@ fn candidates_once(follower: &Follower, config: &FilesConfig, desk: &Desk) -> Ve
     let live = Content::open_plain(&follower.path)
         .and_then(|content| Tail::fresh(content, follower.path.clone(), follower.print));
     let failed = |path: &Path, error: &io::Error| {
-        desk.outlet
-            .alarm(format!("failed to open `{}`: {error}", path.display()));
+        desk.outlet.alarm(format!("failed to open `{}`: {error}", path.display()));
     };
     let rotated = locate::open_rotated(&follower.path, &config.rotated, failed);
     for (file, content) in rotated {
         if let Ok(tail) = Tail::fresh(content, file.path, follower.print) {
-            found.push(Candidate {
-                tail,
-                live: false,
-                modified: file.modified,
-                holds: Vec::new(),
-            });
+            found.push(Candidate { tail, live: false, modified: file.modified, holds: Vec::new() });
         }
     }
     // A name that leads nowhere, or that can't be opened, is looked at again and told of there.
     if let Ok(tail) = live {
         found.retain(|candidate| candidate.tail.place != tail.place);
-        found.push(Candidate {
-            tail,
-            live: true,
-            modified: i128::MAX,
-            holds: Vec::new(),
-        });
+        found.push(Candidate { tail, live: true, modified: i128::MAX, holds: Vec::new() });
     }
     found
 }
 
 /// The known streams that a file may hold, each with a score.
-fn matches(
-    candidate: &mut Candidate,
-    known: &[Known],
-    marks: &Marks,
-) -> Vec<(usize, Holds, u32)> {
+fn matches(candidate: &mut Candidate, known: &[Known], marks: &Marks) -> Vec<(usize, Holds, u32)> {
     let mut found = Vec::new();
     for (index, stream) in known.iter().enumerate() {
         let sought = Sought {
@@ -245,11 +218,7 @@ fn matches(
             Holds::Likely => 4,
             Holds::Surely => 16,
         };
-        let inode = if candidate.tail.place.inode == stream.id.inode {
-            4
-        } else {
-            0
-        };
+        let inode = if candidate.tail.place.inode == stream.id.inode { 4 } else { 0 };
         let live = match (candidate.live, holds) {
             (true, Holds::Surely) => 5,
             (true, _) => 2,

@@ -104,10 +104,7 @@ impl Content {
 /// Opens a regular file and refuses everything else: opening a pipe would wait for its writer.
 fn open_regular(path: &Path) -> io::Result<File> {
     if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     File::open(path)
 }
@@ -141,9 +138,7 @@ pub(super) struct Gzip {
 
 impl std::fmt::Debug for Gzip {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gzip")
-            .field("file", &self.file)
-            .finish_non_exhaustive()
+        f.debug_struct("Gzip").field("file", &self.file).finish_non_exhaustive()
     }
 }
 
@@ -151,12 +146,7 @@ impl Gzip {
     fn new(file: File) -> io::Result<Self> {
         // The clone shares the file's position, which nobody but the decoder uses.
         let decoder = decoder(file.try_clone()?);
-        Ok(Self {
-            file,
-            decoder,
-            window: Vec::new(),
-            window_start: 0,
-        })
+        Ok(Self { file, decoder, window: Vec::new(), window_start: 0 })
     }
 
     fn trailer_len(&self) -> io::Result<u64> {

@@ -113,10 +113,7 @@ impl FilesConfig {
                 faults.push(format!("`{pattern}` is not a pattern: {}", error.msg));
             }
         }
-        if self
-            .poll
-            .is_some_and(|poll| poll < Duration::from_millis(10))
-        {
+        if self.poll.is_some_and(|poll| poll < Duration::from_millis(10)) {
             faults.push("`poll` must be `10ms` or more".to_owned());
         }
         if self.stall < Duration::from_millis(100) {
@@ -139,9 +136,7 @@ impl Files {
         resume: Vec<(Origin, u64)>,
         sink: Arc<dyn Sink>,
     ) -> std::io::Result<Handle> {
-        let ours = resume
-            .into_iter()
-            .filter(|(origin, _)| &*origin.source == name);
+        let ours = resume.into_iter().filter(|(origin, _)| &*origin.source == name);
         let outlet = Outlet::new(name, sink, ours);
         let signal = Signal::new();
         let stall = config.stall;

@@ -86,19 +86,14 @@ impl Follower {
     /// when that is not open any more, by its content too, for an inode may be used again.
     pub(super) fn owns(&self, place: Place, content: &mut Content) -> bool {
         self.held.iter().any(|held| held.tail.place == place)
-            || self
-                .done
-                .iter()
-                .rev()
-                .take(limits::STREAMS_SOUGHT_MAX)
-                .any(|done| {
-                    let Some(end) = &done.end else {
-                        return done.place == place;
-                    };
-                    // A file that can't be read is told of when it is.
-                    let holds = locate::holds(content, end).unwrap_or(Holds::No);
-                    holds == Holds::Surely || (done.place == place && holds > Holds::No)
-                })
+            || self.done.iter().rev().take(limits::STREAMS_SOUGHT_MAX).any(|done| {
+                let Some(end) = &done.end else {
+                    return done.place == place;
+                };
+                // A file that can't be read is told of when it is.
+                let holds = locate::holds(content, end).unwrap_or(Holds::No);
+                holds == Holds::Surely || (done.place == place && holds > Holds::No)
+            })
     }
 
     /// Whether older incarnations are still watched, of which no event may tell.
@@ -166,10 +161,7 @@ impl Follower {
         let Some(mut fresh) = self.open_live(desk) else {
             return;
         };
-        let live = self
-            .held
-            .back_mut()
-            .filter(|held| held.until == Until::Live);
+        let live = self.held.back_mut().filter(|held| held.until == Until::Live);
         let Some(live) = live else {
             return self.hold_live(fresh);
         };
@@ -278,9 +270,7 @@ impl Follower {
     }
 
     pub(super) fn note_done(&mut self, tail: &mut Tail) {
-        let end = tail
-            .sought()
-            .or_else(|| locate::beginning(&mut tail.content));
+        let end = tail.sought().or_else(|| locate::beginning(&mut tail.content));
         self.push_done(tail.place, end);
     }
 
@@ -323,11 +313,7 @@ fn still_written(tail: &Tail, wait: Duration) -> Option<Instant> {
     if tail.content.is_compressed() {
         return None;
     }
-    let modified = tail
-        .content
-        .metadata()
-        .and_then(|data| data.modified())
-        .ok()?;
+    let modified = tail.content.metadata().and_then(|data| data.modified()).ok()?;
     let rest = wait.checked_sub(modified.elapsed().unwrap_or_default())?;
     Some(Instant::now() + rest)
 }

@@ -26,10 +26,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn of(metadata: &std::fs::Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
+        Self { device: metadata.dev(), inode: metadata.ino() }
     }
 }
 
@@ -55,13 +52,7 @@ impl StreamId {
         let head_len: u32 = parts.next()?.parse().ok()?;
         let head = u64::from_str_radix(parts.next()?, 16).ok()?;
         let sound = parts.next().is_none() && head_len as usize <= limits::STREAM_HEAD_BYTES_MAX;
-        sound.then_some(Self {
-            path,
-            birth,
-            inode,
-            head_len,
-            head,
-        })
+        sound.then_some(Self { path, birth, inode, head_len, head })
     }
 }
 
@@ -78,10 +69,7 @@ impl std::fmt::Display for StreamId {
 /// The fingerprint of some bytes.
 pub(super) fn fingerprint(bytes: &[u8]) -> u64 {
     let digest = Sha256::digest(bytes);
-    digest
-        .iter()
-        .take(8)
-        .fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+    digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
 /// The fingerprint of a path as configured.
@@ -103,11 +91,7 @@ pub(super) struct Mark {
 impl Mark {
     /// The mark of `before`, which ends at `offset`.
     pub(super) fn of(offset: u64, before: &[u8]) -> Self {
-        Self {
-            offset,
-            len: u32::try_from(before.len()).unwrap_or(0),
-            print: fingerprint(before),
-        }
+        Self { offset, len: u32::try_from(before.len()).unwrap_or(0), print: fingerprint(before) }
     }
 }
 
@@ -125,14 +109,8 @@ mod tests {
             head: fingerprint(b"first line\n"),
         };
         assert_eq!(StreamId::parse(&id.to_string()), Some(id));
-        for bad in [
-            "",
-            "f1",
-            "f1-1-2-3-4",
-            "f1-1-2-3-99999999-5",
-            "f2-1-2-3-4-5",
-            "f1-1-2-3-4-5-6",
-        ] {
+        for bad in ["", "f1", "f1-1-2-3-4", "f1-1-2-3-99999999-5", "f2-1-2-3-4-5", "f1-1-2-3-4-5-6"]
+        {
             assert_eq!(StreamId::parse(bad), None, "{bad}");
         }
         // The value is part of the stored state: it may never change.

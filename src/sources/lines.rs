@@ -67,19 +67,12 @@ fn push(
     let (Ok(first), Ok(len)) = (u32::try_from(start + nuls), u32::try_from(len)) else {
         return;
     };
-    records.push(RecordSpan {
-        start: first,
-        len,
-        offset: base + u64::from(first),
-        truncated,
-    });
+    records.push(RecordSpan { start: first, len, offset: base + u64::from(first), truncated });
 }
 
 /// How many NUL bytes the line begins with.
 pub(super) fn leading_nuls(line: &[u8]) -> usize {
-    line.iter()
-        .position(|byte| *byte != 0)
-        .unwrap_or(line.len())
+    line.iter().position(|byte| *byte != 0).unwrap_or(line.len())
 }
 
 /// A batch of one block, arrived now.

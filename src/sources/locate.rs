@@ -81,10 +81,7 @@ fn same_head(content: &mut Content, id: &StreamId) -> io::Result<bool> {
 /// What to know an unnamed file by later: its first bytes; `None` while it is empty.
 pub(super) fn beginning(content: &mut Content) -> Option<Sought> {
     let mut head = vec![0; limits::STREAM_HEAD_BYTES_MAX];
-    let count = content
-        .read_at(0, &mut head)
-        .ok()
-        .filter(|count| *count > 0)?;
+    let count = content.read_at(0, &mut head).ok().filter(|count| *count > 0)?;
     head.truncate(count);
     let id = StreamId {
         path: 0,
@@ -93,12 +90,7 @@ pub(super) fn beginning(content: &mut Content) -> Option<Sought> {
         head_len: u32::try_from(count).ok()?,
         head: fingerprint(&head),
     };
-    Some(Sought {
-        id,
-        offset: 0,
-        before: None,
-        mark: None,
-    })
+    Some(Sought { id, offset: 0, before: None, mark: None })
 }
 
 /// The rotated files of a log, the oldest first: beside it, beside the file that it links to, and
@@ -141,10 +133,7 @@ fn add(live: &Path, path: PathBuf, found: &mut Vec<Rotated>, places: &mut Vec<Pl
     let Some(form) = rotation::form(live, name) else {
         return;
     };
-    let Some(metadata) = std::fs::metadata(&path)
-        .ok()
-        .filter(std::fs::Metadata::is_file)
-    else {
+    let Some(metadata) = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file) else {
         return;
     };
     let place = Place::of(&metadata);
@@ -153,12 +142,7 @@ fn add(live: &Path, path: PathBuf, found: &mut Vec<Rotated>, places: &mut Vec<Pl
     }
     places.push(place);
     let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-    found.push(Rotated {
-        path,
-        form,
-        place,
-        modified,
-    });
+    found.push(Rotated { path, form, place, modified });
 }
 
 /// The rotated files of a log with each one open, the oldest first: a moment's picture, taken again
@@ -180,16 +164,11 @@ pub(super) fn open_rotated(
             }
         }
         let same = opened.iter().all(|(file, content)| {
-            content
-                .metadata()
-                .is_ok_and(|data| Place::of(&data) == file.place)
+            content.metadata().is_ok_and(|data| Place::of(&data) == file.place)
         });
         let now = rotated(live, elsewhere);
         let moved = now.len() != files.len()
-            || now
-                .iter()
-                .zip(&files)
-                .any(|(a, b)| a.path != b.path || a.place != b.place);
+            || now.iter().zip(&files).any(|(a, b)| a.path != b.path || a.place != b.place);
         if last || (same && !moved) {
             for (path, error) in &faults {
                 failed(path, error);

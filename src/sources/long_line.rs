@@ -23,11 +23,7 @@ pub(super) struct LongLine {
 impl LongLine {
     /// One that begins at `cursor`, of which nothing was looked at.
     pub(super) fn at(cursor: u64) -> Self {
-        Self {
-            scanned: cursor,
-            begins: cursor,
-            kept: Vec::new(),
-        }
+        Self { scanned: cursor, begins: cursor, kept: Vec::new() }
     }
 }
 
@@ -58,13 +54,10 @@ impl Tail {
             long.scanned = self.content.next_data(long.scanned).max(long.scanned);
         }
         let mut buffer = std::mem::take(&mut desk.buffer);
-        let outcome = self
-            .content
-            .read_at(long.scanned, &mut buffer)
-            .map(|count| {
-                let chunk = buffer.get(..count).unwrap_or_default();
-                self.scan_chunk(long, chunk, desk, finished)
-            });
+        let outcome = self.content.read_at(long.scanned, &mut buffer).map(|count| {
+            let chunk = buffer.get(..count).unwrap_or_default();
+            self.scan_chunk(long, chunk, desk, finished)
+        });
         desk.buffer = buffer;
         let done = outcome?;
         if matches!(done, Step::More) && self.cursor == long.scanned {
@@ -80,20 +73,14 @@ impl Tail {
         desk: &mut Desk,
         finished: bool,
     ) -> Step {
-        let nuls = if long.kept.is_empty() {
-            lines::leading_nuls(chunk)
-        } else {
-            0
-        };
+        let nuls = if long.kept.is_empty() { lines::leading_nuls(chunk) } else { 0 };
         if long.kept.is_empty() {
             counter(names::SOURCE_NUL_BYTES).add(nuls as u64);
             long.begins = long.scanned + nuls as u64;
         }
         let rest = chunk.get(nuls..).unwrap_or_default();
         let line_end = memchr::memchr(b'\n', rest);
-        let line = rest
-            .get(..line_end.unwrap_or(rest.len()))
-            .unwrap_or_default();
+        let line = rest.get(..line_end.unwrap_or(rest.len())).unwrap_or_default();
         // Two more than a record may have: enough to see that it is cut, with or without `\r`.
         let room = (limits::RECORD_BYTES_MAX + 2).saturating_sub(long.kept.len());
         let fits = line.get(..room).unwrap_or(line);
@@ -103,11 +90,7 @@ impl Tail {
         self.seen = self.seen.max(long.scanned);
         let last = finished && chunk.is_empty() && !long.kept.is_empty();
         if line_end.is_none() && !last {
-            return if chunk.is_empty() {
-                Step::Idle
-            } else {
-                Step::More
-            };
+            return if chunk.is_empty() { Step::Idle } else { Step::More };
         }
         self.emit_long(long, desk)
     }

@@ -49,9 +49,8 @@ impl Marks {
             return Self::default();
         };
         let file = folder.join(format!("files-{}.json", file_name(source)));
-        let saved: Option<Saved> = std::fs::read(&file)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let saved: Option<Saved> =
+            std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Self {
             file: Some(file),
             known: saved.is_some(),
@@ -130,18 +129,11 @@ impl Marks {
 /// A source's name as a part of a file's name.
 pub(super) fn file_name(source: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let name: String = source
-        .chars()
-        .map(|c| if plain(c) { c } else { '_' })
-        .take(64)
-        .collect();
+    let name: String = source.chars().map(|c| if plain(c) { c } else { '_' }).take(64).collect();
     if name == source {
         name
     } else {
         // Two names that become one text stay two files.
-        format!(
-            "{name}-{:016x}",
-            super::identity::fingerprint(source.as_bytes())
-        )
+        format!("{name}-{:016x}", super::identity::fingerprint(source.as_bytes()))
     }
 }

@@ -41,11 +41,8 @@ impl Follower {
         let mut rotated = open_rotated(self, config, desk);
         let own = rotated.iter().position(|(file, _)| file.place == place);
         // It may have been compressed while it waited to be read.
-        let own = own.or_else(|| {
-            rotated
-                .iter_mut()
-                .rposition(|(_, content)| is_copy(content, &beginning))
-        });
+        let own = own
+            .or_else(|| rotated.iter_mut().rposition(|(_, content)| is_copy(content, &beginning)));
         if own.is_none() && !live {
             return false;
         }
@@ -65,8 +62,7 @@ impl Follower {
             }
             if let Ok(mut tail) = Tail::fresh(content, file.path, self.print) {
                 tail.peeked = Some(Vec::new());
-                self.held
-                    .insert(at, Held::rotated(tail, config.rotated_wait));
+                self.held.insert(at, Held::rotated(tail, config.rotated_wait));
                 at += 1;
             }
         }
@@ -80,11 +76,7 @@ impl Follower {
         let held = held.map(|held| (held.tail.place, held.tail.sought()));
         let done = self.done.iter().map(|done| (done.place, done.end.clone()));
         let mut latest = None;
-        for (place, end) in held
-            .rev()
-            .chain(done.rev())
-            .take(limits::STREAMS_SOUGHT_MAX)
-        {
+        for (place, end) in held.rev().chain(done.rev()).take(limits::STREAMS_SOUGHT_MAX) {
             // An inode may be used again once nobody has it open: the content must agree.
             let found = end.and_then(|end| {
                 rotated.iter_mut().rposition(|(_, content)| {
@@ -157,10 +149,7 @@ impl Follower {
                 self.push_done(tail.place, Some(sought.clone()));
                 return true;
             }
-            if tail
-                .resume(Arc::clone(origin), sought.id, sought.offset)
-                .is_err()
-            {
+            if tail.resume(Arc::clone(origin), sought.id, sought.offset).is_err() {
                 continue;
             }
             let until = Until::Finished;
@@ -173,8 +162,7 @@ impl Follower {
 
 fn open_rotated(follower: &Follower, config: &FilesConfig, desk: &Desk) -> Vec<(Rotated, Content)> {
     locate::open_rotated(&follower.path, &config.rotated, |path, error| {
-        desk.outlet
-            .alarm(format!("failed to open `{}`: {error}", path.display()));
+        desk.outlet.alarm(format!("failed to open `{}`: {error}", path.display()));
     })
 }
 
@@ -182,8 +170,6 @@ fn open_rotated(follower: &Follower, config: &FilesConfig, desk: &Desk) -> Vec<(
 fn is_copy(content: &mut Content, beginning: &[u8]) -> bool {
     let mut start = vec![0; beginning.len()];
     content.read_at(0, &mut start).is_ok_and(|count| {
-        start
-            .get(..count)
-            .is_some_and(|start| count > 0 && beginning.starts_with(start))
+        start.get(..count).is_some_and(|start| count > 0 && beginning.starts_with(start))
     })
 }

@@ -212,10 +212,7 @@ impl<'c> Reader<'c> {
         }
         for follower in &self.followers {
             let target = std::fs::canonicalize(&follower.path).ok();
-            for path in [Some(&follower.path), target.as_ref()]
-                .into_iter()
-                .flatten()
-            {
+            for path in [Some(&follower.path), target.as_ref()].into_iter().flatten() {
                 folders.extend(folder_of(path).map(Path::to_owned));
                 let name = name_of(path).unwrap_or_default();
                 let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
@@ -224,8 +221,7 @@ impl<'c> Reader<'c> {
             }
             all |= !follower.path.exists();
         }
-        self.watch
-            .interest(if all { BTreeSet::new() } else { stems });
+        self.watch.interest(if all { BTreeSet::new() } else { stems });
         if self.config.poll.is_some() {
             return;
         }
@@ -285,10 +281,7 @@ impl<'c> Reader<'c> {
         }
         let metadata = std::fs::metadata(&path).ok();
         if let Some(place) = metadata.as_ref().map(Place::of)
-            && self
-                .followers
-                .iter()
-                .any(|follower| owns_path(follower, place, &path))
+            && self.followers.iter().any(|follower| owns_path(follower, place, &path))
         {
             return;
         }
@@ -303,12 +296,8 @@ impl<'c> Reader<'c> {
             return;
         }
         let mut follower = Follower::new(path);
-        let streams: Vec<Known> = self
-            .known
-            .iter()
-            .filter(|known| known.id.path == follower.print)
-            .cloned()
-            .collect();
+        let streams: Vec<Known> =
+            self.known.iter().filter(|known| known.id.path == follower.print).cloned().collect();
         let begun = self.marks.begun(follower.print);
         if let (true, Some(begun)) = (streams.is_empty(), begun) {
             catchup::resume_unread(&mut follower, begun, self.config, &mut self.desk);

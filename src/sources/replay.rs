@@ -55,33 +55,21 @@ impl Replay {
     /// Opens a file, or stdin for `-`. The batches' origin has `path` as both source and stream;
     /// offsets are those of the uncompressed bytes.
     pub fn open(path: &str) -> Result<Self, ReplayError> {
-        let raw: Result<Box<dyn Read + Send>, io::Error> = if path == "-" {
-            Ok(Box::new(io::stdin()))
-        } else {
-            open_file(path)
-        };
+        let raw: Result<Box<dyn Read + Send>, io::Error> =
+            if path == "-" { Ok(Box::new(io::stdin())) } else { open_file(path) };
         raw.and_then(|raw| Self::from_reader(path, raw))
-            .map_err(|error| ReplayError {
-                path: Arc::from(path),
-                error,
-            })
+            .map_err(|error| ReplayError { path: Arc::from(path), error })
     }
 
     /// Replays what any reader gives, under the name `path`.
     pub fn from_reader(path: &str, raw: Box<dyn Read + Send>) -> io::Result<Self> {
         let mut raw = BufReader::with_capacity(limits::REPLAY_READ_BYTES, raw);
         let gzip = raw.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-        let reader: Box<dyn Read + Send> = if gzip {
-            Box::new(MultiGzDecoder::new(raw))
-        } else {
-            Box::new(raw)
-        };
+        let reader: Box<dyn Read + Send> =
+            if gzip { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) };
         let name: Arc<str> = Arc::from(path);
         Ok(Self {
-            origin: Arc::new(Origin {
-                source: Arc::clone(&name),
-                stream: name,
-            }),
+            origin: Arc::new(Origin { source: Arc::clone(&name), stream: name }),
             reader,
             rest: Vec::new(),
             offset: 0,
@@ -130,11 +118,7 @@ impl Replay {
         counter(names::RECORDS_TRUNCATED).add(split.truncated);
         self.rest = block.get(split.consumed..).unwrap_or_default().to_vec();
         block.truncate(split.consumed);
-        Ok(Some(self.give(
-            Bytes::from(block),
-            records,
-            split.consumed as u64,
-        )))
+        Ok(Some(self.give(Bytes::from(block), records, split.consumed as u64)))
     }
 
     fn give(&mut self, block: Bytes, records: Vec<RecordSpan>, consumed: u64) -> Batch {
@@ -156,10 +140,9 @@ impl Replay {
         }
         block.reserve_exact(room);
         let mut part = self.reader.by_ref().take(room as u64);
-        let count = part.read_to_end(block).map_err(|error| ReplayError {
-            path: Arc::clone(&self.origin.source),
-            error,
-        })?;
+        let count = part
+            .read_to_end(block)
+            .map_err(|error| ReplayError { path: Arc::clone(&self.origin.source), error })?;
         self.ended = count < room;
         Ok(())
     }
@@ -171,11 +154,7 @@ impl Replay {
         loop {
             let end = memchr::memchr(b'\n', &block);
             let line = block.get(..end.unwrap_or(block.len())).unwrap_or_default();
-            let nuls = if kept.is_empty() {
-                lines::leading_nuls(line)
-            } else {
-                0
-            };
+            let nuls = if kept.is_empty() { lines::leading_nuls(line) } else { 0 };
             if kept.is_empty() {
                 begins = self.offset + passed + nuls as u64;
             }
@@ -223,10 +202,7 @@ impl Iterator for Replay {
 
 fn open_file(path: &str) -> io::Result<Box<dyn Read + Send>> {
     if std::fs::metadata(path)?.is_dir() {
-        return Err(io::Error::new(
-            io::ErrorKind::IsADirectory,
-            "is a directory",
-        ));
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
     }
     Ok(Box::new(File::open(path)?))
 }

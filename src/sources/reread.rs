@@ -67,22 +67,13 @@ pub struct Rereader {
 impl Rereader {
     /// For a source with these `paths` and `rotated` patterns; `state_dir` as in its config.
     pub fn new(paths: Vec<String>, rotated: Vec<String>, state_dir: Option<PathBuf>) -> Self {
-        Self {
-            paths,
-            rotated,
-            state_dir,
-            open: HashMap::new(),
-            gone: HashSet::new(),
-        }
+        Self { paths, rotated, state_dir, open: HashMap::new(), gone: HashSet::new() }
     }
 
     /// The records of `from..to`, which must be the range of one or of several adjoining batches.
     /// Their boundaries, offsets and bytes are those of the first time; only `arrival` is now.
     pub fn reread(&mut self, origin: &Origin, from: u64, to: u64) -> Result<Batch, RereadError> {
-        let failed = |error| RereadError::Read {
-            stream: Arc::clone(&origin.stream),
-            error,
-        };
+        let failed = |error| RereadError::Read { stream: Arc::clone(&origin.stream), error };
         if from >= to {
             let origin = Arc::new(origin.clone());
             return Ok(lines::batch(&origin, Bytes::new(), Vec::new(), from, from));
@@ -129,12 +120,7 @@ impl Rereader {
 
     fn sought(&self, id: StreamId, origin: &Origin, to: u64) -> Sought {
         let marks = Marks::open(self.state_dir.as_deref(), &origin.source);
-        Sought {
-            id,
-            offset: to,
-            before: None,
-            mark: marks.get(&id),
-        }
+        Sought { id, offset: to, before: None, mark: marks.get(&id) }
     }
 
     fn find(&self, origin: &Origin, to: u64) -> io::Result<Option<Content>> {
@@ -153,10 +139,7 @@ impl Rereader {
                 continue;
             }
             let inode = Place::of(&content.metadata()?).inode == id.inode;
-            if best
-                .as_ref()
-                .is_none_or(|(known, same, _)| (holds, inode) > (*known, *same))
-            {
+            if best.as_ref().is_none_or(|(known, same, _)| (holds, inode) > (*known, *same)) {
                 best = Some((holds, inode, content));
             }
         }
@@ -171,12 +154,8 @@ impl Rereader {
             logs.push(PathBuf::from(pattern));
             logs.extend(glob::glob(pattern).into_iter().flatten().flatten());
         }
-        let own: Vec<PathBuf> = logs
-            .iter()
-            .filter(|path| path_fingerprint(path) == id.path)
-            .take(1)
-            .cloned()
-            .collect();
+        let own: Vec<PathBuf> =
+            logs.iter().filter(|path| path_fingerprint(path) == id.path).take(1).cloned().collect();
         let logs = if own.is_empty() { logs } else { own };
         let mut files = Vec::new();
         for log in logs {
@@ -200,9 +179,7 @@ fn read_range(
     let mut buffer = vec![0; limits::BATCH_BYTES_MAX];
     let mut at = from;
     while at < to {
-        let want = usize::try_from(to - at)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
+        let want = usize::try_from(to - at).unwrap_or(usize::MAX).min(buffer.len());
         let Some(part) = buffer.get_mut(..want) else {
             return Ok(None);
         };
@@ -228,21 +205,14 @@ fn read_range(
         }
     }
     let origin = Arc::new(origin.clone());
-    Ok(Some(lines::batch(
-        &origin,
-        Bytes::from(block),
-        records,
-        from,
-        to,
-    )))
+    Ok(Some(lines::batch(&origin, Bytes::from(block), records, from, to)))
 }
 
 fn append(block: &mut Vec<u8>, records: &mut Vec<RecordSpan>, bytes: &[u8], fresh: &[RecordSpan]) {
     let base = u32::try_from(block.len()).unwrap_or(u32::MAX);
-    records.extend(fresh.iter().map(|span| RecordSpan {
-        start: span.start.saturating_add(base),
-        ..*span
-    }));
+    records.extend(
+        fresh.iter().map(|span| RecordSpan { start: span.start.saturating_add(base), ..*span }),
+    );
     block.extend_from_slice(bytes);
 }
 
@@ -253,9 +223,7 @@ fn long_line(content: &mut Content, from: u64, to: u64) -> io::Result<(Vec<u8>, 
     let (mut at, mut begins) = (from, from);
     let mut buffer = vec![0; limits::BATCH_BYTES_MAX];
     while at < to {
-        let want = usize::try_from(to - at)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
+        let want = usize::try_from(to - at).unwrap_or(usize::MAX).min(buffer.len());
         let count = match buffer.get_mut(..want) {
             Some(part) => content.read_at(at, part)?,
             None => 0,
@@ -264,11 +232,7 @@ fn long_line(content: &mut Content, from: u64, to: u64) -> io::Result<(Vec<u8>, 
         if chunk.is_empty() {
             break;
         }
-        let nuls = if kept.is_empty() {
-            lines::leading_nuls(chunk)
-        } else {
-            0
-        };
+        let nuls = if kept.is_empty() { lines::leading_nuls(chunk) } else { 0 };
         if kept.is_empty() {
             begins = at + nuls as u64;
         }

@@ -21,11 +21,7 @@ impl Form {
     /// A rotation's number counts upwards with age; `None` for a date.
     fn number(&self) -> Option<u32> {
         let short = self.digits.len() <= 5;
-        if short {
-            self.digits.parse().ok()
-        } else {
-            None
-        }
+        if short { self.digits.parse().ok() } else { None }
     }
 }
 
@@ -36,20 +32,12 @@ pub(super) fn form(live: &str, name: &str) -> Option<Form> {
         rest
     } else {
         let (stem, extension) = live.rsplit_once('.')?;
-        plain
-            .strip_prefix(stem)?
-            .strip_suffix(extension)?
-            .strip_suffix('.')?
+        plain.strip_prefix(stem)?.strip_suffix(extension)?.strip_suffix('.')?
     };
     let digits = middle.strip_prefix(['.', '-', '_'])?;
     let dated = digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits
-            .chars()
-            .all(|c| c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | ':' | 'T'));
-    dated.then(|| Form {
-        digits: digits.to_owned(),
-        compressed,
-    })
+        && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | ':' | 'T'));
+    dated.then(|| Form { digits: digits.to_owned(), compressed })
 }
 
 /// The name without the ending of a compressed file, and whether it had one.
@@ -121,13 +109,8 @@ mod tests {
         ] {
             assert!(form("access.log", name).is_some(), "{name}");
         }
-        for name in [
-            "access.log",
-            "access2.log",
-            "access.log.bak",
-            "access.log.gz",
-            "access-x.log",
-        ] {
+        for name in ["access.log", "access2.log", "access.log.bak", "access.log.gz", "access-x.log"]
+        {
             assert!(form("access.log", name).is_none(), "{name}");
         }
         assert!(form("messages", "messages-20261124").is_some());
@@ -141,35 +124,21 @@ mod tests {
                 .map(|(name, modified)| Rotated {
                     path: PathBuf::from(name),
                     form: form("a.log", name).unwrap(),
-                    place: Place {
-                        device: 0,
-                        inode: 0,
-                    },
+                    place: Place { device: 0, inode: 0 },
                     modified: *modified,
                 })
                 .collect();
             let sorted = oldest_first(files);
-            sorted
-                .iter()
-                .map(|file| file.path.display().to_string())
-                .collect()
+            sorted.iter().map(|file| file.path.display().to_string()).collect()
         };
         assert_eq!(
-            sorted(&[
-                ("a.log.1", 0),
-                ("a.log.10.gz", 0),
-                ("a.log.2.gz", 0),
-                ("a.log.2", 0)
-            ]),
+            sorted(&[("a.log.1", 0), ("a.log.10.gz", 0), ("a.log.2.gz", 0), ("a.log.2", 0)]),
             ["a.log.10.gz", "a.log.2", "a.log.1"]
         );
         assert_eq!(
             sorted(&[("a.log-20261124", 0), ("a.log-20261123.gz", 9)]),
             ["a.log-20261123.gz", "a.log-20261124"]
         );
-        assert_eq!(
-            sorted(&[("a.log-20261124", 8), ("a.log.1", 7)]),
-            ["a.log.1", "a.log-20261124"]
-        );
+        assert_eq!(sorted(&[("a.log-20261124", 8), ("a.log.1", 7)]), ["a.log.1", "a.log-20261124"]);
     }
 }

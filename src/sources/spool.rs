@@ -135,10 +135,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Opens or makes the spool; a line that a crash cut is ended.
     pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let name = folder.join("stream");
         let stream = match fs::read_to_string(&name) {
             Ok(stream) => stream,
@@ -157,14 +154,7 @@ impl Writer {
             File::open(segment(&folder, start))?.read_at(&mut last, len - 1)?;
         }
         let [last] = last;
-        let mut writer = Self {
-            folder,
-            stream,
-            file,
-            start,
-            len,
-            last,
-        };
+        let mut writer = Self { folder, stream, file, start, len, last };
         writer.end_line()?;
         Ok(writer)
     }
@@ -188,11 +178,7 @@ impl Writer {
 
     /// Ends a line that has no end.
     pub(super) fn end_line(&mut self) -> io::Result<()> {
-        if self.last == b'\n' {
-            Ok(())
-        } else {
-            self.write(b"\n")
-        }
+        if self.last == b'\n' { Ok(()) } else { self.write(b"\n") }
     }
 
     /// How much is kept, in bytes.
@@ -217,18 +203,9 @@ pub(super) fn release(folder: &Path, offset: u64) -> io::Result<()> {
 }
 
 fn private(path: &Path) -> io::Result<File> {
-    fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
+    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
+    fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }

@@ -34,10 +34,7 @@ pub struct StdinConfig {
 
 impl Default for StdinConfig {
     fn default() -> Self {
-        Self {
-            spool_bytes_max: spool_bytes_max(),
-            stall: stall(),
-        }
+        Self { spool_bytes_max: spool_bytes_max(), stall: stall() }
     }
 }
 
@@ -77,10 +74,8 @@ impl Stdin {
     ) -> io::Result<Handle> {
         let folder = spool::folder(state_dir, name);
         let writer = Writer::open(folder.clone())?;
-        let origin = Arc::new(Origin {
-            source: Arc::from(name),
-            stream: Arc::from(writer.stream.as_str()),
-        });
+        let origin =
+            Arc::new(Origin { source: Arc::from(name), stream: Arc::from(writer.stream.as_str()) });
         let ours = resume.into_iter().filter(|(known, _)| *known == *origin);
         let outlet = Outlet::new(name, sink, ours);
         let signal = Signal::new();
@@ -143,8 +138,7 @@ impl Pump {
         if !self.reader.stopping()
             && let Err(error) = self.writer.end_line()
         {
-            self.outlet
-                .alarm(format!("failed to write the spool: {error}"));
+            self.outlet.alarm(format!("failed to write the spool: {error}"));
         }
         ended.store(true, Ordering::Release);
         self.reader.wake();
@@ -157,8 +151,7 @@ impl Pump {
             if !told {
                 told = true;
                 counter(names::SOURCE_STALLS).add(1);
-                self.outlet
-                    .alarm(format!("failed to write the spool, stdin waits: {error}"));
+                self.outlet.alarm(format!("failed to write the spool, stdin waits: {error}"));
             }
             if self.reader.stopping() {
                 return;
@@ -189,20 +182,9 @@ fn follow(
     let first = segments.first().map_err(failed)?;
     let content = Content::Spool(Box::new(segments));
     let mut tail = Tail::fresh(content, PathBuf::from(folder), 0).map_err(failed)?;
-    let known = outlet
-        .cursors()
-        .iter()
-        .find(|(known, _)| known == origin)
-        .map(|(_, at)| *at);
-    let unnamed = StreamId {
-        path: 0,
-        birth: 0,
-        inode: 0,
-        head_len: 0,
-        head: 0,
-    };
-    tail.resume(Arc::clone(origin), unnamed, known.unwrap_or(first))
-        .map_err(failed)?;
+    let known = outlet.cursors().iter().find(|(known, _)| known == origin).map(|(_, at)| *at);
+    let unnamed = StreamId { path: 0, birth: 0, inode: 0, head_len: 0, head: 0 };
+    tail.resume(Arc::clone(origin), unnamed, known.unwrap_or(first)).map_err(failed)?;
     let mut desk = Desk::new(Arc::clone(outlet));
     while !signal.stopping() {
         // Asked before reading: what was written before the end is then seen.

@@ -28,11 +28,7 @@ impl Signal {
     pub(super) fn new() -> Arc<Self> {
         // One waiting token says all: look again.
         let (wake, woken) = bounded(1);
-        Arc::new(Self {
-            stopping: AtomicBool::new(false),
-            wake,
-            woken,
-        })
+        Arc::new(Self { stopping: AtomicBool::new(false), wake, woken })
     }
 
     pub(super) fn stopping(&self) -> bool {
@@ -77,10 +73,7 @@ impl Outlet {
             source: Arc::from(source),
             sink,
             cursors: Mutex::new(
-                resume
-                    .into_iter()
-                    .map(|(origin, offset)| (Arc::new(origin), offset))
-                    .collect(),
+                resume.into_iter().map(|(origin, offset)| (Arc::new(origin), offset)).collect(),
             ),
             started: Instant::now(),
             waiting_since: AtomicU64::new(0),
@@ -125,11 +118,7 @@ impl Outlet {
 
     fn waiting(&self) -> Option<Duration> {
         let since = self.waiting_since.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(
-            self.started
-                .elapsed()
-                .saturating_sub(Duration::from_millis(since)),
-        )
+        Some(self.started.elapsed().saturating_sub(Duration::from_millis(since)))
     }
 }
 
@@ -151,9 +140,7 @@ pub struct Handle {
 
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Handle")
-            .field("source", &self.outlet.source)
-            .finish_non_exhaustive()
+        f.debug_struct("Handle").field("source", &self.outlet.source).finish_non_exhaustive()
     }
 }
 
@@ -169,10 +156,7 @@ impl Handle {
     pub fn stop(&mut self) -> bool {
         self.signal.stop();
         let wait = Duration::from_millis(limits::SOURCE_STOP_MILLIS_MAX);
-        let ended = !matches!(
-            self.ended.recv_timeout(wait),
-            Err(RecvTimeoutError::Timeout)
-        );
+        let ended = !matches!(self.ended.recv_timeout(wait), Err(RecvTimeoutError::Timeout));
         if ended && let Some(thread) = self.thread.take() {
             // Panics were caught and told inside.
             let _told = thread.join();
@@ -196,10 +180,7 @@ impl Handle {
     /// The last cursor handed over, of each stream.
     pub fn cursors(&self) -> Vec<(Origin, u64)> {
         let cursors = self.outlet.cursors();
-        cursors
-            .into_iter()
-            .map(|(origin, offset)| ((*origin).clone(), offset))
-            .collect()
+        cursors.into_iter().map(|(origin, offset)| ((*origin).clone(), offset)).collect()
     }
 
     pub(super) fn on_release(
@@ -236,13 +217,7 @@ pub(super) fn supervise(
             drop(ended_tx);
         }
     })?;
-    Ok(Handle {
-        signal,
-        outlet,
-        thread: Some(thread),
-        ended,
-        release: None,
-    })
+    Ok(Handle { signal, outlet, thread: Some(thread), ended, release: None })
 }
 
 /// A named thread with a small stack: sources keep their buffers on the heap.
@@ -250,10 +225,7 @@ pub(super) fn spawn(
     name: &str,
     body: impl FnOnce() + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
-    thread::Builder::new()
-        .name(name.chars().take(15).collect())
-        .stack_size(512 * 1024)
-        .spawn(body)
+    thread::Builder::new().name(name.chars().take(15).collect()).stack_size(512 * 1024).spawn(body)
 }
 
 fn watch_over(outlet: &Arc<Outlet>, signal: &Arc<Signal>, stall: Duration, body: &Body) {
@@ -267,10 +239,7 @@ fn watch_over(outlet: &Arc<Outlet>, signal: &Arc<Signal>, stall: Duration, body:
             return;
         }
         counter(names::SOURCE_RESTARTS).add(1);
-        outlet.alarm(format!(
-            "source `{}` failed and is started again: {why}",
-            outlet.source
-        ));
+        outlet.alarm(format!("source `{}` failed and is started again: {why}", outlet.source));
         if began.elapsed() > Duration::from_mins(1) {
             pause = Duration::from_millis(limits::RESTART_PAUSE_MILLIS_MIN);
         }

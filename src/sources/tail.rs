@@ -163,9 +163,8 @@ impl Tail {
             let chunk = desk.buffer.get(..count.min(wanted)).unwrap_or_default();
             if let Some(place) = memchr::memrchr(b'\n', chunk) {
                 let end = start + place as u64 + 1;
-                let head_len = usize::try_from(end)
-                    .unwrap_or(usize::MAX)
-                    .min(limits::STREAM_HEAD_BYTES_MAX);
+                let head_len =
+                    usize::try_from(end).unwrap_or(usize::MAX).min(limits::STREAM_HEAD_BYTES_MAX);
                 let mut head = vec![0; head_len];
                 let count = self.content.read_at(0, &mut head)?;
                 head.truncate(count);
@@ -209,12 +208,7 @@ impl Tail {
     /// What to find the stream by at its cursor; `None` while it is unnamed.
     pub(super) fn sought(&self) -> Option<Sought> {
         let (_, id) = self.origin.as_ref()?;
-        Some(Sought {
-            id: *id,
-            offset: self.cursor,
-            before: Some(self.before.clone()),
-            mark: None,
-        })
+        Some(Sought { id: *id, offset: self.cursor, before: Some(self.before.clone()), mark: None })
     }
 
     /// What to know the stream by at its cursor.
@@ -249,11 +243,7 @@ impl Tail {
 
     /// Whether an unnamed stream still begins as it did when it was looked at first.
     fn as_peeked(&self, data: &[u8]) -> bool {
-        self.origin.is_some()
-            || self
-                .peeked
-                .as_ref()
-                .is_none_or(|peeked| data.starts_with(peeked))
+        self.origin.is_some() || self.peeked.as_ref().is_none_or(|peeked| data.starts_with(peeked))
     }
 
     /// Hands over the complete lines of `data`, which begins at the cursor.
@@ -275,18 +265,11 @@ impl Tail {
         count_split(&split);
         let block = data.get(..split.consumed).unwrap_or_default();
         let full = records.len() >= limits::BATCH_RECORDS_MAX;
-        if self
-            .hand_over(block, records, self.cursor + split.consumed as u64, desk)
-            .is_err()
-        {
+        if self.hand_over(block, records, self.cursor + split.consumed as u64, desk).is_err() {
             return Step::Closed;
         }
         self.remember(block);
-        if end_of_file && !full {
-            Step::Idle
-        } else {
-            Step::More
-        }
+        if end_of_file && !full { Step::Idle } else { Step::More }
     }
 
     pub(super) fn hand_over(
@@ -303,8 +286,7 @@ impl Tail {
             return Ok(());
         };
         let block = Bytes::copy_from_slice(block);
-        desk.outlet
-            .send(lines::batch(origin, block, records, self.cursor, to))?;
+        desk.outlet.send(lines::batch(origin, block, records, self.cursor, to))?;
         self.cursor = to;
         Ok(())
     }
@@ -319,8 +301,7 @@ impl Tail {
             self.before.clear();
         }
         let fresh = block.len().saturating_sub(keep);
-        self.before
-            .extend_from_slice(block.get(fresh..).unwrap_or_default());
+        self.before.extend_from_slice(block.get(fresh..).unwrap_or_default());
     }
 }
 

@@ -177,13 +177,7 @@ impl Watch {
 fn existing(folder: &Path) -> Option<PathBuf> {
     folder
         .ancestors()
-        .map(|above| {
-            if above.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                above
-            }
-        })
+        .map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above })
         .find(|above| above.is_dir())
         .map(Path::to_owned)
 }

@@ -26,14 +26,8 @@ pub enum EntryKind {
 
 impl EntryKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Hit,
-        Self::Decision,
-        Self::Action,
-        Self::Outcome,
-        Self::Lift,
-        Self::Note,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Hit, Self::Decision, Self::Action, Self::Outcome, Self::Lift, Self::Note];
 
     /// The kind with that name, as in JSON.
     pub fn from_name(name: &str) -> Option<Self> {

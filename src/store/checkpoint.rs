@@ -61,11 +61,7 @@ impl Store {
 
 /// The last finished checkpoint's generation; 0 when there is none.
 fn generation(view: &Connection) -> Result<i64> {
-    view.query_row(
-        "SELECT coalesce(max(generation), 0) FROM checkpoint",
-        [],
-        |row| row.get(0),
-    )
+    view.query_row("SELECT coalesce(max(generation), 0) FROM checkpoint", [], |row| row.get(0))
 }
 
 /// How many shards go into one transaction: at least one.
@@ -138,13 +134,11 @@ fn finish(
 /// Removes the shards of tables that are no more, or whose form has changed.
 fn drop_dead(change: &Transaction<'_>, live: &[(String, u64)]) -> Result<()> {
     let mut known = change.prepare_cached("SELECT DISTINCT name, fingerprint FROM shards")?;
-    let known: Vec<(String, i64)> = known
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_>>()?;
+    let known: Vec<(String, i64)> =
+        known.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
     for (name, fingerprint) in known {
-        let lives = live
-            .iter()
-            .any(|(table, print)| *table == name && signed(*print) == fingerprint);
+        let lives =
+            live.iter().any(|(table, print)| *table == name && signed(*print) == fingerprint);
         if !lives {
             change
                 .prepare_cached("DELETE FROM shards WHERE name = ?1 AND fingerprint = ?2")?
@@ -241,14 +235,8 @@ fn input(row: &Row<'_>) -> Result<Input> {
         "tick" => InputKind::Tick { time },
         "allowlist" => InputKind::Allowlist { version: from },
         "rules" => InputKind::Rules { fingerprint: from },
-        "feed" => InputKind::Feed {
-            name,
-            version: from,
-        },
+        "feed" => InputKind::Feed { name, version: from },
         other => return Err(bad("kind", other)),
     };
-    Ok(Input {
-        seq: row.get("seq").map(unsigned)?,
-        kind,
-    })
+    Ok(Input { seq: row.get("seq").map(unsigned)?, kind })
 }

@@ -142,16 +142,10 @@ fn route(row: &Row<'_>) -> Result<Route> {
 
 fn remedy(row: &Row<'_>) -> Result<Remedy> {
     let name: String = row.get("remedy")?;
-    [
-        Remedy::Block,
-        Remedy::Challenge,
-        Remedy::Captcha,
-        Remedy::Throttle,
-        Remedy::Allow,
-    ]
-    .into_iter()
-    .find(|remedy| remedy.name() == name)
-    .ok_or_else(|| bad("remedy", &name))
+    [Remedy::Block, Remedy::Challenge, Remedy::Captcha, Remedy::Throttle, Remedy::Allow]
+        .into_iter()
+        .find(|remedy| remedy.name() == name)
+        .ok_or_else(|| bad("remedy", &name))
 }
 
 /// A decision from a row with [`DECISION_COLUMNS`].

@@ -198,9 +198,8 @@ fn collapse(
     let Some(n) = state.repeats.row(commit.at, &name) else {
         return Ok(false);
     };
-    let known: bool = change
-        .prepare_cached("SELECT 1 FROM hits WHERE id = ?1")?
-        .exists([id_bytes(hit.id.0)])?;
+    let known: bool =
+        change.prepare_cached("SELECT 1 FROM hits WHERE id = ?1")?.exists([id_bytes(hit.id.0)])?;
     if known {
         return Ok(false);
     }
@@ -249,11 +248,7 @@ fn add_hit(
     }
     if !hit.evidence.is_empty() {
         let mut insert = change.prepare_cached("INSERT INTO evidence VALUES(?1, ?2, ?3)")?;
-        insert.execute(params![
-            n,
-            micros(commit.at),
-            json(&bounded(&hit.evidence))?
-        ])?;
+        insert.execute(params![n, micros(commit.at), json(&bounded(&hit.evidence))?])?;
     }
     if let Some(name) = repeat_name(commit, hit) {
         state.repeats.keep(name, n);
@@ -266,9 +261,7 @@ fn bounded(evidence: &[Evidence]) -> Vec<Evidence> {
     let skip = evidence.len().saturating_sub(limits::EVIDENCE_EVENTS_MAX);
     let mut kept: Vec<Evidence> = evidence.iter().skip(skip).cloned().collect();
     for item in &mut kept {
-        let end = item
-            .record
-            .floor_char_boundary(limits::EVIDENCE_RECORD_BYTES_MAX);
+        let end = item.record.floor_char_boundary(limits::EVIDENCE_RECORD_BYTES_MAX);
         item.record.truncate(end);
     }
     kept

@@ -50,12 +50,7 @@ pub(super) fn refuse_exposed(path: &Path) -> Result<fs::Metadata, StoreError> {
     } else {
         return Ok(meta);
     };
-    Err(StoreError::Exposed {
-        path: path.to_path_buf(),
-        mode,
-        owner,
-        mend,
-    })
+    Err(StoreError::Exposed { path: path.to_path_buf(), mode, owner, mend })
 }
 
 fn own_uid() -> u32 {
@@ -118,10 +113,7 @@ pub(super) fn lock(dir: &Path) -> Result<DirLock, StoreError> {
                 (Ok(_), pid) if !pid.is_empty() => pid.to_owned(),
                 _ => "unknown".to_owned(),
             };
-            return Err(StoreError::Locked {
-                path: dir.join(DATABASE),
-                pid,
-            });
+            return Err(StoreError::Locked { path: dir.join(DATABASE), pid });
         }
         Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path, error)),
     }

@@ -85,10 +85,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call may work later without anybody doing something about this program.
     pub fn is_temporary(&self) -> bool {
-        matches!(
-            self,
-            Self::Full(_) | Self::ReadOnly(_) | Self::Locked { .. }
-        )
+        matches!(self, Self::Full(_) | Self::ReadOnly(_) | Self::Locked { .. })
     }
 
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
@@ -98,19 +95,12 @@ impl StoreError {
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
                 Self::ReadOnly(path)
             }
-            _ => Self::Io {
-                doing,
-                path,
-                source,
-            },
+            _ => Self::Io { doing, path, source },
         }
     }
 
     pub(super) fn other(path: &Path, detail: impl Into<String>) -> Self {
-        Self::Other {
-            path: path.to_path_buf(),
-            detail: detail.into(),
-        }
+        Self::Other { path: path.to_path_buf(), detail: detail.into() }
     }
 
     /// Sorts an error of SQLite's (result codes: <https://sqlite.org/rescode.html>).
@@ -128,10 +118,9 @@ impl StoreError {
             Code::SystemIoFailure if code.extended_code == shm_size => Self::Full(path),
             Code::ReadOnly | Code::PermissionDenied => Self::ReadOnly(path),
             Code::DatabaseCorrupt | Code::NotADatabase => Self::Corrupt { path, detail },
-            Code::DatabaseBusy | Code::DatabaseLocked => Self::Locked {
-                path,
-                pid: "unknown".to_owned(),
-            },
+            Code::DatabaseBusy | Code::DatabaseLocked => {
+                Self::Locked { path, pid: "unknown".to_owned() }
+            }
             _ => Self::Other { path, detail },
         }
     }

@@ -49,9 +49,8 @@ impl Store {
         let mut gone = Forgotten::default();
         let mut rules = BTreeSet::new();
         for kind in EntryKind::ALL {
-            let numbers = self
-                .reader
-                .ask(|view| rows_about(view, kind.table(), &target, About::Within))?;
+            let numbers =
+                self.reader.ask(|view| rows_about(view, kind.table(), &target, About::Within))?;
             for slice in numbers.chunks(limits::STORE_SLICE_ROWS_MAX) {
                 self.transact(|change, state| {
                     for n in slice {
@@ -74,8 +73,7 @@ impl Store {
                 gone.redacted += self.redact(&mentions, table, column)?;
             }
         }
-        self.reader
-            .ask(|view| name_the_rest(view, &target, &mut gone, rules))?;
+        self.reader.ask(|view| name_the_rest(view, &target, &mut gone, rules))?;
         gone.backups = dir::backups(&self.path);
         Ok(gone)
     }
@@ -131,10 +129,7 @@ impl Store {
             if free == 0 {
                 break;
             }
-            guard
-                .conn
-                .execute_batch("PRAGMA incremental_vacuum(256)")
-                .map_err(fail)?;
+            guard.conn.execute_batch("PRAGMA incremental_vacuum(256)").map_err(fail)?;
             if free_pages(&guard.conn).map_err(fail)? >= free {
                 break;
             }
@@ -181,9 +176,7 @@ fn remove(
         let sql = format!("SELECT id, seq FROM {} WHERE n = ?1", kind.table());
         let known = change
             .prepare_cached(&sql)?
-            .query_row([n], |row| {
-                Ok((id(row, "id")?, row.get("seq").map(unsigned)?))
-            })
+            .query_row([n], |row| Ok((id(row, "id")?, row.get("seq").map(unsigned)?)))
             .optional()?;
         if let Some((id, seq)) = known {
             remember(change, state, seen(id), seq)?;
@@ -193,9 +186,7 @@ fn remove(
         EntryKind::Hit => {
             let mut rule = change.prepare_cached("SELECT rule FROM hits WHERE n = ?1")?;
             rules.extend(rule.query_row([n], |row| row.get(0)).optional()?);
-            change
-                .prepare_cached("DELETE FROM evidence WHERE n = ?1")?
-                .execute([n])?;
+            change.prepare_cached("DELETE FROM evidence WHERE n = ?1")?.execute([n])?;
         }
         EntryKind::Decision => {
             let standing = decisions(change, "n = ?1 AND in_force = 1", [n])?;
@@ -225,9 +216,7 @@ fn name_the_rest(
     mut tables: BTreeSet<String>,
 ) -> Result<()> {
     let names = |sql: &str| -> Result<Vec<String>> {
-        view.prepare(sql)?
-            .query_map([], |row| row.get(0))?
-            .collect()
+        view.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
     };
     tables.extend(names("SELECT DISTINCT name FROM shards")?);
     gone.tables = tables.into_iter().collect();

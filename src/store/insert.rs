@@ -11,19 +11,9 @@ use rusqlite::{Result, Transaction, params};
 
 pub(super) fn add_input(change: &Transaction<'_>, input: &Input) -> Result<()> {
     let (kind, name, stream, from, to, time) = match &input.kind {
-        InputKind::Batch {
-            origin,
-            from,
-            to,
-            arrival,
-        } => (
-            "batch",
-            Some(&*origin.source),
-            Some(&*origin.stream),
-            *from,
-            *to,
-            *arrival,
-        ),
+        InputKind::Batch { origin, from, to, arrival } => {
+            ("batch", Some(&*origin.source), Some(&*origin.stream), *from, *to, *arrival)
+        }
         InputKind::Tick { time } => ("tick", None, None, 0, 0, *time),
         InputKind::Allowlist { version } => {
             ("allowlist", None, None, *version, 0, Timestamp::EPOCH)
@@ -31,14 +21,9 @@ pub(super) fn add_input(change: &Transaction<'_>, input: &Input) -> Result<()> {
         InputKind::Rules { fingerprint } => {
             ("rules", None, None, *fingerprint, 0, Timestamp::EPOCH)
         }
-        InputKind::Feed { name, version } => (
-            "feed",
-            Some(name.as_str()),
-            None,
-            *version,
-            0,
-            Timestamp::EPOCH,
-        ),
+        InputKind::Feed { name, version } => {
+            ("feed", Some(name.as_str()), None, *version, 0, Timestamp::EPOCH)
+        }
     };
     let mut insert =
         change.prepare_cached("INSERT OR IGNORE INTO inputs VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
@@ -100,18 +85,9 @@ pub(super) fn add_action(
     commit: &Commit,
     row: &OutboxRow,
 ) -> Result<bool> {
-    let Described {
-        kind,
-        rule,
-        target,
-        time,
-    } = describe(&row.action, commit.at);
+    let Described { kind, rule, target, time } = describe(&row.action, commit.at);
     let (verdict, verdict_reason) = verdict_parts(&row.verdict);
-    let state_name = if row.verdict == Verdict::Pass {
-        "pending"
-    } else {
-        "refused"
-    };
+    let state_name = if row.verdict == Verdict::Pass { "pending" } else { "refused" };
     let (target, subject) = target.unzip();
     let mut insert = change.prepare_cached(
         "INSERT INTO outbox(n, id, hit, decision, kind, rule, target, subject, action, verdict,
@@ -164,12 +140,7 @@ fn describe(action: &Action, at: Timestamp) -> Described<'_> {
             target: Some((target.to_string(), subject(target))),
             time: at,
         },
-        Action::Perform {
-            rule,
-            key,
-            time,
-            effect,
-        } => Described {
+        Action::Perform { rule, key, time, effect } => Described {
             kind: match effect {
                 Effect::Notify { .. } => "notify",
                 Effect::Webhook { .. } => "webhook",

@@ -66,9 +66,9 @@ fn holds(entry: &str, target: &Target) -> bool {
 fn standing(view: &Connection, target: &Target, now: Timestamp) -> Result<Vec<Decision>> {
     let condition = "subject = ?1 AND in_force = 1 AND (until IS NULL OR until > ?2) ORDER BY n";
     let subjects: Vec<Vec<u8>> = match target {
-        Target::Net(network) => covering(network)
-            .map(|wider| subject(&Target::Net(wider)))
-            .collect(),
+        Target::Net(network) => {
+            covering(network).map(|wider| subject(&Target::Net(wider))).collect()
+        }
         other => vec![subject(other)],
     };
     let mut found = Vec::new();
@@ -101,11 +101,7 @@ fn offences(view: &Connection, target: &Target) -> Result<Vec<super::rows::Offen
 
 fn find(view: &Connection, query: &JournalQuery) -> Result<Vec<JournalRow>> {
     let follows = query.after.is_some();
-    let kinds: &[EntryKind] = if query.kinds.is_empty() {
-        &EntryKind::ALL
-    } else {
-        &query.kinds
-    };
+    let kinds: &[EntryKind] = if query.kinds.is_empty() { &EntryKind::ALL } else { &query.kinds };
     let mut chosen: Vec<(i64, EntryKind)> = Vec::new();
     for kind in kinds {
         let numbers = match &query.target {
@@ -136,11 +132,7 @@ fn find(view: &Connection, query: &JournalQuery) -> Result<Vec<JournalRow>> {
 /// The numbers of one kind that the query selects without a target, at most its limit.
 fn numbers(view: &Connection, kind: EntryKind, query: &JournalQuery) -> Result<Vec<i64>> {
     let order = if query.after.is_some() { "ASC" } else { "DESC" };
-    let rule = if query.rule.is_some() {
-        "rule = ?1 AND"
-    } else {
-        "?1 IS NULL AND"
-    };
+    let rule = if query.rule.is_some() { "rule = ?1 AND" } else { "?1 IS NULL AND" };
     let sql = format!(
         "SELECT n FROM {} WHERE {rule} n > ?2 AND n < ?3 AND time >= ?4 AND time < ?5
          ORDER BY n {order} LIMIT ?6",
@@ -181,10 +173,7 @@ fn about(
         let (rule, time): (Option<String>, i64) =
             look.query_row([n], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let time = Timestamp::from_micros(time);
-        let wanted = query
-            .rule
-            .as_ref()
-            .is_none_or(|name| rule.as_ref() == Some(name))
+        let wanted = query.rule.as_ref().is_none_or(|name| rule.as_ref() == Some(name))
             && query.since.is_none_or(|since| time >= since)
             && query.until.is_none_or(|until| time < until);
         if wanted {
@@ -208,27 +197,20 @@ fn read(view: &Connection, n: i64, kind: EntryKind) -> Result<Option<JournalRow>
     };
     view.prepare_cached(&sql)?
         .query_row([n], |row| {
-            Ok(JournalRow {
-                n,
-                recorded: time(row, "recorded")?,
-                entry: entry(row, kind)?,
-            })
+            Ok(JournalRow { n, recorded: time(row, "recorded")?, entry: entry(row, kind)? })
         })
         .optional()
 }
 
 fn entry(row: &Row<'_>, kind: EntryKind) -> Result<Entry> {
     Ok(match kind {
-        EntryKind::Hit => Entry::Hit {
-            hit: hit_row(row)?,
-            repeats: row.get("repeats").map(unsigned)?,
-        },
+        EntryKind::Hit => {
+            Entry::Hit { hit: hit_row(row)?, repeats: row.get("repeats").map(unsigned)? }
+        }
         EntryKind::Decision => Entry::Decision {
             row: decision_row(row)?,
             in_force: row.get("in_force")?,
-            lifted: row
-                .get::<_, Option<i64>>("lifted")?
-                .map(Timestamp::from_micros),
+            lifted: row.get::<_, Option<i64>>("lifted")?.map(Timestamp::from_micros),
         },
         EntryKind::Action => {
             let text: String = row.get("action")?;
@@ -245,9 +227,7 @@ fn entry(row: &Row<'_>, kind: EntryKind) -> Result<Entry> {
             destination: row.get("destination")?,
             outcome: outcome(row)?,
             attempt: row.get("attempt")?,
-            target: row
-                .get::<_, Option<String>>("target")?
-                .and_then(|text| Target::parse(&text)),
+            target: row.get::<_, Option<String>>("target")?.and_then(|text| Target::parse(&text)),
             time: time(row, "time")?,
         },
         EntryKind::Lift => Entry::Lift {

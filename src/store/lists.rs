@@ -128,10 +128,7 @@ impl Store {
     /// Removes a value.
     pub fn remove_meta(&self, key: &str) -> std::result::Result<(), StoreError> {
         self.transact(|change, _| {
-            change
-                .prepare_cached("DELETE FROM meta WHERE key = ?1")?
-                .execute([key])
-                .map(|_| ())
+            change.prepare_cached("DELETE FROM meta WHERE key = ?1")?.execute([key]).map(|_| ())
         })
     }
 }
@@ -193,9 +190,7 @@ impl Reader {
     ) -> std::result::Result<u64, StoreError> {
         self.ask(|view| {
             view.prepare_cached("SELECT count(*) FROM offences WHERE subject = ?1 AND time >= ?2")?
-                .query_row(params![subject(target), micros(since)], |row| {
-                    row.get(0).map(unsigned)
-                })
+                .query_row(params![subject(target), micros(since)], |row| row.get(0).map(unsigned))
         })
     }
 
@@ -258,16 +253,10 @@ const fn mode_name(mode: Mode) -> &'static str {
 }
 
 fn mode(name: &str) -> Option<Mode> {
-    [Mode::Enforce, Mode::Shadow, Mode::Off]
-        .into_iter()
-        .find(|mode| mode_name(*mode) == name)
+    [Mode::Enforce, Mode::Shadow, Mode::Off].into_iter().find(|mode| mode_name(*mode) == name)
 }
 
 /// The journal's next number is never given out twice, also when its last rows were removed.
 pub(super) fn keep_last_n(conn: &Connection, next_n: i64) -> Result<()> {
-    set_meta(
-        conn,
-        LAST_N,
-        &signed(unsigned(next_n)).saturating_sub(1).to_string(),
-    )
+    set_meta(conn, LAST_N, &signed(unsigned(next_n)).saturating_sub(1).to_string())
 }

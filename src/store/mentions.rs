@@ -23,14 +23,8 @@ impl Mentions {
     pub(super) fn of(target: &Target) -> Option<Self> {
         match target {
             Target::Net(network) => Some(Self::Net(*network)),
-            Target::User(name) => Some(Self::Word {
-                word: name.clone(),
-                any_case: false,
-            }),
-            Target::Host(name) => Some(Self::Word {
-                word: name.clone(),
-                any_case: true,
-            }),
+            Target::User(name) => Some(Self::Word { word: name.clone(), any_case: false }),
+            Target::Host(name) => Some(Self::Word { word: name.clone(), any_case: true }),
             Target::Asn(_) | Target::Country(_) => None,
         }
     }
@@ -44,9 +38,7 @@ impl Mentions {
             let quoted = serde_json::Value::from(word.as_str()).to_string();
             let quoted = quoted.strip_prefix('"').unwrap_or(&quoted);
             let quoted = quoted.strip_suffix('"').unwrap_or(quoted);
-            let cleaned = text
-                .replace(word.as_str(), FORGOTTEN)
-                .replace(quoted, FORGOTTEN);
+            let cleaned = text.replace(word.as_str(), FORGOTTEN).replace(quoted, FORGOTTEN);
             return (cleaned != text).then_some(cleaned);
         }
         let mut cleaned = String::new();
@@ -118,22 +110,13 @@ mod tests {
     #[test]
     fn addresses_are_found_in_any_spelling() {
         let cut = |text| redacted("203.0.113.9", text);
-        assert_eq!(
-            cut("from 203.0.113.9 port 1").unwrap(),
-            "from [forgotten] port 1"
-        );
+        assert_eq!(cut("from 203.0.113.9 port 1").unwrap(), "from [forgotten] port 1");
         assert_eq!(cut("203.0.113.9:443, x").unwrap(), "[forgotten], x");
-        assert_eq!(
-            cut("ends with 203.0.113.9.").unwrap(),
-            "ends with [forgotten]"
-        );
+        assert_eq!(cut("ends with 203.0.113.9.").unwrap(), "ends with [forgotten]");
         assert_eq!(cut("[::ffff:203.0.113.9]").unwrap(), "[[forgotten]]");
         assert_eq!(cut("from 203.0.113.90 and 1203.0.113.9"), None);
         let cut = |text| redacted("2001:db8:1:2::/64", text);
-        assert_eq!(
-            cut("[2001:DB8:1:2:0:0:0:7]:80").unwrap(),
-            "[[forgotten]]:80"
-        );
+        assert_eq!(cut("[2001:DB8:1:2:0:0:0:7]:80").unwrap(), "[[forgotten]]:80");
         assert_eq!(cut("at 2001:db8:1:2::").unwrap(), "at [forgotten]");
         assert_eq!(cut("at 2001:db8:1:3::1 12:30:01"), None);
     }

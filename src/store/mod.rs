@@ -112,14 +112,7 @@ impl Store {
         let writer = Mutex::new(Writer { conn, state });
         let reader = Reader::open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let wal = wal::Keeper::start(&path)?;
-        Ok(Self {
-            wal,
-            reader,
-            writer,
-            path,
-            backup,
-            _lock: lock,
-        })
+        Ok(Self { wal, reader, writer, path, backup, _lock: lock })
     }
 
     /// The questions that can be asked of it.
@@ -157,9 +150,8 @@ impl Store {
         let done = {
             let mut guard = lock(&self.writer);
             let Writer { conn, state } = &mut *guard;
-            let done = conn
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .and_then(|change| {
+            let done =
+                conn.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|change| {
                     let answer = work(&change, state)?;
                     change.commit()?;
                     Ok(answer)
@@ -217,10 +209,7 @@ impl Reader {
         let conn = connect(path, access)?;
         conn.pragma_update(None, "query_only", true)
             .map_err(|error| StoreError::sql(path, &error))?;
-        Ok(Self {
-            conn: Mutex::new(conn),
-            path: path.to_path_buf(),
-        })
+        Ok(Self { conn: Mutex::new(conn), path: path.to_path_buf() })
     }
 
     fn open_immutable(path: &Path) -> Result<Self, StoreError> {
@@ -234,10 +223,7 @@ impl Reader {
         }
         uri.push_str("?immutable=1");
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        Self::open(Path::new(&uri), flags).map(|reader| Self {
-            path: path.to_path_buf(),
-            ..reader
-        })
+        Self::open(Path::new(&uri), flags).map(|reader| Self { path: path.to_path_buf(), ..reader })
     }
 
     fn check_version(&self) -> Result<(), StoreError> {
@@ -272,10 +258,7 @@ impl Reader {
         if said == "ok" {
             return Ok(());
         }
-        Err(StoreError::Corrupt {
-            path: self.path.clone(),
-            detail: said,
-        })
+        Err(StoreError::Corrupt { path: self.path.clone(), detail: said })
     }
 }
 
@@ -294,16 +277,12 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     let fail = |error: rusqlite::Error| StoreError::sql(path, &error);
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(fail)?;
-    conn.busy_timeout(Duration::from_millis(limits::STORE_BUSY_MILLIS_MAX))
-        .map_err(fail)?;
+    conn.busy_timeout(Duration::from_millis(limits::STORE_BUSY_MILLIS_MAX)).map_err(fail)?;
     conn.set_prepared_statement_cache_capacity(64);
     // A negative size is in KiB.
-    conn.pragma_update(None, "cache_size", -limits::STORE_CACHE_KIB)
-        .map_err(fail)?;
-    conn.pragma_update(None, "trusted_schema", false)
-        .map_err(fail)?;
-    conn.pragma_update(None, "cell_size_check", true)
-        .map_err(fail)?;
+    conn.pragma_update(None, "cache_size", -limits::STORE_CACHE_KIB).map_err(fail)?;
+    conn.pragma_update(None, "trusted_schema", false).map_err(fail)?;
+    conn.pragma_update(None, "cell_size_check", true).map_err(fail)?;
     Ok(conn)
 }
 
@@ -314,11 +293,9 @@ fn configure_writer(conn: &Connection, path: &Path, known: i64) -> Result<(), St
     let fail = |error: rusqlite::Error| StoreError::sql(path, &error);
     // Before anything is written into it: is it ours, and do we know its version?
     schema::version(conn, path, known)?;
-    conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")
-        .map_err(fail)?;
-    let mode: String = conn
-        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-        .map_err(fail)?;
+    conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(fail)?;
+    let mode: String =
+        conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(fail)?;
     if mode != "wal" {
         return Err(StoreError::other(
             path,

@@ -137,9 +137,7 @@ fn settle(change: &Transaction<'_>, action: ActionId) -> Result<()> {
         Outcome::Unconfirmed(_) => of_decision,
         _ => false,
     });
-    let failed = last
-        .iter()
-        .any(|(_, outcome, _)| matches!(outcome, Outcome::Failed(_)));
+    let failed = last.iter().any(|(_, outcome, _)| matches!(outcome, Outcome::Failed(_)));
     let state = match (open, failed) {
         (true, _) => "pending",
         (false, true) => "failed",

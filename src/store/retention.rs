@@ -156,9 +156,7 @@ fn delete(
             (SELECT n, recorded FROM {table} WHERE {may_go} ORDER BY n LIMIT ?2)
          WHERE recorded < ?1)"
     );
-    let gone = change
-        .prepare_cached(&sql)?
-        .execute(params![micros(before), limit])?;
+    let gone = change.prepare_cached(&sql)?.execute(params![micros(before), limit])?;
     Ok(u64::try_from(gone).unwrap_or(u64::MAX))
 }
 
@@ -193,11 +191,8 @@ fn oldest(change: &Transaction<'_>) -> Result<u64> {
     let mut candidates: Vec<(i64, EntryKind)> = Vec::new();
     let size = i64::try_from(limits::STORE_SLICE_ROWS_MAX).unwrap_or(i64::MAX);
     for kind in EntryKind::ALL {
-        let sql = format!(
-            "SELECT n FROM {} WHERE {} ORDER BY n LIMIT ?1",
-            kind.table(),
-            removable(kind)
-        );
+        let sql =
+            format!("SELECT n FROM {} WHERE {} ORDER BY n LIMIT ?1", kind.table(), removable(kind));
         let mut find = change.prepare_cached(&sql)?;
         for n in find.query_map([size], |row| row.get(0))? {
             candidates.push((n?, kind));
@@ -208,9 +203,7 @@ fn oldest(change: &Transaction<'_>) -> Result<u64> {
     let mut gone = 0;
     for (n, kind) in candidates {
         if kind == EntryKind::Hit {
-            change
-                .prepare_cached("DELETE FROM evidence WHERE n = ?1")?
-                .execute(params![n])?;
+            change.prepare_cached("DELETE FROM evidence WHERE n = ?1")?.execute(params![n])?;
         }
         let sql = format!("DELETE FROM {} WHERE n = ?1", kind.table());
         gone += change.prepare_cached(&sql)?.execute(params![n])?;

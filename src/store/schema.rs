@@ -97,11 +97,7 @@ pub(super) fn version(conn: &Connection, path: &Path, known: i64) -> Result<i64,
         });
     }
     if found > known {
-        return Err(StoreError::Newer {
-            path: path.to_path_buf(),
-            found,
-            known,
-        });
+        return Err(StoreError::Newer { path: path.to_path_buf(), found, known });
     }
     if found < 0 || (found == 0 && tables > 0) {
         return Err(StoreError::Corrupt {
@@ -124,24 +120,14 @@ pub(super) fn migrate(
         return Ok(None);
     }
     let fail = |error: rusqlite::Error| StoreError::sql(path, &error);
-    let backup = if found > 0 {
-        Some(back_up(conn, path, found)?)
-    } else {
-        None
-    };
+    let backup = if found > 0 { Some(back_up(conn, path, found)?) } else { None };
     let done = usize::try_from(found).unwrap_or(usize::MAX);
-    let change = conn
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(fail)?;
+    let change = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
     for step in steps.iter().skip(done) {
         change.execute_batch(step).map_err(fail)?;
     }
-    change
-        .pragma_update(None, "application_id", APPLICATION_ID)
-        .map_err(fail)?;
-    change
-        .pragma_update(None, "user_version", version_of(steps))
-        .map_err(fail)?;
+    change.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
+    change.pragma_update(None, "user_version", version_of(steps)).map_err(fail)?;
     change.commit().map_err(fail)?;
     Ok(backup)
 }
@@ -154,9 +140,7 @@ pub(super) fn back_up(conn: &Connection, path: &Path, version: i64) -> Result<Pa
     let copy = PathBuf::from(name);
     // VACUUM INTO takes an empty file, so the copy is private from its first byte.
     super::dir::create_private(&copy)?;
-    let text = copy
-        .to_str()
-        .ok_or_else(|| StoreError::other(&copy, "the path is not UTF-8"))?;
+    let text = copy.to_str().ok_or_else(|| StoreError::other(&copy, "the path is not UTF-8"))?;
     let made = conn.execute("VACUUM INTO ?1", [text]);
     if let Err(error) = made {
         if let Err(left) = std::fs::remove_file(&copy) {

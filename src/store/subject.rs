@@ -20,10 +20,7 @@ pub(super) fn subject(target: &Target) -> Vec<u8> {
 /// The target and index form of a hit: the network in its key, else its client, else the key's
 /// text.
 pub(super) fn hit_subject(key: &str, ip: Option<IpAddr>) -> (String, Vec<u8>) {
-    let network = key
-        .split('|')
-        .find_map(net::parse_net)
-        .or_else(|| ip.map(net::client_net));
+    let network = key.split('|').find_map(net::parse_net).or_else(|| ip.map(net::client_net));
     network.map_or_else(
         || (key.to_owned(), text_subject(key)),
         |network| (net::display_net(&network), net_subject(&network)),

@@ -37,13 +37,7 @@ fn hit(number: u128, rule: &str, key: &str, time: Timestamp) -> HitRow {
         last: time,
         time,
         route: Route::Direct,
-        evidence: vec![Evidence {
-            time,
-            source: Arc::from("nginx"),
-            offset: 7,
-            line: 1,
-            record,
-        }],
+        evidence: vec![Evidence { time, source: Arc::from("nginx"), offset: 7, line: 1, record }],
     }
 }
 
@@ -74,15 +68,10 @@ fn blocked(number: u128, seq: u64, key: &str, target: &str, time: Timestamp) -> 
             id: ActionId(number),
             hit: Some(hit.id),
             decision: Some(decision.id),
-            action: Action::Enforce {
-                decision: decision.clone(),
-            },
+            action: Action::Enforce { decision: decision.clone() },
             verdict: Verdict::Pass,
         }],
-        decisions: vec![DecisionRow {
-            decision,
-            verdict: Verdict::Pass,
-        }],
+        decisions: vec![DecisionRow { decision, verdict: Verdict::Pass }],
         hits: vec![hit],
         ..Commit::default()
     }
@@ -92,10 +81,7 @@ fn batch(seq: u64) -> Input {
     Input {
         seq,
         kind: InputKind::Batch {
-            origin: Origin {
-                source: Arc::from("nginx"),
-                stream: Arc::from("s1"),
-            },
+            origin: Origin { source: Arc::from("nginx"), stream: Arc::from("s1") },
             from: seq * 100,
             to: seq * 100 + 100,
             arrival: at(0),

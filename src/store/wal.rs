@@ -54,11 +54,7 @@ impl Keeper {
             .name("store-log".to_owned())
             .spawn(move || run(&shared, &conn, &owned))
             .map_err(|error| StoreError::io("start a thread for", path, error))?;
-        Ok(Self {
-            signal,
-            thread: Some(thread),
-            log: dir::beside(path, "-wal"),
-        })
+        Ok(Self { signal, thread: Some(thread), log: dir::beside(path, "-wal") })
     }
 
     /// Keeps the thread from folding while the guard lives.
@@ -82,11 +78,7 @@ impl Keeper {
         }
         if size <= limits::STORE_WAL_BYTES_MAX {
             state.folded_bytes = 0;
-        } else if size
-            > state
-                .folded_bytes
-                .saturating_add(limits::STORE_WAL_FOLD_BYTES)
-        {
+        } else if size > state.folded_bytes.saturating_add(limits::STORE_WAL_FOLD_BYTES) {
             // A reader with an old view can keep the log from being folded: then it is tried
             // again only after as much again has been written.
             state.folded_bytes = size;
@@ -131,10 +123,7 @@ fn wait(signal: &Signal) -> Flags {
     let pause = Duration::from_millis(limits::STORE_SYNC_MILLIS);
     let mut flags = lock(&signal.flags);
     while !flags.dirty && !flags.stop {
-        flags = signal
-            .changed
-            .wait(flags)
-            .unwrap_or_else(PoisonError::into_inner);
+        flags = signal.changed.wait(flags).unwrap_or_else(PoisonError::into_inner);
     }
     if !flags.stop {
         // While `dirty` is set commits don't notify: a plain pause that a stop or a long log ends.

@@ -40,12 +40,10 @@ pub enum LoggingError {
 /// Sends the process's log to stderr. `filter` is a level or a list of `target=level`
 /// (`info,riposte::actions=debug`).
 pub fn init_logging(format: LogFormat, filter: &str) -> Result<(), LoggingError> {
-    let parsed = EnvFilter::builder()
-        .parse(filter)
-        .map_err(|error| LoggingError::Filter {
-            filter: filter.to_owned(),
-            reason: error.to_string(),
-        })?;
+    let parsed = EnvFilter::builder().parse(filter).map_err(|error| LoggingError::Filter {
+        filter: filter.to_owned(),
+        reason: error.to_string(),
+    })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(parsed)
         .with_ansi(false)

@@ -36,12 +36,7 @@ pub struct Metric {
 
 impl Metric {
     const fn new(kind: MetricKind, name: &'static str, help: &'static str) -> Self {
-        Self {
-            name,
-            help,
-            kind,
-            value: AtomicU64::new(0),
-        }
+        Self { name, help, kind, value: AtomicU64::new(0) }
     }
 
     /// The value now.
@@ -86,9 +81,7 @@ impl Gauge {
         let lowered = |level: u64| Some(level.saturating_sub(amount));
         // The closure always gives a value, so the update always succeeds.
         if let Err(unreachable) =
-            self.0
-                .value
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, lowered)
+            self.0.value.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lowered)
         {
             debug_assert_eq!(unreachable, 0, "the update has no way to fail");
         }
@@ -114,10 +107,7 @@ pub fn gauge(metric: &'static Metric) -> Gauge {
 
 /// Name, help and value of every metric, in the order of [`names`].
 pub fn snapshot() -> Vec<(&'static str, &'static str, u64)> {
-    metrics()
-        .iter()
-        .map(|metric| (metric.name, metric.help, metric.value()))
-        .collect()
+    metrics().iter().map(|metric| (metric.name, metric.help, metric.value())).collect()
 }
 
 /// Every metric, in the order of [`names`].
@@ -156,10 +146,6 @@ mod tests {
         level.raise(1);
         level.lower(10);
         assert_eq!(level.value(), 0);
-        assert!(
-            snapshot()
-                .iter()
-                .any(|(name, _, _)| *name == "riposte_actions_submitted_total")
-        );
+        assert!(snapshot().iter().any(|(name, _, _)| *name == "riposte_actions_submitted_total"));
     }
 }

@@ -32,20 +32,13 @@ impl State for Distinct {
     type Plan = DistinctPlan;
 
     fn start(_plan: &DistinctPlan, sample: &Sample) -> Self {
-        Self {
-            newest: sample.time.as_micros(),
-            seen: SmallVec::new(),
-        }
+        Self { newest: sample.time.as_micros(), seen: SmallVec::new() }
     }
 
     fn pour(&mut self, plan: &DistinctPlan, sample: &Sample) -> Poured {
         let now = sample.time.as_micros();
         let Some(hash) = sample.distinct else {
-            return if self.seen.is_empty() {
-                Poured::Emptied
-            } else {
-                Poured::Kept
-            };
+            return if self.seen.is_empty() { Poured::Emptied } else { Poured::Kept };
         };
         if gap(self.newest, now) >= plan.within {
             return Poured::Late;
@@ -63,8 +56,7 @@ impl State for Distinct {
             return Poured::Kept;
         }
         let newest = self.newest;
-        self.seen
-            .retain(|(_, time)| gap(newest, *time) < plan.within);
+        self.seen.retain(|(_, time)| gap(newest, *time) < plan.within);
         if self.seen.len() < plan.n {
             return Poured::Kept;
         }

@@ -21,11 +21,7 @@ impl State for Each {
     }
 
     fn pour(&mut self, _plan: &(), sample: &Sample) -> Poured {
-        Poured::Fired(Firing {
-            count: sample.weight,
-            first: sample.time,
-            last: sample.time,
-        })
+        Poured::Fired(Firing { count: sample.weight, first: sample.time, last: sample.time })
     }
 
     fn newest(&self, _plan: &()) -> Timestamp {
@@ -50,10 +46,7 @@ pub(super) struct LeakyPlan {
 impl LeakyPlan {
     pub(super) fn new(capacity: u64, leak_every: Duration) -> Self {
         let leak = micros(leak_every).unsigned_abs();
-        Self {
-            leak,
-            capacity: capacity.saturating_mul(leak),
-        }
+        Self { leak, capacity: capacity.saturating_mul(leak) }
     }
 }
 
@@ -70,11 +63,7 @@ impl State for Leaky {
     type Plan = LeakyPlan;
 
     fn start(_plan: &LeakyPlan, sample: &Sample) -> Self {
-        Self {
-            newest: sample.time.as_micros(),
-            level: 0,
-            first: sample.time.as_micros(),
-        }
+        Self { newest: sample.time.as_micros(), level: 0, first: sample.time.as_micros() }
     }
 
     fn pour(&mut self, plan: &LeakyPlan, sample: &Sample) -> Poured {
@@ -84,9 +73,7 @@ impl State for Leaky {
         if self.level == 0 {
             self.first = now;
         }
-        self.level = self
-            .level
-            .saturating_add(sample.weight.saturating_mul(plan.leak));
+        self.level = self.level.saturating_add(sample.weight.saturating_mul(plan.leak));
         if self.level <= plan.capacity {
             return Poured::Kept;
         }
@@ -122,11 +109,7 @@ impl State for Consecutive {
     type Plan = u64;
 
     fn start(_plan: &u64, sample: &Sample) -> Self {
-        Self {
-            count: 0,
-            first: sample.time,
-            last: sample.time,
-        }
+        Self { count: 0, first: sample.time, last: sample.time }
     }
 
     fn pour(&mut self, plan: &u64, sample: &Sample) -> Poured {
@@ -139,11 +122,7 @@ impl State for Consecutive {
         if self.count < *plan {
             return Poured::Kept;
         }
-        Poured::Fired(Firing {
-            count: self.count,
-            first: self.first,
-            last: self.last,
-        })
+        Poured::Fired(Firing { count: self.count, first: self.first, last: self.last })
     }
 
     fn newest(&self, _plan: &u64) -> Timestamp {
@@ -166,10 +145,7 @@ pub(super) struct SequencePlan {
 
 impl SequencePlan {
     pub(super) fn new(steps: u8, within: Duration) -> Self {
-        Self {
-            steps: usize::from(steps).clamp(1, 64),
-            within: micros(within).unsigned_abs(),
-        }
+        Self { steps: usize::from(steps).clamp(1, 64), within: micros(within).unsigned_abs() }
     }
 }
 
@@ -185,9 +161,7 @@ impl State for Sequence {
     type Plan = SequencePlan;
 
     fn start(plan: &SequencePlan, _sample: &Sample) -> Self {
-        Self {
-            begun: SmallVec::from_elem(i64::MIN, plan.steps - 1),
-        }
+        Self { begun: SmallVec::from_elem(i64::MIN, plan.steps - 1) }
     }
 
     fn pour(&mut self, plan: &SequencePlan, sample: &Sample) -> Poured {
@@ -273,12 +247,7 @@ impl State for Absent {
     const QUEUE_BYTES: usize = 64;
 
     fn start(plan: &Duration, sample: &Sample) -> Self {
-        Self {
-            count: 0,
-            first: sample.time,
-            last: sample.time,
-            queued: sample.time.plus(*plan),
-        }
+        Self { count: 0, first: sample.time, last: sample.time, queued: sample.time.plus(*plan) }
     }
 
     fn pour(&mut self, _plan: &Duration, sample: &Sample) -> Poured {
@@ -301,11 +270,7 @@ impl State for Absent {
     }
 
     fn due(&self, plan: &Duration) -> Option<(Timestamp, Firing)> {
-        let firing = Firing {
-            count: self.count,
-            first: self.first,
-            last: self.last,
-        };
+        let firing = Firing { count: self.count, first: self.first, last: self.last };
         Some((self.last.plus(*plan), firing))
     }
 

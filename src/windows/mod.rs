@@ -131,19 +131,17 @@ impl Windows {
         self.rules = rules.to_vec();
         for rule in rules {
             let kept = known.remove(&(Arc::clone(&rule.rule), rule.fingerprint));
-            self.tables
-                .push(kept.unwrap_or_else(|| table_for(rule, &self.hasher)));
+            self.tables.push(kept.unwrap_or_else(|| table_for(rule, &self.hasher)));
         }
         let mut gone: Vec<_> = known.into_iter().collect();
         gone.sort_by(|(left, _), (right, _)| left.cmp(right));
         for ((name, fingerprint), table) in gone {
-            self.dropped
-                .extend(table.shards().into_iter().map(|shard| ShardImage {
-                    table: name.to_string(),
-                    fingerprint,
-                    shard,
-                    bytes: Vec::new(),
-                }));
+            self.dropped.extend(table.shards().into_iter().map(|shard| ShardImage {
+                table: name.to_string(),
+                fingerprint,
+                shard,
+                bytes: Vec::new(),
+            }));
         }
         self.bytes = self.tables.iter().map(|table| table.bytes()).sum();
     }
@@ -183,10 +181,7 @@ impl Windows {
         }
         self.bytes = self.tables.iter().map(|table| table.bytes()).sum();
         fired.sort_by(|left, right| (left.0, left.1, &left.2).cmp(&(right.0, right.1, &right.2)));
-        fired
-            .into_iter()
-            .map(|(_, rule, key, firing)| (rule, key, firing))
-            .collect()
+        fired.into_iter().map(|(_, rule, key, firing)| (rule, key, firing)).collect()
     }
 
     /// What a key holds, for people.
@@ -251,11 +246,7 @@ impl Windows {
         if self.bytes > self.memory_bytes_max {
             self.evict();
         }
-        if loaded {
-            Ok(())
-        } else {
-            Err(LoadError::Damaged { table, shard })
-        }
+        if loaded { Ok(()) } else { Err(LoadError::Damaged { table, shard }) }
     }
 
     /// Drops what is counted for the keys that `drop` names (`riposte forget`).
@@ -283,11 +274,7 @@ impl Windows {
     }
 
     fn place<'k>(&self, key: &'k Key) -> Place<'k> {
-        Place {
-            key,
-            hash: self.hasher.hash(key.as_bytes()),
-            shard: shard_of(key, self.seed),
-        }
+        Place { key, hash: self.hasher.hash(key.as_bytes()), shard: shard_of(key, self.seed) }
     }
 
     /// The rule that holds most gives way, until what is held fits.
@@ -344,10 +331,7 @@ fn table_for(rule: &RuleWindow, hasher: &KeyHasher) -> Box<dyn AnyTable> {
             let plan = DistinctPlan::new(n, within);
             Box::new(Table::<Distinct>::new(plan, within, rest, hasher))
         }
-        W::Leaky {
-            capacity,
-            leak_every,
-        } => {
+        W::Leaky { capacity, leak_every } => {
             let span = leak_every.saturating_mul(u32::try_from(capacity).unwrap_or(u32::MAX));
             let plan = LeakyPlan::new(capacity, leak_every);
             Box::new(Table::<Leaky>::new(plan, span, rest, hasher))
@@ -361,11 +345,7 @@ fn table_for(rule: &RuleWindow, hasher: &KeyHasher) -> Box<dyn AnyTable> {
             Box::new(Table::<Sequence>::new(plan, within, rest, hasher))
         }
         W::Absent { after } => Box::new(Table::<Absent>::new(after, after, rest, hasher)),
-        W::Ratio {
-            share,
-            at_least,
-            within,
-        } => {
+        W::Ratio { share, at_least, within } => {
             let plan = RatioPlan::new(share, at_least, within);
             Box::new(Table::<Ratio>::new(plan, within, rest, hasher))
         }

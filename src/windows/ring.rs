@@ -18,9 +18,7 @@ fn move_on(newest: &mut i64, bucket: i64, mut empty: impl FnMut(usize)) -> Optio
     }
     let ahead = gap(bucket, *newest).min(BUCKETS as u64);
     for step in 0..ahead {
-        empty(place(
-            bucket.saturating_sub(i64::try_from(step).unwrap_or(0)),
-        ));
+        empty(place(bucket.saturating_sub(i64::try_from(step).unwrap_or(0))));
     }
     *newest = bucket.max(*newest);
     Some(place(bucket))
@@ -43,15 +41,9 @@ fn total(buckets: &[u32; BUCKETS]) -> u64 {
 /// The start of the first bucket that holds something.
 fn first_time(buckets: &[u32; BUCKETS], newest: i64, width: i64) -> Timestamp {
     let back = (0..BUCKETS_I64).rev().find(|back| {
-        buckets
-            .get(place(newest.saturating_sub(*back)))
-            .is_some_and(|held| *held > 0)
+        buckets.get(place(newest.saturating_sub(*back))).is_some_and(|held| *held > 0)
     });
-    Timestamp::from_micros(
-        newest
-            .saturating_sub(back.unwrap_or(0))
-            .saturating_mul(width),
-    )
+    Timestamp::from_micros(newest.saturating_sub(back.unwrap_or(0)).saturating_mul(width))
 }
 
 fn bucket_end(newest: i64, width: i64) -> Timestamp {
@@ -75,11 +67,7 @@ pub(super) struct RingPlan {
 
 impl RingPlan {
     pub(super) fn count(n: u64, within: Duration) -> Self {
-        Self {
-            width: bucket_width(within),
-            threshold: n.max(1),
-            measure: Measure::Weight,
-        }
+        Self { width: bucket_width(within), threshold: n.max(1), measure: Measure::Weight }
     }
 
     pub(super) fn sum(at_least: f64, within: Duration) -> Self {
@@ -92,11 +80,7 @@ impl RingPlan {
             // `WindowSpec::check` refuses these: a sum that can't be reached.
             u64::MAX
         };
-        Self {
-            width: bucket_width(within),
-            threshold,
-            measure: Measure::Amount(unit),
-        }
+        Self { width: bucket_width(within), threshold, measure: Measure::Amount(unit) }
     }
 }
 
@@ -115,10 +99,7 @@ impl State for Ring {
     type Plan = RingPlan;
 
     fn start(plan: &RingPlan, sample: &Sample) -> Self {
-        Self {
-            newest: sample.time.as_micros().div_euclid(plan.width),
-            held: [0; BUCKETS],
-        }
+        Self { newest: sample.time.as_micros().div_euclid(plan.width), held: [0; BUCKETS] }
     }
 
     fn pour(&mut self, plan: &RingPlan, sample: &Sample) -> Poured {
@@ -130,11 +111,7 @@ impl State for Ring {
             }
         };
         if amount == 0 {
-            return if total(&self.held) == 0 {
-                Poured::Emptied
-            } else {
-                Poured::Kept
-            };
+            return if total(&self.held) == 0 { Poured::Emptied } else { Poured::Kept };
         }
         let bucket = sample.time.as_micros().div_euclid(plan.width);
         let held = &mut self.held;
@@ -186,11 +163,7 @@ pub(super) struct RatioPlan {
 
 impl RatioPlan {
     pub(super) fn new(share: f64, at_least: u64, within: Duration) -> Self {
-        Self {
-            width: bucket_width(within),
-            share,
-            at_least: at_least.max(1),
-        }
+        Self { width: bucket_width(within), share, at_least: at_least.max(1) }
     }
 }
 

@@ -205,9 +205,8 @@ fn youngest_of_oldest<S>(
     time: impl Fn(&S) -> Timestamp,
 ) -> Option<(Timestamp, Vec<u8>)> {
     let count = (store.len() / 8).max(at_least);
-    let mut slots: Vec<(Timestamp, &[u8])> = (store.iter())
-        .map(|slot| (time(&slot.state), slot.key()))
-        .collect();
+    let mut slots: Vec<(Timestamp, &[u8])> =
+        (store.iter()).map(|slot| (time(&slot.state), slot.key())).collect();
     if count == 0 || slots.is_empty() {
         return None;
     }
@@ -223,16 +222,10 @@ impl<S: State> Shard<S> {
         }
         let saved = SavedShard {
             live: (self.live.iter())
-                .map(|slot| SavedSlot {
-                    key: slot.key(),
-                    state: &slot.state,
-                })
+                .map(|slot| SavedSlot { key: slot.key(), state: &slot.state })
                 .collect(),
             resting: (self.resting.iter())
-                .map(|slot| SavedSlot {
-                    key: slot.key(),
-                    state: slot.state,
-                })
+                .map(|slot| SavedSlot { key: slot.key(), state: slot.state })
                 .collect(),
         };
         // Serialising plain data into memory can't fail.

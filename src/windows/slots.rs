@@ -13,10 +13,7 @@ const INLINE_BYTES: usize = 14;
 #[derive(Debug, PartialEq, Eq)]
 enum SlotKey {
     Inline(u8, [u8; INLINE_BYTES]),
-    #[expect(
-        clippy::box_collection,
-        reason = "a thin pointer keeps the slot at 16 bytes"
-    )]
+    #[expect(clippy::box_collection, reason = "a thin pointer keeps the slot at 16 bytes")]
     Heap(Box<Vec<u8>>),
 }
 
@@ -85,12 +82,7 @@ impl<S> Store<S> {
     pub(super) const SLOT_BYTES: usize = (size_of::<Option<Slot<S>>>() + 1) * 5 / 4;
 
     pub(super) fn new(hasher: KeyHasher) -> Self {
-        Self {
-            tags: Vec::new(),
-            slots: Vec::new(),
-            len: 0,
-            hasher,
-        }
+        Self { tags: Vec::new(), slots: Vec::new(), len: 0, hasher }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -214,20 +206,12 @@ impl<S> Store<S> {
     }
 
     fn wrap(&self, place: usize) -> usize {
-        if place < self.tags.len() {
-            place
-        } else {
-            place - self.tags.len()
-        }
+        if place < self.tags.len() { place } else { place - self.tags.len() }
     }
 
     /// How many steps from `from` on to `to`, going round.
     fn distance(&self, from: usize, to: usize) -> usize {
-        if from <= to {
-            to - from
-        } else {
-            to + self.tags.len() - from
-        }
+        if from <= to { to - from } else { to + self.tags.len() - from }
     }
 }
 
@@ -240,11 +224,7 @@ fn tag(hash: u64) -> u8 {
 
 /// Heap bytes of a key, with the allocator's own.
 pub(super) fn key_heap_bytes(key: &[u8]) -> usize {
-    if key.len() > INLINE_BYTES {
-        key.len() + 56
-    } else {
-        0
-    }
+    if key.len() > INLINE_BYTES { key.len() + 56 } else { 0 }
 }
 
 /// A slot as it is saved.

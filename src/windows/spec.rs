@@ -92,24 +92,23 @@ impl WindowSpec {
             Self::Count { n: 0, .. } | Self::Distinct { n: 0, .. } | Self::Consecutive { n: 0 } => {
                 Err("a window needs to count at least to 1".to_owned())
             }
-            Self::Count { n, .. } if n > u64::from(u32::MAX) => Err(format!(
-                "`{n}` is more than a window counts to\nhint: at most {}",
-                u32::MAX
-            )),
+            Self::Count { n, .. } if n > u64::from(u32::MAX) => {
+                Err(format!("`{n}` is more than a window counts to\nhint: at most {}", u32::MAX))
+            }
             Self::Distinct { n, .. } if n > WINDOW_DISTINCT_VALUES_MAX => Err(format!(
                 "`{n}` different values are more than a key may hold\nhint: at most {WINDOW_DISTINCT_VALUES_MAX}"
             )),
-            Self::Sum { at_least, .. } if !(at_least.is_finite() && at_least > 0.0) => Err(
-                format!("`{at_least}` is no sum to reach\nhint: a number above zero"),
-            ),
+            Self::Sum { at_least, .. } if !(at_least.is_finite() && at_least > 0.0) => {
+                Err(format!("`{at_least}` is no sum to reach\nhint: a number above zero"))
+            }
             Self::Sequence { steps, .. } if !(2..=WINDOW_SEQUENCE_STEPS_MAX).contains(&steps) => {
                 Err(format!(
                     "a sequence of `{steps}` steps is not possible\nhint: 2 to {WINDOW_SEQUENCE_STEPS_MAX} steps"
                 ))
             }
-            Self::Ratio { share, .. } if !(share > 0.0 && share <= 1.0) => Err(format!(
-                "`{share}` is no share\nhint: above 0 and at most 1, as in `0.5`"
-            )),
+            Self::Ratio { share, .. } if !(share > 0.0 && share <= 1.0) => {
+                Err(format!("`{share}` is no share\nhint: above 0 and at most 1, as in `0.5`"))
+            }
             _ => Ok(()),
         }
     }
@@ -134,13 +133,7 @@ pub struct Sample {
 impl Sample {
     /// A sample that counts once and carries nothing else.
     pub const fn at(time: Timestamp) -> Self {
-        Self {
-            time,
-            weight: 1,
-            distinct: None,
-            amount: 0.0,
-            flags: 0,
-        }
+        Self { time, weight: 1, distinct: None, amount: 0.0, flags: 0 }
     }
 }
 

@@ -56,9 +56,7 @@ pub(super) trait State: Sized + Serialize + DeserializeOwned + Send {
 
 /// Whole microseconds, at least one.
 pub(super) fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros())
-        .unwrap_or(i64::MAX)
-        .max(1)
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX).max(1)
 }
 
 /// `later - earlier` in microseconds or whatever unit both are in; zero when it is the other way.

@@ -182,17 +182,12 @@ impl<S: State> AnyTable for Table<S> {
     }
 
     fn evict(&mut self) -> u64 {
-        let sizes = self
-            .shards
-            .iter()
-            .map(|shard| shard.as_ref().map(|shard| shard.bytes));
-        let largest = sizes
-            .enumerate()
-            .fold(None, |best, (place, bytes)| match (best, bytes) {
-                (Some((_, most)), Some(bytes)) if bytes <= most => best,
-                (_, Some(bytes)) => Some((place, bytes)),
-                _ => best,
-            });
+        let sizes = self.shards.iter().map(|shard| shard.as_ref().map(|shard| shard.bytes));
+        let largest = sizes.enumerate().fold(None, |best, (place, bytes)| match (best, bytes) {
+            (Some((_, most)), Some(bytes)) if bytes <= most => best,
+            (_, Some(bytes)) => Some((place, bytes)),
+            _ => best,
+        });
         let Some(shard) = largest.and_then(|(place, _)| u8::try_from(place).ok()) else {
             return 0;
         };

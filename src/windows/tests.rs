@@ -13,12 +13,7 @@ fn secs(secs: u64) -> Duration {
 }
 
 fn rule(name: &str, spec: WindowSpec) -> RuleWindow {
-    RuleWindow {
-        rule: Arc::from(name),
-        fingerprint: 7,
-        spec,
-        cooldown: None,
-    }
+    RuleWindow { rule: Arc::from(name), fingerprint: 7, spec, cooldown: None }
 }
 
 fn windows(spec: WindowSpec) -> Windows {
@@ -28,10 +23,7 @@ fn windows(spec: WindowSpec) -> Windows {
 fn windows_resting(spec: WindowSpec, cooldown: Option<Duration>) -> Windows {
     spec.check().unwrap();
     let mut windows = Windows::new(1 << 26);
-    windows.set_rules(&[RuleWindow {
-        cooldown,
-        ..rule("one", spec)
-    }]);
+    windows.set_rules(&[RuleWindow { cooldown, ..rule("one", spec) }]);
     windows
 }
 
@@ -44,9 +36,7 @@ fn at(secs: i64) -> Sample {
 }
 
 fn count_of(windows: &mut Windows, sample: Sample) -> Option<u64> {
-    windows
-        .update(0, &address(1), &sample)
-        .map(|firing| firing.count)
+    windows.update(0, &address(1), &sample).map(|firing| firing.count)
 }
 
 #[test]
@@ -65,10 +55,7 @@ fn each_fires_once_in_its_cooldown() {
 
 #[test]
 fn the_tenth_in_five_minutes_fires_and_empties() {
-    let mut windows = windows(WindowSpec::Count {
-        n: 10,
-        within: secs(300),
-    });
+    let mut windows = windows(WindowSpec::Count { n: 10, within: secs(300) });
     for step in 0..9 {
         assert_eq!(count_of(&mut windows, at(step * 33)), None);
     }
@@ -85,10 +72,7 @@ fn the_tenth_in_five_minutes_fires_and_empties() {
 
 #[test]
 fn repeats_count_as_often_as_they_say() {
-    let spec = WindowSpec::Count {
-        n: 5,
-        within: secs(60),
-    };
+    let spec = WindowSpec::Count { n: 5, within: secs(60) };
     let mut windows = windows(spec);
     let mut sample = at(10);
     sample.weight = 4;
@@ -103,10 +87,7 @@ fn repeats_count_as_often_as_they_say() {
 
 #[test]
 fn a_late_event_may_fire_on_arrival() {
-    let mut windows = windows(WindowSpec::Count {
-        n: 3,
-        within: secs(60),
-    });
+    let mut windows = windows(WindowSpec::Count { n: 3, within: secs(60) });
     assert_eq!(count_of(&mut windows, at(100)), None);
     assert_eq!(count_of(&mut windows, at(150)), None);
     assert_eq!(count_of(&mut windows, at(40)), None, "too far from both");
@@ -119,10 +100,7 @@ fn a_late_event_may_fire_on_arrival() {
 #[test]
 fn long_windows_count_in_milliseconds_and_never_early() {
     let day = 86_400;
-    let mut windows = windows(WindowSpec::Count {
-        n: 2,
-        within: secs(day),
-    });
+    let mut windows = windows(WindowSpec::Count { n: 2, within: secs(day) });
     let moment = |micros| Sample::at(Timestamp::from_micros(micros));
     assert_eq!(count_of(&mut windows, moment(1_500)), None);
     assert_eq!(count_of(&mut windows, moment(86_400_001_500)), None);
@@ -131,10 +109,7 @@ fn long_windows_count_in_milliseconds_and_never_early() {
 
 #[test]
 fn a_leaky_bucket_overflows_and_leaks() {
-    let spec = WindowSpec::Leaky {
-        capacity: 5,
-        leak_every: secs(10),
-    };
+    let spec = WindowSpec::Leaky { capacity: 5, leak_every: secs(10) };
     let mut windows = windows(spec);
     for _ in 0..5 {
         assert_eq!(count_of(&mut windows, at(0)), None);
@@ -167,10 +142,7 @@ fn a_false_one_breaks_the_row() {
 
 #[test]
 fn a_sequence_takes_the_latest_beginning() {
-    let mut windows = windows(WindowSpec::Sequence {
-        steps: 3,
-        within: secs(60),
-    });
+    let mut windows = windows(WindowSpec::Sequence { steps: 3, within: secs(60) });
     let mut flags = |secs, flags| {
         let mut sample = at(secs);
         sample.flags = flags;
@@ -208,11 +180,7 @@ fn silence_fires_once_until_the_key_is_seen_again() {
 
 #[test]
 fn a_share_fires_only_among_enough() {
-    let mut windows = windows(WindowSpec::Ratio {
-        share: 0.5,
-        at_least: 4,
-        within: secs(80),
-    });
+    let mut windows = windows(WindowSpec::Ratio { share: 0.5, at_least: 4, within: secs(80) });
     let mut judge = |secs, hit: bool| {
         let mut sample = at(secs);
         sample.flags = u64::from(hit);
@@ -227,10 +195,7 @@ fn a_share_fires_only_among_enough() {
 
 #[test]
 fn a_key_that_fired_rests_for_its_cooldown() {
-    let spec = WindowSpec::Count {
-        n: 2,
-        within: secs(60),
-    };
+    let spec = WindowSpec::Count { n: 2, within: secs(60) };
     let mut windows = windows_resting(spec, Some(secs(300)));
     assert_eq!(count_of(&mut windows, at(0)), None);
     assert_eq!(count_of(&mut windows, at(1)), Some(2));
@@ -249,21 +214,11 @@ fn windows_that_can_not_fire_are_refused() {
     for bad in [
         WindowSpec::Count { n: 0, within },
         WindowSpec::Count { n: 1 << 40, within },
-        WindowSpec::Count {
-            n: 1,
-            within: Duration::ZERO,
-        },
+        WindowSpec::Count { n: 1, within: Duration::ZERO },
         WindowSpec::Distinct { n: 10_001, within },
-        WindowSpec::Sum {
-            at_least: f64::NAN,
-            within,
-        },
+        WindowSpec::Sum { at_least: f64::NAN, within },
         WindowSpec::Sequence { steps: 1, within },
-        WindowSpec::Ratio {
-            share: 1.5,
-            at_least: 1,
-            within,
-        },
+        WindowSpec::Ratio { share: 1.5, at_least: 1, within },
     ] {
         assert!(bad.check().is_err(), "{bad:?}");
     }

@@ -64,32 +64,25 @@ impl State for Times {
 
     fn pour(&mut self, plan: &TimesPlan, sample: &Sample) -> Poured {
         let now = plan.units(sample.time);
-        let copies = usize::try_from(sample.weight)
-            .unwrap_or(usize::MAX)
-            .min(plan.n);
+        let copies = usize::try_from(sample.weight).unwrap_or(usize::MAX).min(plan.n);
         if now >= self.newest {
             let moved = u32::try_from(gap(now, self.newest)).unwrap_or(u32::MAX);
             if moved > plan.horizon {
-                *self = Self {
-                    newest: now,
-                    earlier: SmallVec::new(),
-                };
+                *self = Self { newest: now, earlier: SmallVec::new() };
             } else {
                 if copies == 1 && self.earlier.len().saturating_add(2) == plan.n {
                     return self.pour_last(plan, sample, now, moved);
                 }
                 self.move_on(plan, now, moved);
             }
-            self.earlier
-                .extend(std::iter::repeat_n(0, copies.saturating_sub(1)));
+            self.earlier.extend(std::iter::repeat_n(0, copies.saturating_sub(1)));
         } else {
             let back = u32::try_from(gap(self.newest, now)).unwrap_or(u32::MAX);
             if back > plan.horizon {
                 return Poured::Late;
             }
             let place = self.earlier.partition_point(|other| *other >= back);
-            self.earlier
-                .insert_many(place, std::iter::repeat_n(back, copies));
+            self.earlier.insert_many(place, std::iter::repeat_n(back, copies));
         }
         self.fire_or_trim(plan, sample)
     }
@@ -165,11 +158,7 @@ impl Times {
             return Poured::Fired(Firing {
                 count: uncounted.saturating_add(count),
                 first: time(oldest).min(sample.time),
-                last: if last == 0 {
-                    time(0).max(sample.time)
-                } else {
-                    time(last)
-                },
+                last: if last == 0 { time(0).max(sample.time) } else { time(last) },
             });
         }
         let surplus = (total + 1).saturating_sub(plan.n).min(self.earlier.len());

@@ -111,7 +111,8 @@ fn no_permission_on_the_state_folder() {
     }
     let here = small.path("riposte");
     // By another process: a copy that this one still writes, seen from a fork of it, can't be run.
-    let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_riposte")).arg(&here).status();
+    let copied =
+        std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_riposte")).arg(&here).status();
     assert!(copied.unwrap().success());
     mode(&here, 0o755);
     let mut said = String::new();

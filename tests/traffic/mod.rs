@@ -30,12 +30,7 @@ pub struct Day {
 impl Day {
     pub fn new(seed: u64) -> Self {
         let random = fastrand::Rng::with_seed(seed);
-        Self {
-            random,
-            access: Vec::new(),
-            errors: Vec::new(),
-            ssh: Vec::new(),
-        }
+        Self { random, access: Vec::new(), errors: Vec::new(), ssh: Vec::new() }
     }
 
     /// A request at a second of the day.
@@ -54,11 +49,7 @@ impl Day {
         agent: &str,
     ) {
         let stamp = stamp(second, "%d/%b/%Y:%H:%M:%S +0000");
-        let bytes = if status == 304 {
-            0
-        } else {
-            200 + self.random.u32(..9_000)
-        };
+        let bytes = if status == 304 { 0 } else { 200 + self.random.u32(..9_000) };
         let line = format!(
             "{ip} - {user} [{stamp}] \"{request} HTTP/1.1\" {status} {bytes} \"-\" \"{agent}\""
         );
@@ -77,8 +68,7 @@ impl Day {
     /// A line of sshd.
     pub fn sshd(&mut self, second: u32, message: &str) {
         let stamp = stamp(second, "%Y-%m-%dT%H:%M:%S.123456+00:00");
-        self.ssh
-            .push((second, format!("{stamp} web1 sshd[2212]: {message}")));
+        self.ssh.push((second, format!("{stamp} web1 sshd[2212]: {message}")));
     }
 
     /// A second between two hours.

@@ -54,31 +54,13 @@ fn readers(day: &mut Day) {
         };
         let mut second = day.second(6, 22);
         for page in 0..day.random.u32(2..6) {
-            day.visit(
-                second,
-                &ip,
-                &format!("GET /article/{}", person * 7 + page),
-                200,
-                FIREFOX,
-            );
+            day.visit(second, &ip, &format!("GET /article/{}", person * 7 + page), 200, FIREFOX);
             for part in 0..15 {
                 let status = if page > 0 { 304 } else { 200 };
-                day.visit(
-                    second,
-                    &ip,
-                    &format!("GET /assets/{part}.js"),
-                    status,
-                    FIREFOX,
-                );
+                day.visit(second, &ip, &format!("GET /assets/{part}.js"), status, FIREFOX);
             }
             if day.random.u8(..4) == 0 {
-                day.visit(
-                    second + 1,
-                    &ip,
-                    &format!("GET /old/page-{page}.php"),
-                    404,
-                    FIREFOX,
-                );
+                day.visit(second + 1, &ip, &format!("GET /old/page-{page}.php"), 404, FIREFOX);
             }
             if let Some(search) = day.random.choice(SEARCHES) {
                 day.visit(second + 2, &ip, search, 200, FIREFOX);
@@ -105,22 +87,10 @@ fn office(day: &mut Day) {
         let nine = 9 * HOUR + day.random.u32(..120);
         day.visit(nine, ip, "GET /", 200, CHROME);
         for part in 0..100 {
-            day.visit(
-                nine,
-                ip,
-                &format!("GET /assets/part-{part}.svg"),
-                200,
-                CHROME,
-            );
+            day.visit(nine, ip, &format!("GET /assets/part-{part}.svg"), 200, CHROME);
         }
         for panel in 0..8 {
-            day.visit(
-                nine + 1,
-                ip,
-                &format!("GET /api/panel/{panel}"),
-                200,
-                CHROME,
-            );
+            day.visit(nine + 1, ip, &format!("GET /api/panel/{panel}"), 200, CHROME);
         }
         if person % 4 == 0 {
             day.visit(nine + 3, ip, "POST /login", 401, CHROME);
@@ -128,33 +98,14 @@ fn office(day: &mut Day) {
         day.visit(nine + 9, ip, "POST /login", 302, CHROME);
         day.visit(nine + 10, ip, "GET /intern/", 401, CHROME);
         if person % 6 == 0 {
-            day.visit_as(
-                nine + 11,
-                ip,
-                &format!("user{person}"),
-                "GET /intern/",
-                401,
-                CHROME,
-            );
+            day.visit_as(nine + 11, ip, &format!("user{person}"), "GET /intern/", 401, CHROME);
             let mismatch = format!("user \"user{person}\": password mismatch");
             day.error(nine + 11, ip, &mismatch, "GET /intern/");
         }
-        day.visit_as(
-            nine + 12,
-            ip,
-            &format!("user{person}"),
-            "GET /intern/",
-            200,
-            CHROME,
-        );
+        day.visit_as(nine + 12, ip, &format!("user{person}"), "GET /intern/", 200, CHROME);
         editor(day, person);
         let limited = "limiting requests, excess: 20.480 by zone \"pages\"";
-        day.error(
-            nine + person % 7,
-            ip,
-            limited,
-            &format!("GET /assets/part-{person}.svg"),
-        );
+        day.error(nine + person % 7, ip, limited, &format!("GET /assets/part-{person}.svg"));
     }
 }
 
@@ -170,13 +121,7 @@ fn editor(day: &mut Day, person: u32) {
         CHROME,
     );
     for call in 0..10 {
-        day.visit(
-            later + call,
-            ip,
-            "POST /blog/wp-admin/admin-ajax.php",
-            200,
-            CHROME,
-        );
+        day.visit(later + call, ip, "POST /blog/wp-admin/admin-ajax.php", 200, CHROME);
     }
 }
 
@@ -252,23 +197,11 @@ fn pollers(day: &mut Day) {
                     "okhttp/4.12.0",
                 );
             }
-            day.visit(
-                second,
-                "192.0.2.63",
-                "POST /oauth/token",
-                401,
-                "okhttp/4.12.0",
-            );
+            day.visit(second, "192.0.2.63", "POST /oauth/token", 401, "okhttp/4.12.0");
         }
     }
     for second in 0..HOUR {
-        day.visit(
-            15 * HOUR + second,
-            "192.0.2.64",
-            "GET /healthz",
-            200,
-            "ELB-HealthChecker/2.0",
-        );
+        day.visit(15 * HOUR + second, "192.0.2.64", "GET /healthz", 200, "ELB-HealthChecker/2.0");
     }
 }
 
@@ -286,21 +219,12 @@ fn machines(day: &mut Day) {
         }
     }
     for number in 0..60 {
-        let challenge = format!(
-            "GET /.well-known/acme-challenge/{}-token",
-            name(number * 97)
-        );
+        let challenge = format!("GET /.well-known/acme-challenge/{}-token", name(number * 97));
         day.visit(3 * HOUR + number / 10, "192.0.2.66", &challenge, 404, "Mozilla/5.0 (compatible; Let's Encrypt validation server; +https://www.letsencrypt.org)");
     }
     for number in 0..300 {
         let object = format!("GET /api/v1/items/{}", name(number * 1_009));
-        day.visit(
-            13 * HOUR + number / 5,
-            "192.0.2.67",
-            &object,
-            404,
-            "python-requests/2.32.3",
-        );
+        day.visit(13 * HOUR + number / 5, "192.0.2.67", &object, 404, "python-requests/2.32.3");
         day.visit(
             14 * HOUR + number / 2,
             "192.0.101.17",
@@ -333,16 +257,10 @@ fn ssh(day: &mut Day) {
         let second = number * 200;
         let port = 40_000 + number;
         day.sshd(second, &format!("Accepted publickey for deploy from 192.0.2.20 port {port} ssh2: ED25519 SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"));
-        day.sshd(
-            second + 4,
-            &format!("Disconnected from user deploy 192.0.2.20 port {port}"),
-        );
+        day.sshd(second + 4, &format!("Disconnected from user deploy 192.0.2.20 port {port}"));
     }
     for minute in 0..24 * 60 {
-        day.sshd(
-            minute * 60,
-            "Connection closed by 192.0.2.30 port 50122 [preauth]",
-        );
+        day.sshd(minute * 60, "Connection closed by 192.0.2.30 port 50122 [preauth]");
     }
     for number in 0..60 {
         let second = 8 * HOUR + number * 500;

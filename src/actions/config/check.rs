@@ -19,9 +19,7 @@ pub(super) fn check(config: &ActionsConfig) -> Vec<String> {
 /// Names are used in `via`, in destinations and in messages.
 fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic())
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
         && name.len() <= 64
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
@@ -75,9 +73,7 @@ fn check_files(config: &ActionsConfig, faults: &mut Vec<String>) {
         let place = format!("actions.files[{index}]");
         check_name(&place, &file.name, &mut seen, faults);
         if !file.path.is_absolute() || file.path.file_name().is_none() {
-            faults.push(format!(
-                "{place}: `path` must be the absolute path of a file"
-            ));
+            faults.push(format!("{place}: `path` must be the absolute path of a file"));
         }
         if !paths.insert(&file.path) {
             faults.push(format!(
@@ -102,9 +98,8 @@ fn check_webhooks(config: &ActionsConfig, faults: &mut Vec<String>) {
             faults.push(format!("{place}: {fault}"));
         }
         if webhook.attempts == 0 || webhook.per_minute == 0 || webhook.timeout.is_zero() {
-            faults.push(format!(
-                "{place}: `attempts`, `per_minute` and `timeout` must not be zero"
-            ));
+            faults
+                .push(format!("{place}: `attempts`, `per_minute` and `timeout` must not be zero"));
         }
     }
 }
@@ -143,9 +138,8 @@ fn check_programs(config: &ActionsConfig, faults: &mut Vec<String>) {
             faults.push(format!("{place}: {fault}"));
         }
         if program.attempts == 0 || program.per_minute == 0 || program.timeout.is_zero() {
-            faults.push(format!(
-                "{place}: `attempts`, `per_minute` and `timeout` must not be zero"
-            ));
+            faults
+                .push(format!("{place}: `attempts`, `per_minute` and `timeout` must not be zero"));
         }
     }
 }
@@ -161,10 +155,7 @@ fn check_channels(config: &ActionsConfig, faults: &mut Vec<String>) {
             ChannelTo::Exec(name) => config.programs.iter().any(|program| program.name == *name),
         };
         if !known {
-            faults.push(format!(
-                "{place}: there is no `{}` in this config",
-                channel.to
-            ));
+            faults.push(format!("{place}: there is no `{}` in this config", channel.to));
         }
     }
 }

@@ -62,11 +62,7 @@ impl Executors {
         for file in &config.files {
             self.start_enforcer(
                 WebFile::new(file, dry_run),
-                (
-                    ReachKind::File(file.format),
-                    FILES_RECONCILE_EVERY,
-                    |_, _, _| false,
-                ),
+                (ReachKind::File(file.format), FILES_RECONCILE_EVERY, |_, _, _| false),
                 Arc::new(Queue::new(false)),
                 wanted,
                 dry_run,
@@ -83,10 +79,7 @@ impl Executors {
         dry_run: bool,
     ) {
         let name = enforcer.name().to_owned();
-        let reach = Reach {
-            name: name.clone(),
-            kind,
-        };
+        let reach = Reach { name: name.clone(), kind };
         let health = Arc::new(HealthCell::new(Some(reach.clone())));
         let worker = EnforcerWorker {
             enforcer,
@@ -142,8 +135,7 @@ impl Executors {
             pause: Duration::from_secs(1),
             dry_run,
         };
-        self.effects
-            .insert(setting.name.clone(), self.destinations.len());
+        self.effects.insert(setting.name.clone(), self.destinations.len());
         self.spawn(setting.name, queue, health, move || worker.run());
     }
 
@@ -163,12 +155,7 @@ impl Executors {
             tracing::error!(destination = name, reason, "destination is down");
             health.fault(super::HealthState::Down, &reason);
         }
-        self.destinations.push(Destination {
-            name,
-            queue,
-            health,
-            thread: thread.ok(),
-        });
+        self.destinations.push(Destination { name, queue, health, thread: thread.ok() });
     }
 }
 

@@ -74,10 +74,7 @@ impl HealthCell {
     /// Whether a decision is put in force at this enforcer.
     pub(in crate::actions) fn takes(&self, decision: &Decision) -> bool {
         self.reach.as_ref().is_some_and(|reach| {
-            let other = decision
-                .via
-                .as_ref()
-                .is_some_and(|via| **via != *reach.name);
+            let other = decision.via.as_ref().is_some_and(|via| **via != *reach.name);
             !other && route::choose(decision, std::slice::from_ref(reach)).is_ok()
         })
     }

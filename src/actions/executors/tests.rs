@@ -5,12 +5,7 @@ use crate::actions::tests::{Desk, block};
 use crate::decisions::{Remedy, Route};
 
 fn item(id: u128, action: Action) -> Item {
-    Item {
-        id: ActionId(id),
-        action,
-        attempt: 0,
-        urgent: false,
-    }
+    Item { id: ActionId(id), action, attempt: 0, urgent: false }
 }
 
 fn perform(id: u128, effect: Effect) -> Item {
@@ -73,14 +68,8 @@ fn programs_run_with_their_values_and_nothing_else() {
         perform(7, notify("nobody")),
     ]);
     assert!(back.is_empty());
-    assert_eq!(
-        desk.outcome(1),
-        ("exec:put".to_owned(), Outcome::Applied, 1)
-    );
-    assert_eq!(
-        std::fs::read_to_string(&file).unwrap(),
-        format!("r|{hostile}|")
-    );
+    assert_eq!(desk.outcome(1), ("exec:put".to_owned(), Outcome::Applied, 1));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("r|{hostile}|"));
     assert!(matches!(desk.outcome(2).1, Outcome::Failed(why) if why.contains("option")));
     assert!(matches!(desk.outcome(3).1, Outcome::Unconfirmed(_)));
     assert!(matches!(desk.outcome(4).1, Outcome::Failed(why) if why.contains("exit code 1")));
@@ -89,10 +78,7 @@ fn programs_run_with_their_values_and_nothing_else() {
     assert!(
         matches!(desk.outcome(7).1, Outcome::Failed(why) if why.contains("no channel `nobody`"))
     );
-    let bad = executors
-        .health()
-        .into_iter()
-        .find(|health| health.destination == "exec:bad");
+    let bad = executors.health().into_iter().find(|health| health.destination == "exec:bad");
     assert_eq!(bad.unwrap().state, HealthState::Failing);
     assert!(executors.stop(Duration::from_secs(2)));
 }
@@ -102,10 +88,7 @@ fn decisions_go_where_they_have_an_effect() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("list");
     let (desk, executors) = start(
-        &format!(
-            "[[files]]\nname = \"list\"\nformat = \"plain\"\npath = \"{}\"",
-            path.display()
-        ),
+        &format!("[[files]]\nname = \"list\"\nformat = \"plain\"\npath = \"{}\"", path.display()),
         false,
     );
     let decision = block("192.0.2.1", Some(600));
@@ -113,22 +96,11 @@ fn decisions_go_where_they_have_an_effect() {
     challenge.remedy = Remedy::Challenge;
     let mut proxied = block("192.0.2.2", Some(600));
     proxied.route = Route::Proxied;
-    let allow = crate::decisions::Decision {
-        remedy: Remedy::Allow,
-        ..decision.clone()
-    };
+    let allow = crate::decisions::Decision { remedy: Remedy::Allow, ..decision.clone() };
     let enforce = |id, decision: &crate::decisions::Decision| {
-        item(
-            id,
-            Action::Enforce {
-                decision: decision.clone(),
-            },
-        )
+        item(id, Action::Enforce { decision: decision.clone() })
     };
-    desk.wanted
-        .lock()
-        .unwrap()
-        .extend([decision.clone(), challenge.clone(), proxied.clone()]);
+    desk.wanted.lock().unwrap().extend([decision.clone(), challenge.clone(), proxied.clone()]);
     let back = executors.submit(vec![
         enforce(1, &decision),
         enforce(2, &challenge),
@@ -139,10 +111,7 @@ fn decisions_go_where_they_have_an_effect() {
     for id in [1, 3] {
         let (destination, outcome, _) = desk.outcome(id);
         assert_eq!(destination, "list");
-        assert!(
-            matches!(outcome, Outcome::Applied | Outcome::Unchanged),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Outcome::Applied | Outcome::Unchanged), "{outcome:?}");
     }
     assert!(matches!(desk.outcome(2).1, Outcome::Failed(why) if why.contains("can challenge")));
     assert_eq!(desk.outcome(4).1, Outcome::Unchanged);
@@ -173,28 +142,17 @@ fn a_dry_run_reaches_nothing() {
     );
     let touched = folder.path().join("touched").display().to_string();
     let decision = block("192.0.2.1", None);
-    let back = executors.submit(vec![
-        item(1, Action::Enforce { decision }),
-        exec(2, "touch", &[&touched]),
-    ]);
+    let back = executors
+        .submit(vec![item(1, Action::Enforce { decision }), exec(2, "touch", &[&touched])]);
     assert!(back.is_empty());
     let (_, outcome, _) = desk.outcome(2);
-    assert_eq!(
-        outcome,
-        Outcome::DryRun(format!("exec [\"/usr/bin/touch\",\"--\",\"{touched}\"]"))
-    );
+    assert_eq!(outcome, Outcome::DryRun(format!("exec [\"/usr/bin/touch\",\"--\",\"{touched}\"]")));
     crate::actions::tests::wait_for(|| (desk.records.lock().unwrap().len() == 3).then_some(()))
         .unwrap();
     let records = desk.records.lock().unwrap();
     for (destination, part) in [("nftables", "nft -j -f - <<<"), ("list", "write /")] {
-        let found = records
-            .iter()
-            .find(|record| record.1 == destination)
-            .unwrap();
-        assert!(
-            matches!(&found.2, Outcome::DryRun(call) if call.contains(part)),
-            "{found:?}"
-        );
+        let found = records.iter().find(|record| record.1 == destination).unwrap();
+        assert!(matches!(&found.2, Outcome::DryRun(call) if call.contains(part)), "{found:?}");
     }
     drop(records);
     assert!(executors.stop(Duration::from_secs(2)));
@@ -207,31 +165,15 @@ fn the_end_is_in_order_and_in_time() {
         "[[programs]]\nname = \"nap\"\nargv = [\"/bin/sleep\", \"0.3\"]\n[[programs]]\nname = \"sleep\"\nargv = [\"/bin/sleep\", \"5\"]",
         false,
     );
-    assert!(
-        executors
-            .submit((0..4).map(|id| exec(id, "nap", &[])).collect())
-            .is_empty()
-    );
+    assert!(executors.submit((0..4).map(|id| exec(id, "nap", &[])).collect()).is_empty());
     std::thread::sleep(Duration::from_millis(100));
     let started = Instant::now();
     assert!(executors.stop(Duration::from_secs(3)));
-    assert!(
-        started.elapsed() < Duration::from_secs(2),
-        "only what was under way is waited for"
-    );
-    assert_eq!(
-        desk.records.lock().unwrap().len(),
-        1,
-        "the rest stays in the outbox"
-    );
-    let (_, executors) = start(
-        "[[programs]]\nname = \"sleep\"\nargv = [\"/bin/sleep\", \"2\"]",
-        false,
-    );
+    assert!(started.elapsed() < Duration::from_secs(2), "only what was under way is waited for");
+    assert_eq!(desk.records.lock().unwrap().len(), 1, "the rest stays in the outbox");
+    let (_, executors) =
+        start("[[programs]]\nname = \"sleep\"\nargv = [\"/bin/sleep\", \"2\"]", false);
     assert!(executors.submit(vec![exec(9, "sleep", &[])]).is_empty());
     std::thread::sleep(Duration::from_millis(50));
-    assert!(
-        !executors.stop(Duration::from_millis(100)),
-        "left behind at the deadline"
-    );
+    assert!(!executors.stop(Duration::from_millis(100)), "left behind at the deadline");
 }

@@ -8,20 +8,12 @@ use std::time::Duration;
 /// Sends one transaction, all of it or nothing.
 pub(super) fn transact(command: &[String], document: String) -> Result<(), EnforceError> {
     let finished = run(command, &["-j", "-f", "-"], document)?;
-    if finished.success() {
-        Ok(())
-    } else {
-        Err(failure(&finished))
-    }
+    if finished.success() { Ok(()) } else { Err(failure(&finished)) }
 }
 
 /// The listing of a table of family `inet`; `None` when it is not there.
 pub(super) fn list(command: &[String], table: &str) -> Result<Option<Vec<u8>>, EnforceError> {
-    let finished = run(
-        command,
-        &["-j", "list", "table", "inet", table],
-        String::new(),
-    )?;
+    let finished = run(command, &["-j", "list", "table", "inet", table], String::new())?;
     if finished.success() {
         return Ok(Some(finished.stdout));
     }

@@ -33,11 +33,7 @@ fn a_longer_address_inside_a_prefix_cuts_it() {
     );
     assert_eq!(
         shown(&entries),
-        [
-            "198.51.100.0-198.51.100.6 60",
-            "198.51.100.7 600",
-            "198.51.100.8-198.51.100.255 60"
-        ]
+        ["198.51.100.0-198.51.100.6 60", "198.51.100.7 600", "198.51.100.8-198.51.100.255 60"]
     );
 }
 
@@ -67,20 +63,14 @@ fn edges_of_the_address_space_are_written_once() {
 
 #[test]
 fn what_is_over_counts_for_nothing() {
-    let networks = [
-        (net("192.0.2.0/24"), Some(at(5))),
-        (net("192.0.2.1/32"), Some(at(9))),
-    ];
+    let networks = [(net("192.0.2.0/24"), Some(at(5))), (net("192.0.2.1/32"), Some(at(9)))];
     assert_eq!(shown(&cover(networks, at(5))), ["192.0.2.1 9"]);
     assert_eq!(cover(networks, at(9)), []);
 }
 
 #[test]
 fn only_the_difference_is_changed() {
-    let entry = |text: &str, until| Entry {
-        range: AddressRange::of(&net(text)),
-        until,
-    };
+    let entry = |text: &str, until| Entry { range: AddressRange::of(&net(text)), until };
     let present = [
         entry("192.0.2.1/32", Some(at(100))),
         entry("192.0.2.2/32", Some(at(100))),
@@ -111,11 +101,7 @@ fn the_strongest_of_nested_networks_wins() {
     ]);
     assert_eq!(
         kept,
-        [
-            (net("192.0.2.0/24"), 1),
-            (net("192.0.2.9/32"), 2),
-            (net("2001:db8::/64"), 1)
-        ]
+        [(net("192.0.2.0/24"), 1), (net("192.0.2.9/32"), 2), (net("2001:db8::/64"), 1)]
     );
 }
 

@@ -65,11 +65,8 @@ pub(super) fn write_file(path: &Path, text: &str) -> Result<(), EnforceError> {
 }
 
 fn write_neighbour(path: &Path, neighbour: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(NEW_FILE_MODE)
-        .open(neighbour)?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(NEW_FILE_MODE).open(neighbour)?;
     file.write_all(text.as_bytes())?;
     match std::fs::metadata(path) {
         Ok(before) => {
@@ -93,10 +90,9 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
 fn fault(verb: &str, path: &Path, error: &std::io::Error) -> EnforceError {
     let shown = path.display();
     let hint = match error.kind() {
-        ErrorKind::NotFound => format!(
-            "\nhint: mkdir -p {}",
-            path.parent().unwrap_or(Path::new("/")).display()
-        ),
+        ErrorKind::NotFound => {
+            format!("\nhint: mkdir -p {}", path.parent().unwrap_or(Path::new("/")).display())
+        }
         ErrorKind::PermissionDenied => {
             "\nhint: the folder must be one that riposte may write in".to_owned()
         }

@@ -41,24 +41,11 @@ fn a_file_is_written_when_it_differs_and_keeps_its_mode() {
     file.reconcile(&[], now).unwrap();
     let path = folder.path().join("blocked.conf");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-    assert_eq!(
-        enforce(&mut file, &block("192.0.2.1", Some(60)), now),
-        Outcome::Applied
-    );
-    assert_eq!(
-        enforce(&mut file, &block("192.0.2.1", Some(30)), now),
-        Outcome::Unchanged
-    );
+    assert_eq!(enforce(&mut file, &block("192.0.2.1", Some(60)), now), Outcome::Applied);
+    assert_eq!(enforce(&mut file, &block("192.0.2.1", Some(30)), now), Outcome::Unchanged);
     assert!(text(folder.path()).ends_with("\n192.0.2.1 block;\n"));
-    assert_eq!(
-        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-        0o640
-    );
-    assert_eq!(
-        std::fs::read_dir(folder.path()).unwrap().count(),
-        1,
-        "nothing lies around"
-    );
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing lies around");
     // Its time is up without a lift: the tick sees to it.
     let later = now.plus(Duration::from_secs(61));
     assert!(file.next_tick().is_some_and(|at| at < later));
@@ -69,13 +56,8 @@ fn a_file_is_written_when_it_differs_and_keeps_its_mode() {
     let wanted = [block("192.0.2.9", None)];
     assert_eq!(next.reconcile(&wanted, now).unwrap().missing, 1);
     assert!(next.reconcile(&wanted, now).unwrap().is_none());
-    let receipt = next
-        .apply(
-            &[Change::Lift(Target::parse("192.0.2.9").unwrap())],
-            Some(&[]),
-            now,
-        )
-        .unwrap();
+    let receipt =
+        next.apply(&[Change::Lift(Target::parse("192.0.2.9").unwrap())], Some(&[]), now).unwrap();
     assert_eq!(receipt.outcomes, [Outcome::Applied]);
     next.remove_all().unwrap();
     assert_eq!(text(folder.path()), render(WebFileFormat::NginxGeo, &[]));
@@ -87,13 +69,8 @@ fn somebody_elses_file_is_left_alone() {
     let path = folder.path().join("blocked.conf");
     std::fs::write(&path, "deny 10.0.0.1;\n").unwrap();
     let mut file = WebFile::new(&config(folder.path(), "", ""), false);
-    let error = file
-        .reconcile(&[block("192.0.2.1", None)], clock::now())
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("was not written by riposte"),
-        "{error}"
-    );
+    let error = file.reconcile(&[block("192.0.2.1", None)], clock::now()).unwrap_err();
+    assert!(error.to_string().contains("was not written by riposte"), "{error}");
     assert!(file.remove_all().is_err());
     assert_eq!(text(folder.path()), "deny 10.0.0.1;\n");
     std::fs::remove_file(&path).unwrap();
@@ -102,9 +79,7 @@ fn somebody_elses_file_is_left_alone() {
     assert!(error.to_string().contains("no regular file"), "{error}");
     let mut missing = config(folder.path(), "", "");
     missing.path = folder.path().join("none/blocked.conf");
-    let error = WebFile::new(&missing, false)
-        .reconcile(&[], clock::now())
-        .unwrap_err();
+    let error = WebFile::new(&missing, false).reconcile(&[], clock::now()).unwrap_err();
     assert!(error.to_string().contains("hint: mkdir -p"), "{error}");
 }
 
@@ -113,12 +88,7 @@ fn reloads_are_put_together_and_confirmed() {
     let folder = tempfile::tempdir().unwrap();
     let count = folder.path().join("reloads");
     let reload = format!("echo x >> {}", count.display());
-    let reloads = || {
-        std::fs::read_to_string(&count)
-            .unwrap_or_default()
-            .lines()
-            .count()
-    };
+    let reloads = || std::fs::read_to_string(&count).unwrap_or_default().lines().count();
     let mut file = WebFile::new(&config(folder.path(), "true", &reload), false);
     let now = clock::now();
     file.reconcile(&[], now).unwrap();
@@ -130,18 +100,13 @@ fn reloads_are_put_together_and_confirmed() {
             Outcome::Pending
         );
     }
-    assert!(
-        text(folder.path()).contains("192.0.2.49 block;"),
-        "the file is written at once"
-    );
+    assert!(text(folder.path()).contains("192.0.2.49 block;"), "the file is written at once");
     assert_eq!(file.tick(now).unwrap(), None, "not yet");
     let due = file.next_tick().unwrap();
     assert_eq!(due, now.plus(Duration::from_secs(1)));
     // A crash here: the next run knows that the server has not read the file.
     let mut next = WebFile::new(&config(folder.path(), "true", &reload), false);
-    let wanted: Vec<_> = (1..50)
-        .map(|host| block(&format!("192.0.2.{host}"), None))
-        .collect();
+    let wanted: Vec<_> = (1..50).map(|host| block(&format!("192.0.2.{host}"), None)).collect();
     assert!(next.reconcile(&wanted, now).unwrap().is_none());
     assert_eq!(next.settle(now).unwrap(), Some(Outcome::Applied));
     assert_eq!(file.tick(due).unwrap(), Some(Outcome::Applied));
@@ -158,24 +123,15 @@ fn a_file_that_the_server_refuses_is_put_back() {
     file.reconcile(&[block("192.0.2.1", None)], now).unwrap();
     assert_eq!(file.settle(now).unwrap(), Some(Outcome::Applied));
     let before = text(folder.path());
-    assert_eq!(
-        enforce(&mut file, &block("192.0.2.66", None), now),
-        Outcome::Pending
-    );
+    assert_eq!(enforce(&mut file, &block("192.0.2.66", None), now), Outcome::Pending);
     let error = file.settle(now).unwrap_err();
     assert!(error.to_string().contains("was put back"), "{error}");
     assert_eq!(text(folder.path()), before);
     // When the test fails without our file too, the fault is elsewhere.
-    let mut file = WebFile::new(
-        &config(folder.path(), "echo broken >&2; false", "true"),
-        false,
-    );
+    let mut file = WebFile::new(&config(folder.path(), "echo broken >&2; false", "true"), false);
     file.reconcile(&[block("192.0.2.2", None)], now).unwrap();
     let error = file.settle(now).unwrap_err();
-    assert!(
-        error.to_string().contains("with our file or without"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("with our file or without"), "{error}");
     assert!(text(folder.path()).contains("192.0.2.2 block;"));
 }
 
@@ -203,15 +159,9 @@ fn a_dry_run_shows_the_file() {
     let Outcome::DryRun(call) = enforce(&mut file, &block("192.0.2.1", None), clock::now()) else {
         panic!("sent");
     };
-    assert!(
-        call.contains("192.0.2.1 block;") && call.contains("reload: "),
-        "{call}"
-    );
+    assert!(call.contains("192.0.2.1 block;") && call.contains("reload: "), "{call}");
     assert!(!folder.path().join("blocked.conf").exists());
-    assert!(
-        file.dry_run(&[block("192.0.2.0/24", None)])
-            .contains("192.0.2.0/24 block;")
-    );
+    assert!(file.dry_run(&[block("192.0.2.0/24", None)]).contains("192.0.2.0/24 block;"));
 }
 
 /// The real nginx on loopback: allowed, then refused through the written file, then allowed.
@@ -223,11 +173,7 @@ fn serial_nginx_refuses_whom_the_file_names() {
     }
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().display();
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let conf = folder.path().join("nginx.conf");
     std::fs::write(&conf, format!(
         "pid {place}/pid; error_log {place}/error.log; events {{}}\nhttp {{ access_log off;\n\
@@ -235,21 +181,12 @@ fn serial_nginx_refuses_whom_the_file_names() {
          server {{ listen 127.0.0.1:{port}; if ($riposte = block) {{ return 403; }} return 200; }} }}\n"
     )).unwrap();
     let nginx = |arguments: &str| {
-        format!(
-            "/usr/sbin/nginx -c {} -e {place}/error.log {arguments}",
-            conf.display()
-        )
+        format!("/usr/sbin/nginx -c {} -e {place}/error.log {arguments}", conf.display())
     };
-    let mut file = WebFile::new(
-        &config(folder.path(), &nginx("-t"), &nginx("-s reload")),
-        false,
-    );
+    let mut file = WebFile::new(&config(folder.path(), &nginx("-t"), &nginx("-s reload")), false);
     file.config.debounce = Duration::ZERO;
     file.reconcile(&[], clock::now()).unwrap();
-    let started = std::process::Command::new("/bin/sh")
-        .args(["-c", &nginx("")])
-        .status()
-        .unwrap();
+    let started = std::process::Command::new("/bin/sh").args(["-c", &nginx("")]).status().unwrap();
     assert!(started.success());
     let status = || {
         use std::io::{Read, Write};
@@ -268,10 +205,7 @@ fn serial_nginx_refuses_whom_the_file_names() {
     let refused = becomes(403);
     let removed = file.remove_all();
     let again = becomes(200);
-    std::process::Command::new("/bin/sh")
-        .args(["-c", &nginx("-s quit")])
-        .status()
-        .unwrap();
+    std::process::Command::new("/bin/sh").args(["-c", &nginx("-s quit")]).status().unwrap();
     assert!(allowed && refused && again, "{allowed} {refused} {again}");
     assert_eq!(applied, Ok(Some(Outcome::Applied)));
     removed.unwrap();

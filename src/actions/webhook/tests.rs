@@ -66,9 +66,7 @@ fn serve(mut stream: TcpStream, fault: Fault, log: &Mutex<Vec<(String, String)>>
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    log.lock()
-        .unwrap()
-        .push((head, String::from_utf8(body).unwrap()));
+    log.lock().unwrap().push((head, String::from_utf8(body).unwrap()));
     match fault {
         Fault::Answer(answer) => {
             stream
@@ -91,10 +89,7 @@ fn item(id: u128) -> Item {
             rule: "guessing".into(),
             key: "192.0.2.1".to_owned(),
             time: Timestamp::from_secs(1_700_000_000),
-            effect: Effect::Webhook {
-                name: "ops".to_owned(),
-                fields,
-            },
+            effect: Effect::Webhook { name: "ops".to_owned(), fields },
         },
         attempt: 0,
         urgent: false,
@@ -107,9 +102,8 @@ fn run(
     secret: Option<&std::path::Path>,
     dry_run: bool,
 ) -> (Outcome, u32, Duration) {
-    let secret = secret.map_or(String::new(), |path| {
-        format!("secret = \"file:{}\"", path.display())
-    });
+    let secret =
+        secret.map_or(String::new(), |path| format!("secret = \"file:{}\"", path.display()));
     let config: ActionsConfig = toml::from_str(&format!(
         "[[webhooks]]\nname = \"ops\"\nurl = \"{url}\"\ntimeout = \"400ms\"\nattempts = {attempts}\n{secret}"
     ))
@@ -137,22 +131,10 @@ fn a_request_is_signed_and_carries_its_key() {
     let (head, body) = server.seen.lock().unwrap()[0].clone();
     let head = head.to_ascii_lowercase();
     assert!(head.starts_with("post /hook http/1.1"), "{head}");
-    assert!(
-        head.contains(&format!("idempotency-key: {:032x}", 7)),
-        "{head}"
-    );
-    let header = head
-        .lines()
-        .find_map(|line| line.strip_prefix("riposte-signature: "))
-        .unwrap();
-    let seconds: i64 = header
-        .strip_prefix("t=")
-        .unwrap()
-        .split_once(',')
-        .unwrap()
-        .0
-        .parse()
-        .unwrap();
+    assert!(head.contains(&format!("idempotency-key: {:032x}", 7)), "{head}");
+    let header = head.lines().find_map(|line| line.strip_prefix("riposte-signature: ")).unwrap();
+    let seconds: i64 =
+        header.strip_prefix("t=").unwrap().split_once(',').unwrap().0.parse().unwrap();
     let expected = signature(
         &Secret::new("s3cret".to_owned()),
         Timestamp::from_secs(seconds),
@@ -167,11 +149,8 @@ fn a_request_is_signed_and_carries_its_key() {
 #[test]
 fn a_signature_is_the_one_that_others_compute() {
     // By another implementation of RFC 2104, over `1700000000.{}`.
-    let made = signature(
-        &Secret::new("key".to_owned()),
-        Timestamp::from_secs(1_700_000_000),
-        b"{}",
-    );
+    let made =
+        signature(&Secret::new("key".to_owned()), Timestamp::from_secs(1_700_000_000), b"{}");
     assert_eq!(
         made.unwrap(),
         "t=1700000000,v1=9d713ed406bb7076d4123f0dc2c39d2df5c654ed4b0cd56b52c8b4c940bd63ae"
@@ -192,8 +171,7 @@ fn what_fails_is_tried_again_with_the_same_key() {
     let seen = server.seen.lock().unwrap();
     assert_eq!(seen.len(), 3);
     assert!(seen.iter().all(|(head, _)| {
-        head.to_ascii_lowercase()
-            .contains(&format!("idempotency-key: {:032x}", 7))
+        head.to_ascii_lowercase().contains(&format!("idempotency-key: {:032x}", 7))
     }));
 }
 
@@ -202,16 +180,11 @@ fn what_may_have_arrived_is_unconfirmed_and_what_did_not_failed() {
     for (faults, unconfirmed) in [
         (&[Fault::Silence][..], true),
         (&[Fault::Hang], true),
-        (
-            &[Fault::Silence, Fault::Answer("503 No\r\nContent-Length: 0")],
-            true,
-        ),
+        (&[Fault::Silence, Fault::Answer("503 No\r\nContent-Length: 0")], true),
         (&[Fault::Answer("500 No\r\nContent-Length: 0")], false),
         (&[Fault::Answer("404 None\r\nContent-Length: 0"), OK], false),
         (
-            &[Fault::Answer(
-                "302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0",
-            )],
+            &[Fault::Answer("302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0")],
             false,
         ),
     ] {
@@ -226,10 +199,9 @@ fn what_may_have_arrived_is_unconfirmed_and_what_did_not_failed() {
     }
     let (outcome, _, _) = run("http://127.0.0.1:1/hidden-token", 1, None, false);
     match outcome {
-        Outcome::Failed(reason) => assert!(
-            reason.contains("connect") && !reason.contains("hidden-token"),
-            "{reason}"
-        ),
+        Outcome::Failed(reason) => {
+            assert!(reason.contains("connect") && !reason.contains("hidden-token"), "{reason}")
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -240,9 +212,6 @@ fn a_dry_run_shows_the_request_and_sends_nothing() {
     let Outcome::DryRun(text) = outcome else {
         panic!("{outcome:?}");
     };
-    assert!(
-        text.starts_with("POST https://hooks.example.com/x\n"),
-        "{text}"
-    );
+    assert!(text.starts_with("POST https://hooks.example.com/x\n"), "{text}");
     assert!(text.contains("\"key\":\"192.0.2.1\""), "{text}");
 }

@@ -168,7 +168,9 @@ pub fn snippet(format: &str) -> &'static str {
         "apache" => {
             "<Location \"/\">               # in each <VirtualHost>\n    AuthMerging And\n    <RequireAll>\n        Require all granted\n        IncludeOptional {path}\n    </RequireAll>\n</Location>"
         }
-        "caddy" => "import {path}                # in each site; Caddy before 2.7: format caddy-remote-ip\n{ order error first }        # in the global options",
+        "caddy" => {
+            "import {path}                # in each site; Caddy before 2.7: format caddy-remote-ip\n{ order error first }        # in the global options"
+        }
         _ => "",
     }
 }

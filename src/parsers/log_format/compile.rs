@@ -40,13 +40,7 @@ impl LogFormat {
             );
         }
         let (start, steps) = steps(parts)?;
-        Ok(Self {
-            start,
-            steps,
-            json,
-            time_format: TimeFormat::Any,
-            warnings,
-        })
+        Ok(Self { start, steps, json, time_format: TimeFormat::Any, warnings })
     }
 }
 
@@ -145,16 +139,12 @@ fn split(format: &str) -> Result<Vec<Part>, ParserError> {
         let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
         let (name, after) = match after.strip_prefix('{') {
             Some(inner) => inner.split_once('}').ok_or_else(|| {
-                ParserError(format!(
-                    "`log_format` misses the `}}` of a variable\n{HINT}"
-                ))
+                ParserError(format!("`log_format` misses the `}}` of a variable\n{HINT}"))
             })?,
             None => after.split_at(after.find(|c| !is_name(c)).unwrap_or(after.len())),
         };
         if name.is_empty() || !name.chars().all(is_name) {
-            return Err(ParserError(format!(
-                "`log_format` has a `$` without a name\n{HINT}"
-            )));
+            return Err(ParserError(format!("`log_format` has a `$` without a name\n{HINT}")));
         }
         parts.push(Part::Variable(name.to_owned()));
         rest = after;
@@ -261,10 +251,7 @@ impl Best {
     fn target(&self, name: &str) -> Option<Target> {
         let beaten = RIVALS.iter().any(|rivals| {
             rivals.contains(&name)
-                && rivals
-                    .iter()
-                    .take_while(|rival| **rival != name)
-                    .any(|rival| self.has(rival))
+                && rivals.iter().take_while(|rival| **rival != name).any(|rival| self.has(rival))
         });
         (!beaten).then(|| target(name))
     }
@@ -316,9 +303,7 @@ fn is_clients(name: &str) -> bool {
             | "query_string"
             | "request_method"
             | "server_protocol"
-    ) || ["http_", "arg_", "cookie_"]
-        .iter()
-        .any(|start| name.starts_with(start))
+    ) || ["http_", "arg_", "cookie_"].iter().any(|start| name.starts_with(start))
 }
 
 /// Says where a client's text stands before the address without quotes around it.
@@ -339,9 +324,7 @@ fn warnings(parts: &[Part]) -> Vec<String> {
             }
             _ => false,
         };
-        let quoted = place
-            .checked_sub(1)
-            .is_some_and(|at| text(parts.get(at), true))
+        let quoted = place.checked_sub(1).is_some_and(|at| text(parts.get(at), true))
             && text(parts.get(place + 1), false);
         if matches!(name.as_str(), "remote_addr" | "realip_remote_addr") {
             has_address = has_address || name == "remote_addr";

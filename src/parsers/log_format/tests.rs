@@ -6,10 +6,7 @@ use crate::parsers::{Parser, ParserConfig};
 use serde_json::{Value as Json, json};
 
 fn parsed(log_format: &str, line: &str) -> Json {
-    let config = ParserConfig {
-        log_format: Some(log_format.to_owned()),
-        ..config("nginx")
-    };
+    let config = ParserConfig { log_format: Some(log_format.to_owned()), ..config("nginx") };
     let mut parser = Parser::build(&config).unwrap();
     match event_of(&mut parser, line.as_bytes()) {
         Ok(event) => event.to_json(),
@@ -83,50 +80,28 @@ fn a_client_moves_no_field() {
     assert_eq!(event["user"], "x [01/Jan/2020:00:00:00 +0000] y");
     // A client that waits for the second piece of a long format gains nothing: linear time.
     let long = format!("192.0.2.1 - {} \"GET / HTTP/1.1\" 401", " [".repeat(30_000));
-    assert_eq!(
-        parsed(format, &long)["error"],
-        "the line does not fit the log_format"
-    );
+    assert_eq!(parsed(format, &long)["error"], "the line does not fit the log_format");
 }
 
 #[test]
 fn faults_and_warnings() {
     for (format, message) in [
-        (
-            "$remote_addr$status",
-            "nothing stands between `$remote_addr` and `$status`",
-        ),
+        ("$remote_addr$status", "nothing stands between `$remote_addr` and `$status`"),
         ("plain", "`log_format` has no variable"),
         ("'$remote_addr", "`log_format` misses a closing quote"),
         ("${remote_addr", "`log_format` misses the `}` of a variable"),
         ("'$status' x", "`log_format` has `x` outside its quotes"),
-        (
-            "escape=xml '$status'",
-            "`xml` is not an escape of `log_format`",
-        ),
+        ("escape=xml '$status'", "`xml` is not an escape of `log_format`"),
     ] {
         let error = LogFormat::compile(format).unwrap_err().to_string();
-        assert!(
-            error.starts_with(message) && error.contains("\nhint: "),
-            "{error}"
-        );
+        assert!(error.starts_with(message) && error.contains("\nhint: "), "{error}");
     }
     for (format, warning) in [
-        (
-            "$http_host $remote_addr [$time_local]",
-            "`$http_host` stands before the address",
-        ),
+        ("$http_host $remote_addr [$time_local]", "`$http_host` stands before the address"),
         ("$host [$time_local]", "`log_format` has no `$remote_addr`"),
-        (
-            "escape=none '$remote_addr $http_user_agent'",
-            "`escape=none` lets a client write",
-        ),
+        ("escape=none '$remote_addr $http_user_agent'", "`escape=none` lets a client write"),
     ] {
         let compiled = LogFormat::compile(format).unwrap();
-        assert!(
-            compiled.warnings()[0].starts_with(warning),
-            "{:?}",
-            compiled.warnings()
-        );
+        assert!(compiled.warnings()[0].starts_with(warning), "{:?}", compiled.warnings());
     }
 }

@@ -37,10 +37,7 @@ fn limits_logins_and_files() {
             r#"delaying request, excess: 0.500, by zone "one""#,
             json!({"reason": "limit_req_delay", "zone": "one"}),
         ),
-        (
-            r#"limiting connections by zone "addr""#,
-            json!({"reason": "limit_conn", "zone": "addr"}),
-        ),
+        (r#"limiting connections by zone "addr""#, json!({"reason": "limit_conn", "zone": "addr"})),
         (
             r#"user "bob": password mismatch"#,
             json!({"reason": "bad_password", "user": "bob", "outcome": "failure"}),
@@ -57,15 +54,9 @@ fn limits_logins_and_files() {
             r#"open() "/srv/x" failed (2: No such file or directory)"#,
             json!({"reason": "not_found"}),
         ),
-        (
-            r#"open() "/srv/x" failed (13: Permission denied)"#,
-            json!({"reason": "forbidden"}),
-        ),
+        (r#"open() "/srv/x" failed (13: Permission denied)"#, json!({"reason": "forbidden"})),
         ("access forbidden by rule", json!({"reason": "forbidden"})),
-        (
-            r#"directory index of "/srv/" is forbidden"#,
-            json!({"reason": "forbidden"}),
-        ),
+        (r#"directory index of "/srv/" is forbidden"#, json!({"reason": "forbidden"})),
         (
             "client sent invalid method while reading client request line",
             json!({"reason": "bad_request"}),
@@ -80,11 +71,7 @@ fn limits_logins_and_files() {
         expected["ip"] = json!("192.0.2.1");
         expected["message"] = json!(message);
         expected["path"] = json!("/x");
-        check_part(
-            "nginx-error",
-            &line(&format!("{message}{TRAILER}")),
-            &expected,
-        );
+        check_part("nginx-error", &line(&format!("{message}{TRAILER}")), &expected);
     }
     check_part(
         "nginx-error",
@@ -135,9 +122,7 @@ fn no_client_forges_an_address() {
     }
     check_part(
         "nginx-error",
-        &line(&format!(
-            r#"user "x, client: nowhere": password mismatch{TRAILER}"#
-        )),
+        &line(&format!(r#"user "x, client: nowhere": password mismatch{TRAILER}"#)),
         &json!({"ip": "192.0.2.1", "user": "x, client: nowhere"}),
     );
 }
@@ -151,29 +136,16 @@ fn a_message_broken_in_two_taints_what_follows() {
             r#"limiting requests, excess: 1.5 by zone "one"{}"#,
             TRAILER.replace("2.1", "2.8")
         )),
-        line(&format!(
-            r#"open() "x" failed (2: No such file or directory){TRAILER}"#
-        )),
+        line(&format!(r#"open() "x" failed (2: No such file or directory){TRAILER}"#)),
     ];
     let mut parser = Parser::build(&config("nginx-error")).unwrap();
     for line in &lines {
-        assert_eq!(
-            event_of(&mut parser, line.as_bytes())
-                .unwrap()
-                .ip(Field::Ip),
-            None,
-            "{line}"
-        );
+        assert_eq!(event_of(&mut parser, line.as_bytes()).unwrap().ip(Field::Ip), None, "{line}");
     }
     // No message is longer than 2048 bytes, so the taint ends there.
     let honest = line(&format!("access forbidden by rule{TRAILER}"));
     let read: Vec<_> = (0..20)
-        .map(|_| {
-            event_of(&mut parser, honest.as_bytes())
-                .unwrap()
-                .ip(Field::Ip)
-                .is_some()
-        })
+        .map(|_| event_of(&mut parser, honest.as_bytes()).unwrap().ip(Field::Ip).is_some())
         .collect();
     assert!(!read[0] && read[19], "{read:?}");
 }

@@ -72,23 +72,11 @@ fn no_user_name_forges_an_address() {
     table(&[
         (
             "Failed password for invalid user x from 192.0.2.8 port 22 from 192.0.2.1 port 4711 ssh2",
-            json!([
-                "192.0.2.1",
-                4711,
-                "x from 192.0.2.8 port 22",
-                "invalid_user",
-                "failure"
-            ]),
+            json!(["192.0.2.1", 4711, "x from 192.0.2.8 port 22", "invalid_user", "failure"]),
         ),
         (
             "Failed password for invalid user x from 192.0.2.8 port 22 ssh2 from 192.0.2.1 port 4711 ssh2",
-            json!([
-                "192.0.2.1",
-                4711,
-                "x from 192.0.2.8 port 22 ssh2",
-                "invalid_user",
-                "failure"
-            ]),
+            json!(["192.0.2.1", 4711, "x from 192.0.2.8 port 22 ssh2", "invalid_user", "failure"]),
         ),
         (
             "Failed publickey for invalid user x from 192.0.2.8 port 22 ssh2: RSA SHA256:a from 192.0.2.1 port 4711 ssh2: RSA SHA256:b",
@@ -115,33 +103,15 @@ fn no_user_name_forges_an_address() {
         ),
         (
             "Invalid user x from 192.0.2.8 port 22 from 192.0.2.1 port 4711",
-            json!([
-                "192.0.2.1",
-                4711,
-                "x from 192.0.2.8 port 22",
-                "invalid_user",
-                "failure"
-            ]),
+            json!(["192.0.2.1", 4711, "x from 192.0.2.8 port 22", "invalid_user", "failure"]),
         ),
         (
             "Invalid user \"; rm -rf / 'a\\nb\\tc from 192.0.2.1 port 4711",
-            json!([
-                "192.0.2.1",
-                4711,
-                "\"; rm -rf / 'a\\nb\\tc",
-                "invalid_user",
-                "failure"
-            ]),
+            json!(["192.0.2.1", 4711, "\"; rm -rf / 'a\\nb\\tc", "invalid_user", "failure"]),
         ),
         (
             "Connection closed by invalid user x 192.0.2.8 port 22 [preauth] 192.0.2.1 port 4711 [preauth]",
-            json!([
-                "192.0.2.1",
-                4711,
-                "x 192.0.2.8 port 22 [preauth]",
-                "closed",
-                "failure"
-            ]),
+            json!(["192.0.2.1", 4711, "x 192.0.2.8 port 22 [preauth]", "closed", "failure"]),
         ),
         (
             "Connection closed by authenticating user x 192.0.2.8 port 22 junk [preauth]",
@@ -165,23 +135,11 @@ fn no_user_name_forges_an_address() {
         ),
         (
             "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.1  user=x rhost=192.0.2.8  user=y",
-            json!([
-                "192.0.2.1",
-                null,
-                "x rhost=192.0.2.8  user=y",
-                "pam_failure",
-                "failure"
-            ]),
+            json!(["192.0.2.1", null, "x rhost=192.0.2.8  user=y", "pam_failure", "failure"]),
         ),
         (
             "error: PAM: Authentication failure for illegal user x from 192.0.2.8 from 192.0.2.1",
-            json!([
-                "192.0.2.1",
-                null,
-                "x from 192.0.2.8",
-                "pam_failure",
-                "failure"
-            ]),
+            json!(["192.0.2.1", null, "x from 192.0.2.8", "pam_failure", "failure"]),
         ),
         (
             "User x from 192.0.2.8 not allowed because y from 192.0.2.1 not allowed because not listed in AllowUsers",
@@ -200,11 +158,7 @@ fn no_user_name_forges_an_address() {
     let pad = "x".repeat(500 - start.len() - filler.len() - " 192.0.2.8 port 22".len());
     let message = format!("{start}{pad}{filler} 192.0.2.8 port 22");
     assert_eq!(message.len(), 500);
-    check_part(
-        "sshd",
-        &line(&message),
-        &json!({"kind": "ssh.auth", "ip": null}),
-    );
+    check_part("sshd", &line(&message), &json!({"kind": "ssh.auth", "ip": null}));
 }
 
 #[test]

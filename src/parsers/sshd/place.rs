@@ -39,21 +39,12 @@ impl Place {
                 let word = word.strip_suffix(b":").unwrap_or(word);
                 let address = scan::ip(word.strip_suffix(b",").unwrap_or(word))?;
                 let port = rest.strip_prefix(b"port ").and_then(scan::leading_int);
-                Some(Peer {
-                    address,
-                    port: port.map(|(port, _)| port).filter(is_port),
-                })
+                Some(Peer { address, port: port.map(|(port, _)| port).filter(is_port) })
             }
-            Self::Bare => Some(Peer {
-                address: scan::ip(text)?,
-                port: None,
-            }),
+            Self::Bare => Some(Peer { address: scan::ip(text)?, port: None }),
             Self::Bracketed => {
                 let (address, port) = scan::ip_colon_port(text)?;
-                Some(Peer {
-                    address,
-                    port: Some(port),
-                })
+                Some(Peer { address, port: Some(port) })
             }
         }
     }
@@ -69,13 +60,7 @@ fn address_port(text: &[u8]) -> Option<(Peer, &[u8])> {
     let (address, rest) = scan::split_at_byte(text, b' ')?;
     let address = scan::ip(address)?;
     let (port, rest) = scan::leading_int(rest.strip_prefix(b"port ")?)?;
-    is_port(&port).then_some((
-        Peer {
-            address,
-            port: Some(port),
-        },
-        rest,
-    ))
+    is_port(&port).then_some((Peer { address, port: Some(port) }, rest))
 }
 
 /// User and address of `USER from ADDRESS port N` where that and `end` close the message; the
@@ -139,11 +124,7 @@ fn is_own_tail(tail: &[u8]) -> bool {
 /// nothing (an empty `end`), or the text that begins with `end`.
 pub fn after_preamble<'m>(text: &'m [u8], end: &[u8]) -> (Option<&'m [u8]>, Option<Peer>) {
     let closes = |rest: &[u8]| {
-        if end.is_empty() {
-            rest.is_empty()
-        } else {
-            rest.starts_with(end)
-        }
+        if end.is_empty() { rest.is_empty() } else { rest.starts_with(end) }
     };
     if let Some(start) = user_preamble(text) {
         let mut last = None;
@@ -176,12 +157,7 @@ fn user_preamble(text: &[u8]) -> Option<&[u8]> {
 /// may both be the client's, so the address must be the only one.
 pub fn in_disconnecting(text: &[u8]) -> (Option<&[u8]>, Option<Peer>) {
     let Some(start) = user_preamble(text) else {
-        return (
-            None,
-            address_port(text)
-                .filter(|(_, rest)| rest.starts_with(b": "))
-                .map(|p| p.0),
-        );
+        return (None, address_port(text).filter(|(_, rest)| rest.starts_with(b": ")).map(|p| p.0));
     };
     let mut found = None;
     for at in memchr::memchr_iter(b' ', start) {
@@ -206,10 +182,7 @@ pub fn pam_details(text: &[u8]) -> (Option<&[u8]>, Option<Peer>) {
     };
     let (address, rest) = scan::word(rest);
     let user = scan::split_at(rest, b"user=").map(|(_, user)| user);
-    (
-        user.filter(|user| !user.is_empty()),
-        Place::Bare.find(address),
-    )
+    (user.filter(|user| !user.is_empty()), Place::Bare.find(address))
 }
 
 /// The address of `ipv4: new 192.0.2.1/32 active penalty of …` or `192.0.2.0/24: activating …`;
@@ -223,8 +196,5 @@ pub fn penalised(text: &[u8]) -> Option<Peer> {
     let (address, bits) = scan::split_at_byte(net.strip_suffix(b":").unwrap_or(net), b'/')?;
     let address = scan::ip(address)?;
     let one_client = scan::int(bits)? >= if address.is_ipv4() { 32 } else { 64 };
-    one_client.then_some(Peer {
-        address,
-        port: None,
-    })
+    one_client.then_some(Peer { address, port: None })
 }

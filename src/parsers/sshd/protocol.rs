@@ -9,13 +9,7 @@ use crate::parsers::scan;
 /// Clients that don't speak SSH, or not one that is offered.
 pub(super) fn protocol(body: &[u8]) -> Option<Login<'_>> {
     let fail = |reason, peer| {
-        Some(Login {
-            outcome: Some("failure"),
-            reason,
-            user: None,
-            method: None,
-            peer,
-        })
+        Some(Login { outcome: Some("failure"), reason, user: None, method: None, peer })
     };
     if let Some(rest) = body.strip_prefix(b"Did not receive identification string from ") {
         return fail("no_identification", Place::Front.find(rest));
@@ -50,31 +44,20 @@ pub(super) fn protocol(body: &[u8]) -> Option<Login<'_>> {
 
 /// Trouble with the client's name in DNS: no failure, but worth a rule.
 fn names(body: &[u8]) -> Option<Login<'_>> {
-    let body = body
-        .strip_suffix(b" - POSSIBLE BREAK-IN ATTEMPT!")
-        .unwrap_or(body);
+    let body = body.strip_suffix(b" - POSSIBLE BREAK-IN ATTEMPT!").unwrap_or(body);
     let peer = if let Some(rest) = body.strip_prefix(b"reverse mapping checking getaddrinfo for ") {
         // The name is whatever the client's DNS says: the address is in the last brackets.
-        let rest = rest
-            .strip_suffix(b" failed.")
-            .or_else(|| rest.strip_suffix(b" failed"))?;
+        let rest = rest.strip_suffix(b" failed.").or_else(|| rest.strip_suffix(b" failed"))?;
         let (_, inner) = scan::rsplit_at(rest.strip_suffix(b"]")?, b"[")?;
         Place::Bare.find(inner)
     } else if let Some(rest) = body.strip_prefix(b"Address ") {
         let (address, rest) = scan::word(rest);
-        rest.starts_with(b"maps to ")
-            .then(|| Place::Bare.find(address))?
+        rest.starts_with(b"maps to ").then(|| Place::Bare.find(address))?
     } else if let Some(rest) = body.strip_prefix(b"Nasty PTR record \"") {
         let (_, rest) = scan::rsplit_at(rest, b"\" is set up for ")?;
         Place::Bare.find(rest.strip_suffix(b", ignoring")?)
     } else {
         return None;
     };
-    Some(Login {
-        outcome: None,
-        reason: "dns_mismatch",
-        user: None,
-        method: None,
-        peer,
-    })
+    Some(Login { outcome: None, reason: "dns_mismatch", user: None, method: None, peer })
 }

@@ -14,11 +14,7 @@ pub(super) fn table(rows: &[(&str, Json)]) {
         let event = parsed("sshd", &line(message));
         assert_eq!(event["kind"], "ssh.auth", "{message}");
         for (name, value) in names.iter().zip(expected.as_array().unwrap()) {
-            assert_eq!(
-                event.get(name).unwrap_or(&Json::Null),
-                value,
-                "{name}: {message}"
-            );
+            assert_eq!(event.get(name).unwrap_or(&Json::Null), value, "{name}: {message}");
         }
     }
 }
@@ -34,11 +30,7 @@ fn an_attempt_has_all_its_fields() {
         &line("Failed password for root from 192.0.2.1 port 4711 ssh2"),
         expected.clone(),
     );
-    check(
-        "auto",
-        &line("Failed password for root from 192.0.2.1 port 4711 ssh2"),
-        expected,
-    );
+    check("auto", &line("Failed password for root from 192.0.2.1 port 4711 ssh2"), expected);
     for (program, stamp) in [
         ("sshd-session", "2026-11-24T11:00:00.000000+01:00"),
         ("sshd-auth", "2026-11-24T10:00:00Z"),
@@ -87,13 +79,7 @@ fn attempts() {
         ),
         (
             "Failed keyboard-interactive/pam for bob from 192.0.2.1 port 22 ssh2",
-            json!([
-                "192.0.2.1",
-                22,
-                "bob",
-                "bad_keyboard_interactive",
-                "failure"
-            ]),
+            json!(["192.0.2.1", 22, "bob", "bad_keyboard_interactive", "failure"]),
         ),
         (
             "Failed none for invalid user  from 192.0.2.1 port 22 ssh2",

@@ -5,16 +5,12 @@
 use super::Engine;
 use crate::actions::Item;
 use crate::clock::{self, Timestamp};
-use crate::decisions::{
-    Action, Evidence, Hit, Lifted, Mode, RuleFacts, Steps, Verdict, ids,
-};
+use crate::decisions::{Action, Evidence, Hit, Lifted, Mode, RuleFacts, Steps, Verdict, ids};
 use crate::event::Event;
 use crate::limits;
 use crate::pipeline::core::Firing;
 use crate::rules::FaultKind;
-use crate::store::{
-    Commit, DecisionRow, HitRow, LiftRow, NoteRow, OutboxRow, StoreError,
-};
+use crate::store::{Commit, DecisionRow, HitRow, LiftRow, NoteRow, OutboxRow, StoreError};
 use crate::telemetry::{self, names};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -62,7 +62,8 @@ impl Engine {
         }
         count.1 += 1;
         if count.1 > most {
-            let text = format!("more than {most} effects a minute: the rest is journaled, not done");
+            let text =
+                format!("more than {most} effects a minute: the rest is journaled, not done");
             self.alarm(&hit.rule, text.clone());
             return Verdict::Refused(text);
         }

@@ -46,21 +46,13 @@ impl Checker<'_> {
         }
         if let Some((_, instead)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
             notes.push(
-                Note::error(
-                    "not-available",
-                    position,
-                    format!("`{name}` is not available"),
-                )
-                .hint(*instead),
+                Note::error("not-available", position, format!("`{name}` is not available"))
+                    .hint(*instead),
             );
             return;
         }
-        let places: Vec<Place> = self
-            .book
-            .iter()
-            .filter(|entry| entry.name == name)
-            .map(|entry| entry.place)
-            .collect();
+        let places: Vec<Place> =
+            self.book.iter().filter(|entry| entry.name == name).map(|entry| entry.place).collect();
         if !allowed(&places, name, facts) {
             if names::is_standard(name) {
                 return;
@@ -93,12 +85,8 @@ impl Checker<'_> {
         } else {
             Note::warning("unknown-function", call.position, message)
         };
-        let known = self
-            .book
-            .iter()
-            .map(|entry| entry.name)
-            .chain(names::STANDARD.iter().copied())
-            .chain(
+        let known =
+            self.book.iter().map(|entry| entry.name).chain(names::STANDARD.iter().copied()).chain(
                 functions
                     .iter()
                     .map(|function| function.name.as_str())
@@ -202,13 +190,8 @@ impl Checker<'_> {
             *position,
             format!("there is no variable `{name}` here"),
         );
-        let near = did_you_mean(
-            name,
-            file.unit
-                .constants
-                .keys()
-                .map(rhai::ImmutableString::as_str),
-        );
+        let near =
+            did_you_mean(name, file.unit.constants.keys().map(rhai::ImmutableString::as_str));
         notes.push(match near {
             Some(near) => note.hint(format!("did you mean `{near}`?")),
             None => note
@@ -219,12 +202,8 @@ impl Checker<'_> {
 
 /// What is said of `Fn(…)` on anything but a function of the file.
 pub(super) fn foreign_pointer(position: Position) -> Note {
-    Note::error(
-        "not-available",
-        position,
-        "`Fn(…)` names functions of the file only".to_owned(),
-    )
-    .hint("write a closure, as in `|x| block(x, \"1h\")`")
+    Note::error("not-available", position, "`Fn(…)` names functions of the file only".to_owned())
+        .hint("write a closure, as in `|x| block(x, \"1h\")`")
 }
 
 fn allowed(places: &[Place], name: &str, facts: &Facts) -> bool {

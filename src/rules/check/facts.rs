@@ -14,27 +14,15 @@ pub(super) fn facts(functions: &[Function], file: &FileDraft) -> BTreeMap<Functi
     let mut facts: BTreeMap<FunctionKey, Facts> = BTreeMap::new();
     let mut todo: Vec<FunctionKey> = Vec::new();
     let mut seed = |closure: &Closure, role: Role, kinds: &[Kind]| {
-        for function in functions
-            .iter()
-            .filter(|function| function.name == closure.name.as_str())
-        {
+        for function in functions.iter().filter(|function| function.name == closure.name.as_str()) {
             let entry = facts.entry(key(function)).or_default();
             entry.roles.insert(role);
             let captured = closure.captured.len();
-            entry
-                .captured
-                .extend(function.params.iter().take(captured).cloned());
+            entry.captured.extend(function.params.iter().take(captured).cloned());
             if let Some(param) = function.params.get(captured) {
-                let held = if role == Role::Body {
-                    &mut entry.hits
-                } else {
-                    &mut entry.events
-                };
+                let held = if role == Role::Body { &mut entry.hits } else { &mut entry.events };
                 if role != Role::Test {
-                    merge(
-                        held.entry(param.clone()).or_insert_with(|| kinds.to_vec()),
-                        kinds,
-                    );
+                    merge(held.entry(param.clone()).or_insert_with(|| kinds.to_vec()), kinds);
                 }
             }
             todo.push(key(function));
@@ -49,14 +37,8 @@ pub(super) fn facts(functions: &[Function], file: &FileDraft) -> BTreeMap<Functi
             seed(body, Role::Body, &kinds);
         }
     }
-    file.collected
-        .timers
-        .iter()
-        .for_each(|timer| seed(&timer.body, Role::Body, &[]));
-    file.collected
-        .tests
-        .iter()
-        .for_each(|test| seed(&test.body, Role::Test, &[]));
+    file.collected.timers.iter().for_each(|timer| seed(&timer.body, Role::Body, &[]));
+    file.collected.tests.iter().for_each(|test| seed(&test.body, Role::Test, &[]));
     spread(functions, &mut facts, todo);
     facts
 }
@@ -67,10 +49,8 @@ fn spread(
     facts: &mut BTreeMap<FunctionKey, Facts>,
     mut todo: Vec<FunctionKey>,
 ) {
-    let by_name: BTreeMap<FunctionKey, &Function> = functions
-        .iter()
-        .map(|function| (key(function), function))
-        .collect();
+    let by_name: BTreeMap<FunctionKey, &Function> =
+        functions.iter().map(|function| (key(function), function)).collect();
     let mut rounds = 0;
     while let Some(caller) = todo.pop() {
         // Each step adds a fact, and there are few; the bound is for certainty.
@@ -87,22 +67,10 @@ fn spread(
             let before = format!("{entry:?}");
             entry.roles.extend(&learned.roles);
             for (param, kinds) in &learned.events {
-                merge(
-                    entry
-                        .events
-                        .entry(param.clone())
-                        .or_insert_with(|| kinds.clone()),
-                    kinds,
-                );
+                merge(entry.events.entry(param.clone()).or_insert_with(|| kinds.clone()), kinds);
             }
             for (param, kinds) in &learned.hits {
-                merge(
-                    entry
-                        .hits
-                        .entry(param.clone())
-                        .or_insert_with(|| kinds.clone()),
-                    kinds,
-                );
+                merge(entry.hits.entry(param.clone()).or_insert_with(|| kinds.clone()), kinds);
             }
             if before != format!("{entry:?}") {
                 todo.push(callee);
@@ -148,10 +116,7 @@ fn learned_from(
             for callee in functions.iter().filter(|callee| {
                 callee.name == call.expr.name.as_str() && callee.params.len() == args.len()
             }) {
-                let mut learned = Facts {
-                    roles: from.roles.clone(),
-                    ..Facts::default()
-                };
+                let mut learned = Facts { roles: from.roles.clone(), ..Facts::default() };
                 for (param, arg) in callee.params.iter().zip(args) {
                     if let Expr::Variable(variable, ..) = arg {
                         if let Some(kinds) = from.events.get(variable.1.as_str()) {
@@ -165,10 +130,7 @@ fn learned_from(
             }
         }
         if let Some(name) = inner {
-            let facts = Facts {
-                roles: from.roles.clone(),
-                ..Facts::default()
-            };
+            let facts = Facts { roles: from.roles.clone(), ..Facts::default() };
             out.extend(
                 functions
                     .iter()

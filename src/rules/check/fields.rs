@@ -43,17 +43,14 @@ impl Checker<'_> {
             self.field(name, position, kinds, notes);
         } else if let Some(kinds) = facts.hits.get(root) {
             if !hit::PROPERTIES.iter().any(|(known, _)| *known == name) {
-                let note = Note::error(
-                    "unknown-property",
-                    position,
-                    format!("a hit has no `{name}`"),
-                );
+                let note =
+                    Note::error("unknown-property", position, format!("a hit has no `{name}`"));
                 let known = hit::PROPERTIES.iter().map(|(known, _)| *known);
                 notes.push(match did_you_mean(name, known) {
                     Some(near) => note.hint(format!("did you mean `{near}`?")),
-                    None if Field::from_name(name).is_some() => note.hint(format!(
-                        "fields are read from its event: `{root}.event.{name}`"
-                    )),
+                    None if Field::from_name(name).is_some() => {
+                        note.hint(format!("fields are read from its event: `{root}.event.{name}`"))
+                    }
                     None => note,
                 });
             } else if name == "event"
@@ -81,39 +78,27 @@ impl Checker<'_> {
         if kinds.is_empty() || lists.len() < kinds.len() {
             return;
         }
-        if lists
-            .iter()
-            .any(|fields| fields.iter().any(|field| field.name() == name))
-        {
+        if lists.iter().any(|fields| fields.iter().any(|field| field.name() == name)) {
             return;
         }
-        let words = kinds
-            .iter()
-            .map(|kind| format!("`{kind}`"))
-            .collect::<Vec<_>>()
-            .join(" and ");
+        let words = kinds.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(" and ");
         let note = Note::warning(
             "unknown-field",
             position,
             format!("{words} events have no field `{name}`"),
         );
-        let known = lists
-            .iter()
-            .flat_map(|fields| fields.iter().map(|field| field.name()));
+        let known = lists.iter().flat_map(|fields| fields.iter().map(|field| field.name()));
         let others: Vec<&str> = Kind::BUILT_IN
             .iter()
             .filter(|kind| {
-                kind.fields()
-                    .is_some_and(|fields| fields.iter().any(|field| field.name() == name))
+                kind.fields().is_some_and(|fields| fields.iter().any(|field| field.name() == name))
             })
             .map(Kind::name)
             .collect();
         notes.push(if let Some(near) = did_you_mean(name, known) {
             note.hint(format!("did you mean `{near}`?"))
         } else if others.is_empty() {
-            note.hint(format!(
-                "a field that your source adds is read as `e[\"{name}\"]`"
-            ))
+            note.hint(format!("a field that your source adds is read as `e[\"{name}\"]`"))
         } else {
             note.hint(format!("events of kind `{}` have it", others.join("`, `")))
         });
@@ -122,11 +107,7 @@ impl Checker<'_> {
 
 /// A comparison of a field with a constant that it never equals.
 pub(super) fn comparison(call: &Call<'_>, facts: &Facts, notes: &mut Vec<Note>) {
-    let Call {
-        expr: call,
-        position,
-        ..
-    } = call;
+    let Call { expr: call, position, .. } = call;
     let [left, right] = call.args.as_slice() else {
         return;
     };
@@ -145,9 +126,9 @@ pub(super) fn comparison(call: &Call<'_>, facts: &Facts, notes: &mut Vec<Note>) 
                 return;
             };
             match left {
-                Expr::Array(items, _) => items
-                    .iter()
-                    .for_each(|item| compare(field, item, *position, notes)),
+                Expr::Array(items, _) => {
+                    items.iter().for_each(|item| compare(field, item, *position, notes))
+                }
                 Expr::DynamicConstant(value, at) => {
                     if let Some(items) = value.read_lock::<rhai::Array>() {
                         for item in items.iter() {
@@ -195,10 +176,7 @@ fn compare(field: Field, constant: &Expr, position: Position, notes: &mut Vec<No
             let note = Note::warning(
                 "wrong-type",
                 *at,
-                format!(
-                    "`{text}` is no address, so `{}` never equals it",
-                    field.name()
-                ),
+                format!("`{text}` is no address, so `{}` never equals it", field.name()),
             );
             notes.push(if crate::event::net::parse_net(text).is_some() {
                 note.hint(format!("write `e.{}.within(\"{text}\")`", field.name()))
@@ -208,17 +186,10 @@ fn compare(field: Field, constant: &Expr, position: Position, notes: &mut Vec<No
         }
         return;
     }
-    let position = if constant.position().is_none() {
-        position
-    } else {
-        constant.position()
-    };
+    let position = if constant.position().is_none() { position } else { constant.position() };
     notes.push(Note::warning(
         "wrong-type",
         position,
-        format!(
-            "`{}` holds {holds}, it is compared with {what}",
-            field.name()
-        ),
+        format!("`{}` holds {holds}, it is compared with {what}", field.name()),
     ));
 }

@@ -40,9 +40,8 @@ impl Checker<'_> {
             }
             return;
         }
-        for (_, _, place) in DURATIONS
-            .iter()
-            .filter(|(known, method, _)| *known == name && *method == call.method)
+        for (_, _, place) in
+            DURATIONS.iter().filter(|(known, method, _)| *known == name && *method == call.method)
         {
             duration(literal(args.get(*place)), REMEDIES.contains(&name), notes);
         }
@@ -53,24 +52,15 @@ impl Checker<'_> {
         // A method's receiver is left out of its arguments.
         let second = args.get(usize::from(!call.method));
         match name {
-            "notify" => configured(
-                "channel",
-                literal(args.first()),
-                self.known.channels.as_ref(),
-                notes,
-            ),
-            "webhook" => configured(
-                "webhook",
-                literal(args.first()),
-                self.known.webhooks.as_ref(),
-                notes,
-            ),
-            "exec" => configured(
-                "program",
-                literal(args.first()),
-                self.known.programs.as_ref(),
-                notes,
-            ),
+            "notify" => {
+                configured("channel", literal(args.first()), self.known.channels.as_ref(), notes)
+            }
+            "webhook" => {
+                configured("webhook", literal(args.first()), self.known.webhooks.as_ref(), notes)
+            }
+            "exec" => {
+                configured("program", literal(args.first()), self.known.programs.as_ref(), notes)
+            }
             "in_feed" => configured("feed", literal(second), self.known.feeds.as_ref(), notes),
             "matches" | "capture" => pattern(literal(second), notes),
             "within" => prefixes(second, notes),
@@ -125,11 +115,9 @@ fn duration(text: Option<(&str, Position)>, forever: bool, notes: &mut Vec<Note>
 fn target(text: Option<(&str, Position)>, notes: &mut Vec<Note>) {
     let Some((text, position)) = text else { return };
     if Target::parse(text).is_none() {
-        notes.push(
-            Note::error("bad-target", position, format!("`{text}` is no target")).hint(
-                "write an address, a prefix, `AS64500`, `country:NL`, `user:NAME` or `host:NAME`",
-            ),
-        );
+        notes.push(Note::error("bad-target", position, format!("`{text}` is no target")).hint(
+            "write an address, a prefix, `AS64500`, `country:NL`, `user:NAME` or `host:NAME`",
+        ));
     }
 }
 
@@ -145,11 +133,8 @@ fn configured(
     if known.contains(name) {
         return;
     }
-    let note = Note::warning(
-        "not-configured",
-        position,
-        format!("the config has no {what} `{name}`"),
-    );
+    let note =
+        Note::warning("not-configured", position, format!("the config has no {what} `{name}`"));
     notes.push(match did_you_mean(name, known.iter().map(String::as_str)) {
         Some(near) => note.hint(format!("did you mean `{near}`?")),
         None => note,
@@ -206,9 +191,7 @@ fn in_text(args: &[Expr], position: Position, notes: &mut Vec<Note>) {
         format!("`in` on the text `{text}` asks whether it is a part of that text"),
     );
     notes.push(if net::parse_net(text).is_some() {
-        note.hint(format!(
-            "an address lies in a prefix by `.within(\"{text}\")`"
-        ))
+        note.hint(format!("an address lies in a prefix by `.within(\"{text}\")`"))
     } else {
         note.hint(format!("for a list write `in [\"{text}\"]`"))
     });

@@ -64,16 +64,12 @@ struct Call<'t> {
 fn call_of<'t>(node: &ASTNode<'t>) -> Option<Call<'t>> {
     match node {
         ASTNode::Expr(Expr::FnCall(expr, position))
-        | ASTNode::Stmt(Stmt::FnCall(expr, position)) => Some(Call {
-            expr,
-            position: *position,
-            method: false,
-        }),
-        ASTNode::Expr(Expr::MethodCall(expr, position)) => Some(Call {
-            expr,
-            position: *position,
-            method: true,
-        }),
+        | ASTNode::Stmt(Stmt::FnCall(expr, position)) => {
+            Some(Call { expr, position: *position, method: false })
+        }
+        ASTNode::Expr(Expr::MethodCall(expr, position)) => {
+            Some(Call { expr, position: *position, method: true })
+        }
         _ => None,
     }
 }
@@ -90,15 +86,7 @@ fn literal(expr: Option<&Expr>) -> Option<(&str, Position)> {
 pub(super) fn emitted_kinds(text: &str) -> BTreeSet<String> {
     let rests = text.split("emit(").skip(1);
     rests
-        .filter_map(|rest| {
-            Some(
-                rest.trim_start()
-                    .strip_prefix('"')?
-                    .split_once('"')?
-                    .0
-                    .to_owned(),
-            )
-        })
+        .filter_map(|rest| Some(rest.trim_start().strip_prefix('"')?.split_once('"')?.0.to_owned()))
         .collect()
 }
 
@@ -132,10 +120,7 @@ impl Checker<'_> {
     /// Checks a plugin: only names, since nobody knows what calls it.
     pub(super) fn module(&self, ast: &rhai::AST) -> Vec<Note> {
         let functions = functions(ast);
-        let facts = Facts {
-            roles: BTreeSet::from([Role::Body]),
-            ..Facts::default()
-        };
+        let facts = Facts { roles: BTreeSet::from([Role::Body]), ..Facts::default() };
         let mut notes = Vec::new();
         for function in &functions {
             walk(&function.ast, &mut |path| {

@@ -36,13 +36,7 @@ impl Checker<'_> {
             }
         }
         if let Some((window, position)) = &draft.window {
-            self.window(
-                &window.spec,
-                window.quantity.as_ref(),
-                *position,
-                &kinds,
-                notes,
-            );
+            self.window(&window.spec, window.quantity.as_ref(), *position, &kinds, notes);
             if draft.key.is_none() {
                 notes.push(
                     Note::warning(
@@ -55,19 +49,13 @@ impl Checker<'_> {
             }
         }
         if !holds_address(draft)
-            && let Some(position) = draft
-                .then
-                .as_ref()
-                .and_then(|body| reads_ip(body, functions))
+            && let Some(position) = draft.then.as_ref().and_then(|body| reads_ip(body, functions))
         {
             notes.push(
                 Note::warning(
                     "no-address",
                     position,
-                    format!(
-                        "the key of `{}` holds no address, so `hit.ip` is `()`",
-                        draft.name
-                    ),
+                    format!("the key of `{}` holds no address, so `hit.ip` is `()`", draft.name),
                 )
                 .hint("use `hit.event.ip`, or put the address into the key with `.by(…)`"),
             );
@@ -141,25 +129,19 @@ impl Checker<'_> {
 
 /// Whether the key may hold an address; a closure's value isn't known.
 fn holds_address(draft: &Draft) -> bool {
-    draft
-        .key
-        .iter()
-        .flat_map(|(parts, _)| parts)
-        .any(|part| match part {
-            KeyPartDraft::Field(field) => {
-                Field::from_name(field).is_none_or(|field| field.kind() == FieldType::Address)
-            }
-            KeyPartDraft::Prefix { .. } | KeyPartDraft::Closure(_) => true,
-        })
+    draft.key.iter().flat_map(|(parts, _)| parts).any(|part| match part {
+        KeyPartDraft::Field(field) => {
+            Field::from_name(field).is_none_or(|field| field.kind() == FieldType::Address)
+        }
+        KeyPartDraft::Prefix { .. } | KeyPartDraft::Closure(_) => true,
+    })
 }
 
 /// Where a body reads `hit.ip`.
 fn reads_ip(body: &Closure, functions: &[Function]) -> Option<Position> {
     let captured = body.captured.len();
     let wanted: FunctionKey = (body.name.to_string(), captured + 1);
-    let function = functions
-        .iter()
-        .find(|function| super::key(function) == wanted)?;
+    let function = functions.iter().find(|function| super::key(function) == wanted)?;
     let hit = function.params.get(captured)?;
     let mut found = None;
     walk(&function.ast, &mut |path| {

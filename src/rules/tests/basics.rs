@@ -15,13 +15,7 @@ fn the_sample_loads_and_says_what_it_does() {
     assert_eq!(&*rule.summary, "Clients that guess WordPress passwords.");
     assert_eq!(rule.kinds, [Kind::Http]);
     assert_eq!(rule.mode, Mode::Enforce);
-    assert_eq!(
-        rule.window,
-        WindowSpec::Count {
-            n: 10,
-            within: Duration::from_mins(5)
-        }
-    );
+    assert_eq!(rule.window, WindowSpec::Count { n: 10, within: Duration::from_mins(5) });
     assert_eq!(rule.key, "ip");
     assert_eq!(set.rules()[1].window, WindowSpec::Consecutive { n: 3 });
     assert_eq!(set.tests().len(), 1);
@@ -116,35 +110,19 @@ fn addresses_compare_and_lie_within() {
 #[test]
 fn keys_of_every_form() {
     let key = |by: &str, event: &Arc<Event>| {
-        let set = set(&format!(
-            "rule(\"r\").on(\"http\").by({by}).then(|hit| ());"
-        ));
-        set.sample(0, event)
-            .unwrap()
-            .map(|(key, _)| key.to_string())
+        let set = set(&format!("rule(\"r\").on(\"http\").by({by}).then(|hit| ());"));
+        set.sample(0, event).unwrap().map(|(key, _)| key.to_string())
     };
     let v4 = http("203.0.113.9", "POST", "/a", 200);
     let v6 = http("2001:db8:1:2:3::4", "POST", "/a", 200);
     assert_eq!(key("\"ip\"", &v4).unwrap(), "203.0.113.9");
     assert_eq!(key("\"ip\"", &v6).unwrap(), "2001:db8:1:2::/64");
-    assert_eq!(
-        key("prefix(\"ip\", 24, 48)", &v4).unwrap(),
-        "203.0.113.0/24"
-    );
-    assert_eq!(
-        key("prefix(\"ip\", 24, 48)", &v6).unwrap(),
-        "2001:db8:1::/48"
-    );
+    assert_eq!(key("prefix(\"ip\", 24, 48)", &v4).unwrap(), "203.0.113.0/24");
+    assert_eq!(key("prefix(\"ip\", 24, 48)", &v6).unwrap(), "2001:db8:1::/48");
     assert_eq!(key("[\"ip\", \"path\"]", &v4).unwrap(), "203.0.113.9|/a");
-    assert_eq!(
-        key("[prefix(\"ip\", 24, 48), \"status\"]", &v4).unwrap(),
-        "203.0.113.0/24|200"
-    );
+    assert_eq!(key("[prefix(\"ip\", 24, 48), \"status\"]", &v4).unwrap(), "203.0.113.0/24|200");
     assert_eq!(key("|e| e.path + \"!\"", &v4).unwrap(), "/a!");
-    assert_eq!(
-        key("|e| [e.ip, e.method]", &v6).unwrap(),
-        "2001:db8:1:2::/64|POST"
-    );
+    assert_eq!(key("|e| [e.ip, e.method]", &v6).unwrap(), "2001:db8:1:2::/64|POST");
     assert_eq!(key("\"user\"", &v4), None);
     assert_eq!(key("[\"ip\", \"user\"]", &v4), None);
     assert_eq!(key("|e| e.user", &v4), None);
@@ -154,63 +132,28 @@ fn keys_of_every_form() {
 #[test]
 fn windows_get_what_they_look_at() {
     let sample = |window: &str, event: &Arc<Event>| {
-        let set = set(&format!(
-            "rule(\"r\").on(\"http\").by(\"ip\").{window}.then(|hit| ());"
-        ));
+        let set = set(&format!("rule(\"r\").on(\"http\").by(\"ip\").{window}.then(|hit| ());"));
         set.sample(0, event).unwrap().map(|(_, sample)| sample)
     };
     let one = http("203.0.113.9", "POST", "/a", 200);
     let two = http("203.0.113.9", "POST", "/b", 500);
     let distinct = "distinct(\"path\", 3, \"1m\")";
     assert_eq!(sample(distinct, &one), sample(distinct, &one));
-    assert_ne!(
-        sample(distinct, &one).unwrap().distinct,
-        sample(distinct, &two).unwrap().distinct
-    );
+    assert_ne!(sample(distinct, &one).unwrap().distinct, sample(distinct, &two).unwrap().distinct);
     assert_eq!(sample("distinct(\"user\", 3, \"1m\")", &one), None);
+    assert!((sample("sum(\"status\", 1000, \"1m\")", &two).unwrap().amount - 500.0).abs() < 1e-9);
     assert!(
-        (sample("sum(\"status\", 1000, \"1m\")", &two)
-            .unwrap()
-            .amount
-            - 500.0)
-            .abs()
-            < 1e-9
+        (sample("sum(|e| e.status * 2, 1000, \"1m\")", &two).unwrap().amount - 1000.0).abs() < 1e-9
     );
-    assert!(
-        (sample("sum(|e| e.status * 2, 1000, \"1m\")", &two)
-            .unwrap()
-            .amount
-            - 1000.0)
-            .abs()
-            < 1e-9
-    );
+    assert_eq!(sample("consecutive(|e| e.status >= 500, 3)", &one).unwrap().flags, 0);
+    assert_eq!(sample("consecutive(|e| e.status >= 500, 3)", &two).unwrap().flags, 1);
     assert_eq!(
-        sample("consecutive(|e| e.status >= 500, 3)", &one)
+        sample("sequence([|e| e.status == 200, |e| e.path == \"/b\"], \"1m\")", &two)
             .unwrap()
             .flags,
-        0
-    );
-    assert_eq!(
-        sample("consecutive(|e| e.status >= 500, 3)", &two)
-            .unwrap()
-            .flags,
-        1
-    );
-    assert_eq!(
-        sample(
-            "sequence([|e| e.status == 200, |e| e.path == \"/b\"], \"1m\")",
-            &two
-        )
-        .unwrap()
-        .flags,
         2
     );
-    assert_eq!(
-        sample("ratio(|e| e.status >= 500, 0.5, 10, \"1m\")", &two)
-            .unwrap()
-            .flags,
-        1
-    );
+    assert_eq!(sample("ratio(|e| e.status >= 500, 0.5, 10, \"1m\")", &two).unwrap().flags, 1);
     assert_eq!(sample("leaky(5, \"1s\")", &two).unwrap().weight, 1);
     assert_eq!(sample("absent(\"1h\")", &two).unwrap().weight, 1);
 }
@@ -242,18 +185,9 @@ fn constants_functions_and_captures_are_seen_and_frozen() {
     assert_eq!(names("/named"), [1]);
     assert_eq!(names("/x"), [2]);
     assert_eq!(names("/y"), [3]);
-    let run = set.run_body(
-        0,
-        &hit_of(&http("203.0.113.9", "GET", "/", 200)),
-        &TestHost::shared(),
-    );
+    let run = set.run_body(0, &hit_of(&http("203.0.113.9", "GET", "/", 200)), &TestHost::shared());
     assert_eq!(run.fault, None);
-    assert_eq!(
-        run.asks,
-        [Ask::Effect(Effect::Log {
-            message: "150 2".to_owned()
-        })]
-    );
+    assert_eq!(run.asks, [Ask::Effect(Effect::Log { message: "150 2".to_owned() })]);
 }
 
 #[test]
@@ -267,44 +201,21 @@ fn settings_give_parameters_and_modes() {
     let loaded = RuleSet::load(&[file(text)], &[], &settings);
     assert_eq!(loaded.findings, []);
     let rule = &loaded.set.rules()[0];
-    assert_eq!(
-        rule.window,
-        WindowSpec::Count {
-            n: 3,
-            within: Duration::from_mins(1)
-        }
-    );
+    assert_eq!(rule.window, WindowSpec::Count { n: 3, within: Duration::from_mins(1) });
     assert_eq!(rule.mode, Mode::Off);
     assert_eq!(rule.params[0].default, json!(10));
     assert_eq!(rule.params[0].value, json!(3));
-    assert_eq!(
-        candidates(&loaded.set, &http("203.0.113.9", "GET", "/", 200)),
-        (vec![], vec![])
-    );
-    let by_rule = RuleSet::load(
-        &[file(text)],
-        &[],
-        &params("tuned", &[("threshold", json!(4))]),
-    );
+    assert_eq!(candidates(&loaded.set, &http("203.0.113.9", "GET", "/", 200)), (vec![], vec![]));
+    let by_rule = RuleSet::load(&[file(text)], &[], &params("tuned", &[("threshold", json!(4))]));
     assert_eq!(
         by_rule.set.rules()[0].window,
-        WindowSpec::Count {
-            n: 4,
-            within: Duration::from_mins(5)
-        }
+        WindowSpec::Count { n: 4, within: Duration::from_mins(5) }
     );
     assert_eq!(by_rule.set.rules()[0].mode, Mode::Shadow);
-    let wrong = RuleSet::load(
-        &[file(text)],
-        &[],
-        &params("a", &[("threshold", json!("x"))]),
-    );
+    let wrong = RuleSet::load(&[file(text)], &[], &params("a", &[("threshold", json!("x"))]));
     assert!(wrong.has_errors());
     let unknown = RuleSet::load(&[file(text)], &[], &params("a", &[("treshold", json!(1))]));
-    assert_eq!(
-        unknown.findings[0].hint.as_deref(),
-        Some("did you mean `threshold`?")
-    );
+    assert_eq!(unknown.findings[0].hint.as_deref(), Some("did you mean `threshold`?"));
 }
 
 #[test]
@@ -316,25 +227,13 @@ fn plugins_are_modules_and_one_bad_file_takes_nobody_down() {
     };
     let good = r#"rule("cart").on("http").by("ip").when(|e| shop::is_cart(e.path)).then(|hit| shop::punish(hit.ip));"#;
     let files = [
-        RuleFile {
-            path: "rules/bad.rhai".to_owned(),
-            text: "rule(\"x\".on(".to_owned(),
-        },
-        RuleFile {
-            path: "rules/good.rhai".to_owned(),
-            text: good.to_owned(),
-        },
-        RuleFile {
-            path: "rules/twice.rhai".to_owned(),
-            text: good.to_owned(),
-        },
+        RuleFile { path: "rules/bad.rhai".to_owned(), text: "rule(\"x\".on(".to_owned() },
+        RuleFile { path: "rules/good.rhai".to_owned(), text: good.to_owned() },
+        RuleFile { path: "rules/twice.rhai".to_owned(), text: good.to_owned() },
     ];
     let loaded = RuleSet::load(&files, &[module], &Settings::default());
-    let bad: Vec<(&str, &str)> = loaded
-        .findings
-        .iter()
-        .map(|finding| (&*finding.file, finding.code))
-        .collect();
+    let bad: Vec<(&str, &str)> =
+        loaded.findings.iter().map(|finding| (&*finding.file, finding.code)).collect();
     assert_eq!(
         bad,
         [

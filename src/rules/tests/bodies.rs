@@ -44,8 +44,5 @@ fn timers_run_with_a_host() {
     assert_eq!(&*set.timers()[0].name, "a:every 5m:1");
     let run = set.run_timer(1, Timestamp::from_secs(0), &TestHost::shared());
     assert_eq!((run.asks.len(), run.fault), (1, None));
-    assert_eq!(
-        set.timers()[1].next_after(Timestamp::EPOCH),
-        Timestamp::from_secs(3 * 3_600)
-    );
+    assert_eq!(set.timers()[1].next_after(Timestamp::EPOCH), Timestamp::from_secs(3 * 3_600));
 }

@@ -135,17 +135,6 @@ fn all_findings_of_a_file_are_told_at_once() {
     let found = codes(
         "rule(\"a\").on(\"http\").by(\"ip\").count(3, \"x\").then(|hit| blok(hit.ip));\nrule(\"b\").on(\"http\").by(\"ip\").mode(\"y\").when(|e| e.statu == 1).then(|hit| ());",
     );
-    let codes: Vec<&str> = found
-        .iter()
-        .map(|code| code.split('@').next().unwrap())
-        .collect();
-    assert_eq!(
-        codes,
-        [
-            "bad-duration",
-            "unknown-function",
-            "bad-mode",
-            "unknown-field"
-        ]
-    );
+    let codes: Vec<&str> = found.iter().map(|code| code.split('@').next().unwrap()).collect();
+    assert_eq!(codes, ["bad-duration", "unknown-function", "bad-mode", "unknown-field"]);
 }

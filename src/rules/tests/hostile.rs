@@ -12,11 +12,7 @@ fn stopped(text: &str) -> Fault {
     let event = http("203.0.113.9", "GET", "/", 200);
     let began = Instant::now();
     let run = body(text, &event);
-    assert!(
-        began.elapsed() < PATIENCE,
-        "{text} took {:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < PATIENCE, "{text} took {:?}", began.elapsed());
     let fault = run.fault.unwrap_or_else(|| panic!("no fault from {text}"));
     assert_eq!(run.asks, [], "{text}");
     assert_ne!(fault.kind, FaultKind::Defect, "{text}: {fault}");
@@ -31,33 +27,21 @@ fn bodies_that_never_end_or_grow_are_stopped() {
     for (text, words) in [
         ("loop { }", "operations"),
         ("while true { let x = 1; }", "operations"),
-        (
-            "let n = 0; for i in 0..1000000000 { n += i; }",
-            "operations",
-        ),
+        ("let n = 0; for i in 0..1000000000 { n += i; }", "operations"),
         ("let a = []; loop { a.push(1); }", "larger"),
         ("let a = [0]; loop { a += a; }", "larger"),
         ("let s = \"x\"; loop { s += s; }", "larger"),
         ("let s = \"x\"; loop { s = `${s}${s}`; }", "larger"),
-        (
-            "let m = #{}; for i in 0..100000 { m[`k${i}`] = i; }",
-            "operations",
-        ),
+        ("let m = #{}; for i in 0..100000 { m[`k${i}`] = i; }", "operations"),
         ("let a = []; loop { a = [a, a]; }", ""),
         ("let s = \"x\"; s.pad(1000000000, \"y\");", "larger"),
         ("let a = []; a.pad(1000000000, 0);", "larger"),
-        (
-            "let a = [1]; let b = 0; loop { for x in a { b += x; } a.push(b); }",
-            "",
-        ),
+        ("let a = [1]; let b = 0; loop { for x in a { b += x; } a.push(b); }", ""),
         ("loop { try { block(hit.ip, \"1h\"); } catch { } }", "asks"),
         ("loop { try { throw 1; } catch { } }", "operations"),
         ("for i in 0..1000000 { block(hit.ip, \"1h\"); }", "asks"),
         ("for i in 0..1000 { log(\"x\"); }", "asks"),
-        (
-            "let m = #{}; for i in 0..70 { m[`k${i}`] = 1; } emit(\"k\", m);",
-            "bytes",
-        ),
+        ("let m = #{}; for i in 0..70 { m[`k${i}`] = 1; } emit(\"k\", m);", "bytes"),
         (
             "let s = \"x\"; for i in 0..12 { s += s; } let m = #{}; for i in 0..60 { m[`k${i}`] = s; } emit(\"k\", m);",
             "",
@@ -66,19 +50,10 @@ fn bodies_that_never_end_or_grow_are_stopped() {
             "let s = \"aaaaaaaaaaaaaaaa\"; for i in 0..10 { s += s; } loop { s.matches(\"(a|aa|aaa)*b$\"); }",
             "work",
         ),
-        (
-            "let i = 0; loop { i += 1; \"x\".matches(`a${i}`); }",
-            "work",
-        ),
-        (
-            "let s = \"%41\"; for i in 0..11 { s += s; } loop { s.url_decode(); }",
-            "work",
-        ),
+        ("let i = 0; loop { i += 1; \"x\".matches(`a${i}`); }", "work"),
+        ("let s = \"%41\"; for i in 0..11 { s += s; } loop { s.url_decode(); }", "work"),
         ("let f = |f, n| f.call(f, n + 1); f.call(f, 0);", "deep"),
-        (
-            "let i = 0; loop { i += 1; state::set(`k${i}`, \"x\", \"1d\"); }",
-            "operations",
-        ),
+        ("let i = 0; loop { i += 1; state::set(`k${i}`, \"x\", \"1d\"); }", "operations"),
     ] {
         let fault = stopped(text);
         assert!(fault.message.contains(words), "{text}: {fault}");
@@ -94,10 +69,7 @@ fn recursion_is_stopped() {
     let (found, faults) = candidates(&set, &event);
     assert_eq!(found, Vec::<u32>::new());
     assert!(faults[0].1.contains("deep"), "{}", faults[0].1);
-    let fault = set
-        .run_body(0, &hit_of(&event), &TestHost::shared())
-        .fault
-        .unwrap();
+    let fault = set.run_body(0, &hit_of(&event), &TestHost::shared()).fault.unwrap();
     assert_eq!(fault.kind, FaultKind::Limit);
 }
 
@@ -130,41 +102,20 @@ fn bad_patterns_and_values_are_faults_of_value() {
 fn refused(text: &str, code: &str) {
     let began = Instant::now();
     let loaded = load(text);
-    assert!(
-        began.elapsed() < PATIENCE,
-        "{:.60} took {:?}",
-        text,
-        began.elapsed()
-    );
+    assert!(began.elapsed() < PATIENCE, "{:.60} took {:?}", text, began.elapsed());
     assert!(loaded.has_errors(), "{text:.60}");
     let codes: Vec<&str> = loaded.findings.iter().map(|finding| finding.code).collect();
-    assert!(
-        codes.contains(&code),
-        "{text:.60}: {}",
-        render(&loaded.findings, false)
-    );
+    assert!(codes.contains(&code), "{text:.60}: {}", render(&loaded.findings, false));
     assert_eq!(loaded.set.rules().len(), 0);
 }
 
 #[test]
 fn deep_and_huge_sources_are_refused() {
     let deep = 100_000;
-    refused(
-        &format!("let x = {}1{};", "(".repeat(deep), ")".repeat(deep)),
-        "syntax",
-    );
-    refused(
-        &format!("let x = {}1{};", "[".repeat(deep), "]".repeat(deep)),
-        "syntax",
-    );
-    refused(
-        &format!("let x = {}1{};", "#{a:".repeat(deep), "}".repeat(deep)),
-        "syntax",
-    );
-    refused(
-        &format!("{}{}", "{".repeat(deep), "}".repeat(deep)),
-        "syntax",
-    );
+    refused(&format!("let x = {}1{};", "(".repeat(deep), ")".repeat(deep)), "syntax");
+    refused(&format!("let x = {}1{};", "[".repeat(deep), "]".repeat(deep)), "syntax");
+    refused(&format!("let x = {}1{};", "#{a:".repeat(deep), "}".repeat(deep)), "syntax");
+    refused(&format!("{}{}", "{".repeat(deep), "}".repeat(deep)), "syntax");
     refused(&format!("let x = {}true;", "!".repeat(deep)), "syntax");
     refused(&format!("let x = {}1;", "-".repeat(deep)), "syntax");
     refused(&format!("let x = {}1;", "1 + ".repeat(deep)), "syntax");
@@ -172,34 +123,19 @@ fn deep_and_huge_sources_are_refused() {
     refused(&format!("let x = 1{};", ".a".repeat(deep)), "syntax");
     refused(&format!("let x = 1{};", "[0]".repeat(deep)), "syntax");
     refused(&format!("let x = 1{};", ".f()".repeat(deep)), "syntax");
-    refused(
-        &format!("if true {{}} {}", "else if true {} ".repeat(deep / 2)),
-        "syntax",
-    );
+    refused(&format!("if true {{}} {}", "else if true {} ".repeat(deep / 2)), "syntax");
     refused(&format!("let f = {}1;", "|x| ".repeat(deep)), "syntax");
-    refused(
-        &format!("let x = {}1{};", "`${".repeat(deep), "}`".repeat(deep)),
-        "syntax",
-    );
+    refused(&format!("let x = {}1{};", "`${".repeat(deep), "}`".repeat(deep)), "syntax");
     refused(&format!("let x = {}1;", "f(".repeat(deep)), "syntax");
-    refused(
-        &"x".repeat(crate::limits::RULE_FILE_BYTES_MAX + 1),
-        "too-long",
-    );
-    refused(
-        &"rule(\"a\").on(\"http\").when(|e| true);".repeat(5_000),
-        "duplicate-rule",
-    );
+    refused(&"x".repeat(crate::limits::RULE_FILE_BYTES_MAX + 1), "too-long");
+    refused(&"rule(\"a\").on(\"http\").when(|e| true);".repeat(5_000), "duplicate-rule");
 }
 
 #[test]
 fn loading_is_bounded_and_reaches_nothing() {
     refused("loop { }", "load");
     refused("let s = \"x\"; loop { s += s; }", "load");
-    refused(
-        "let i = 0; loop { i += 1; rule(`r${i}`).on(\"http\"); }",
-        "load",
-    );
+    refused("let i = 0; loop { i += 1; rule(`r${i}`).on(\"http\"); }", "load");
     refused("fn f(n) { f(n + 1) } f(0);", "load");
     refused("import \"/etc/passwd\" as x;", "syntax");
     refused("eval(\"rule\");", "syntax");
@@ -247,10 +183,7 @@ fn long_fields_are_cut_and_break_nothing() {
     }
     let event = Arc::new(event);
     assert_eq!(
-        holds(
-            "(e.path + \"?\" + e.query).len() > 5000 && e.path.ends_with(\"…\")",
-            &event
-        ),
+        holds("(e.path + \"?\" + e.query).len() > 5000 && e.path.ends_with(\"…\")", &event),
         Ok(true)
     );
     assert_eq!(

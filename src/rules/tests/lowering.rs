@@ -14,11 +14,7 @@ fn rule_with(predicate: &str) -> String {
 
 /// Why a predicate isn't native; empty when it is.
 fn why_not(predicate: &str) -> String {
-    set(&rule_with(predicate)).rules()[0]
-        .lowered
-        .clone()
-        .err()
-        .unwrap_or_default()
+    set(&rule_with(predicate)).rules()[0].lowered.clone().err().unwrap_or_default()
 }
 
 #[test]
@@ -53,10 +49,7 @@ fn what_rules_are_made_of_is_native() {
 
 #[test]
 fn what_is_not_native_says_why() {
-    assert_eq!(
-        why_not("if e.status == 1 { true } else { false }"),
-        "it has an `if`"
-    );
+    assert_eq!(why_not("if e.status == 1 { true } else { false }"), "it has an `if`");
     assert_eq!(why_not(r#"geo(e.ip).country == "NL""#), "it calls `geo`");
     let text = format!("fn odd(e) {{ e.line % 2 == 1 }}\n{}", rule_with("odd(e)"));
     let why = set(&text).rules()[0].lowered.clone();
@@ -111,9 +104,8 @@ const TEXTS: &[&str] = &[
     "a\u{fffd}",
 ];
 
-const NUMBERS: &[&str] = &[
-    "0", "1", "200", "404", "-1", "5000", "404.0", "0.5", "()", "true", "'a'",
-];
+const NUMBERS: &[&str] =
+    &["0", "1", "200", "404", "-1", "5000", "404.0", "0.5", "()", "true", "'a'"];
 
 fn pick(from: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
     prop::sample::select(from)
@@ -130,11 +122,7 @@ fn constant() -> impl Strategy<Value = String> {
 fn subject() -> impl Strategy<Value = String> {
     pick(FIELDS).prop_flat_map(|field| {
         let read = format!("e[{field:?}]");
-        let plain = if field == "default" {
-            read
-        } else {
-            format!("e.{field}")
-        };
+        let plain = if field == "default" { read } else { format!("e.{field}") };
         prop_oneof![
             6 => Just(plain.clone()),
             1 => Just(format!("{plain}.to_lower()")),

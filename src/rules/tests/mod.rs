@@ -45,10 +45,7 @@ test("ten guesses block, nine don't", |t| {
 "#;
 
 pub(super) fn file(text: &str) -> RuleFile {
-    RuleFile {
-        path: "rules/a.rhai".to_owned(),
-        text: text.to_owned(),
-    }
+    RuleFile { path: "rules/a.rhai".to_owned(), text: text.to_owned() }
 }
 
 pub(super) fn load(text: &str) -> Loaded {
@@ -81,9 +78,7 @@ pub(super) fn hit_of(event: &Arc<Event>) -> Arc<Hit> {
     Arc::new(Hit {
         id: HitId(7),
         rule: Arc::from("r"),
-        key: ip
-            .map_or_else(|| "*".to_owned(), |ip| ip.to_string())
-            .into(),
+        key: ip.map_or_else(|| "*".to_owned(), |ip| ip.to_string()).into(),
         ip,
         count: 10,
         first: event.time,
@@ -103,9 +98,7 @@ pub(super) struct TestHost {
 
 impl TestHost {
     pub(super) fn shared() -> Arc<dyn Host> {
-        Arc::new(Self {
-            state: Mutex::new(ScriptState::new()),
-        })
+        Arc::new(Self { state: Mutex::new(ScriptState::new()) })
     }
 }
 
@@ -123,11 +116,7 @@ impl Host for TestHost {
     }
 
     fn geo(&self, _address: IpAddr) -> Option<Geo> {
-        Some(Geo {
-            country: Some("NL".to_owned()),
-            asn: Some(64_500),
-            organisation: None,
-        })
+        Some(Geo { country: Some("NL".to_owned()), asn: Some(64_500), organisation: None })
     }
 
     fn state_get(&self, key: &str) -> Option<StateValue> {
@@ -155,9 +144,8 @@ pub(super) fn candidates(set: &RuleSet, event: &Arc<Event>) -> (Vec<u32>, Vec<(u
 
 /// Whether the only rule's predicate, given as text, holds; a fault is an error.
 pub(super) fn holds(predicate: &str, event: &Arc<Event>) -> Result<bool, String> {
-    let set = set(&format!(
-        "rule(\"r\").on(\"http\").when(|e| {predicate}).by(\"ip\").then(|hit| ());"
-    ));
+    let set =
+        set(&format!("rule(\"r\").on(\"http\").when(|e| {predicate}).by(\"ip\").then(|hit| ());"));
     let (out, faults) = candidates(&set, event);
     match faults.first() {
         Some((_, text)) => Err(text.clone()),
@@ -167,19 +155,12 @@ pub(super) fn holds(predicate: &str, event: &Arc<Event>) -> Result<bool, String>
 
 /// Runs a body given as text for an event.
 pub(super) fn body(text: &str, event: &Arc<Event>) -> BodyRun {
-    let set = set(&format!(
-        "rule(\"r\").on(\"http\").by(\"ip\").then(|hit| {{ {text} }});"
-    ));
+    let set = set(&format!("rule(\"r\").on(\"http\").by(\"ip\").then(|hit| {{ {text} }});"));
     set.run_body(0, &hit_of(event), &TestHost::shared())
 }
 
 pub(super) fn params(of: &str, values: &[(&str, serde_json::Value)]) -> Settings {
-    let values: BTreeMap<String, serde_json::Value> = values
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), value.clone()))
-        .collect();
-    Settings {
-        params: BTreeMap::from([(of.to_owned(), values)]),
-        ..Settings::default()
-    }
+    let values: BTreeMap<String, serde_json::Value> =
+        values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    Settings { params: BTreeMap::from([(of.to_owned(), values)]), ..Settings::default() }
 }

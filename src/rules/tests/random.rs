@@ -47,17 +47,15 @@ fn typed(field: Field) -> BoxedStrategy<Value> {
         // A status has three digits, a size fits into 62 bits: parsers see to that.
         FieldType::Int => (0..i64::MAX / 4).prop_map(Value::Int).boxed(),
         FieldType::Float => any::<f64>().prop_map(Value::Float).boxed(),
-        FieldType::Address => any::<u128>()
-            .prop_map(|bits| Value::ip(IpAddr::V6(bits.into())))
-            .boxed(),
+        FieldType::Address => {
+            any::<u128>().prop_map(|bits| Value::ip(IpAddr::V6(bits.into()))).boxed()
+        }
     }
 }
 
 fn event() -> impl Strategy<Value = Arc<Event>> {
-    let fields: Vec<_> = Field::ALL
-        .iter()
-        .map(|field| proptest::option::weighted(0.7, typed(*field)))
-        .collect();
+    let fields: Vec<_> =
+        Field::ALL.iter().map(|field| proptest::option::weighted(0.7, typed(*field))).collect();
     let extra = proptest::option::of(value());
     let record = proptest::collection::vec(any::<u8>(), 0..300);
     (fields, extra, record, any::<i64>()).prop_map(|(fields, extra, record, micros)| {

@@ -49,13 +49,7 @@ impl Bench {
                 let run = self.set.run_body(rule, &hit, &TestHost::shared());
                 self.faults.extend(run.fault.map(|fault| fault.to_string()));
                 for ask in &run.asks {
-                    if let Ask::Decide {
-                        target,
-                        remedy,
-                        duration,
-                        ..
-                    } = ask
-                    {
+                    if let Ask::Decide { target, remedy, duration, .. } = ask {
                         let long = match duration {
                             DurationAsk::Fixed(long) | DurationAsk::Escalate { base: long, .. } => {
                                 Some(*long)
@@ -87,29 +81,17 @@ impl TestBench for Bench {
     fn lines(&mut self, format: &str, text: &str) -> Result<(), String> {
         for line in text.lines() {
             let words: Vec<&str> = line.split(' ').collect();
-            let stamp = line
-                .split('[')
-                .nth(1)
-                .and_then(|rest| rest.split(']').next());
+            let stamp = line.split('[').nth(1).and_then(|rest| rest.split(']').next());
             let (Some(stamp), true) = (stamp, format == "nginx" && words.len() > 8) else {
                 return Err(format!("`{line}` does not parse as `{format}`"));
             };
-            let clock: Vec<u64> = stamp
-                .split([':', ' '])
-                .skip(1)
-                .take(3)
-                .map(|part| part.parse().unwrap())
-                .collect();
-            let mut event = (*http(
-                words[0],
-                words[5].trim_matches('"'),
-                words[6],
-                words[8].parse().unwrap(),
-            ))
-            .clone();
-            event.time = Timestamp::EPOCH.plus(Duration::from_secs(
-                clock[0] * 3_600 + clock[1] * 60 + clock[2],
-            ));
+            let clock: Vec<u64> =
+                stamp.split([':', ' ']).skip(1).take(3).map(|part| part.parse().unwrap()).collect();
+            let mut event =
+                (*http(words[0], words[5].trim_matches('"'), words[6], words[8].parse().unwrap()))
+                    .clone();
+            event.time = Timestamp::EPOCH
+                .plus(Duration::from_secs(clock[0] * 3_600 + clock[1] * 60 + clock[2]));
             self.feed(event);
         }
         Ok(())

@@ -97,11 +97,7 @@ impl Collector {
     /// Waits for `count` lines, then a moment more for lines that should not come.
     pub fn wait_lines(&self, count: usize) -> Vec<String> {
         self.wait_for(&format!("{count} lines"), |kept| {
-            kept.batches
-                .iter()
-                .map(|batch| batch.records.len())
-                .sum::<usize>()
-                >= count
+            kept.batches.iter().map(|batch| batch.records.len()).sum::<usize>() >= count
         });
         std::thread::sleep(Duration::from_millis(30));
         self.lines()
@@ -172,11 +168,7 @@ pub fn start(config: FilesConfig, resume: Vec<(Origin, u64)>, sink: &Arc<Collect
 }
 
 pub fn write(path: &Path, text: impl AsRef<[u8]>) {
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
-        .unwrap();
+    let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
     file.write_all(text.as_ref()).unwrap();
 }
 
@@ -190,17 +182,10 @@ pub fn numbered(numbers: std::ops::Range<u32>) -> String {
 }
 
 pub fn numbers(lines: &[String]) -> Vec<u32> {
-    lines
-        .iter()
-        .map(|line| line.get(5..11).unwrap().parse().unwrap())
-        .collect()
+    lines.iter().map(|line| line.get(5..11).unwrap().parse().unwrap()).collect()
 }
 
 pub fn gzip(path: &Path) {
-    let status = std::process::Command::new("gzip")
-        .arg("-f")
-        .arg(path)
-        .status()
-        .unwrap();
+    let status = std::process::Command::new("gzip").arg("-f").arg(path).status().unwrap();
     assert!(status.success());
 }

@@ -13,14 +13,7 @@ fn only_what_is_written_after_a_first_start_is_read() {
     let log = dir.path().join("access.log");
     write(&log, "old one\nold two\nhalf");
     let sink = Collector::new();
-    let mut handle = start(
-        FilesConfig {
-            from: Start::End,
-            ..config(&[&log])
-        },
-        vec![],
-        &sink,
-    );
+    let mut handle = start(FilesConfig { from: Start::End, ..config(&[&log]) }, vec![], &sink);
     sink.wait_batches(1);
     let announced = sink.batches();
     assert!(announced[0].records.is_empty());
@@ -50,14 +43,7 @@ fn a_file_and_folder_that_come_later_are_followed() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("a/b/access.log");
     let sink = Collector::new();
-    let _handle = start(
-        FilesConfig {
-            from: Start::End,
-            ..config(&[&log])
-        },
-        vec![],
-        &sink,
-    );
+    let _handle = start(FilesConfig { from: Start::End, ..config(&[&log]) }, vec![], &sink);
     std::thread::sleep(Duration::from_millis(50));
     fs::create_dir_all(log.parent().unwrap()).unwrap();
     write(&log, numbered(0..3));
@@ -107,10 +93,7 @@ fn whole_incarnations_that_nobody_saw_are_read_in_order() {
         write(&log, numbered(round * 10..round * 10 + 2));
     }
     sink.hold(false);
-    assert_eq!(
-        numbers(&sink.wait_lines(9)),
-        [0, 1, 2, 10, 11, 20, 21, 30, 31]
-    );
+    assert_eq!(numbers(&sink.wait_lines(9)), [0, 1, 2, 10, 11, 20, 21, 30, 31]);
 }
 
 #[test]
@@ -127,12 +110,7 @@ fn what_a_truncated_file_held_is_read_from_its_copy() {
     std::thread::sleep(Duration::from_millis(50));
     write(&log, numbered(3..5));
     fs::copy(&log, &copy).unwrap();
-    fs::OpenOptions::new()
-        .write(true)
-        .open(&log)
-        .unwrap()
-        .set_len(0)
-        .unwrap();
+    fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(0).unwrap();
     // It has grown past the old place before anybody looks.
     write(&log, numbered(100..140));
     sink.hold(false);
@@ -215,11 +193,7 @@ fn long_lines_are_cut_and_holes_are_skipped() {
     assert!(handle.stop());
     let batches = sink.batches();
     assert!(
-        batches
-            .iter()
-            .flat_map(|batch| &batch.records)
-            .filter(|record| record.truncated)
-            .count()
+        batches.iter().flat_map(|batch| &batch.records).filter(|record| record.truncated).count()
             == 1
     );
     assert_eq!(
@@ -289,10 +263,7 @@ fn many_lines_come_in_bounded_batches() {
     write(&log, numbered(0..200_000));
     let sink = Collector::new();
     let _handle = start(config(&[&log]), vec![], &sink);
-    assert_eq!(
-        numbers(&sink.wait_lines(200_000)),
-        (0..200_000).collect::<Vec<_>>()
-    );
+    assert_eq!(numbers(&sink.wait_lines(200_000)), (0..200_000).collect::<Vec<_>>());
     for batch in sink.batches() {
         assert!(batch.block.len() <= limits::BATCH_BYTES_MAX + limits::STREAM_MARK_BYTES_MAX);
         assert!(batch.records.len() <= limits::BATCH_RECORDS_MAX);
@@ -322,10 +293,7 @@ fn serial_a_line_arrives_without_waiting_for_more() {
         .collect();
     delays.sort();
     let median = delays[delays.len() / 2];
-    eprintln!(
-        "from write to batch: median {median:?}, 95th {:?}",
-        delays[delays.len() * 95 / 100]
-    );
+    eprintln!("from write to batch: median {median:?}, 95th {:?}", delays[delays.len() * 95 / 100]);
     // What it takes is for `cargo bench --bench latency`; here it must only not wait for a poll.
     assert!(median < Duration::from_millis(50), "median {median:?}");
 }

@@ -46,9 +46,7 @@ fn stdin_is_read_again_from_its_spool() {
     );
     assert_eq!(numbers(&again.wait_lines(5)), [1, 2, 3, 4, 5]);
     let mut rereader = Rereader::new(vec![], vec![], Some(state.path().to_owned()));
-    let same = rereader
-        .reread(&origin, batches[0].from, batches[0].to)
-        .unwrap();
+    let same = rereader.reread(&origin, batches[0].from, batches[0].to).unwrap();
     assert_eq!(lines_of(&[same]), lines_of(&batches[..1]));
 }
 
@@ -57,10 +55,7 @@ fn a_full_spool_makes_stdin_wait_and_released_parts_go() {
     let state = tempfile::tempdir().unwrap();
     let sink = Collector::new();
     let total = 400_000;
-    let config = StdinConfig {
-        spool_bytes_max: 6 * 1024 * 1024,
-        ..StdinConfig::default()
-    };
+    let config = StdinConfig { spool_bytes_max: 6 * 1024 * 1024, ..StdinConfig::default() };
     let handle = Stdin::start_from(
         std::io::Cursor::new(numbered(0..total)),
         "in",
@@ -85,10 +80,7 @@ fn a_full_spool_makes_stdin_wait_and_released_parts_go() {
         .unwrap()
         .map(|entry| entry.unwrap().metadata().unwrap().len())
         .sum();
-    assert!(
-        kept < 2 * limits::SPOOL_SEGMENT_BYTES_MAX + 200_000,
-        "{kept}"
-    );
+    assert!(kept < 2 * limits::SPOOL_SEGMENT_BYTES_MAX + 200_000, "{kept}");
 }
 
 #[test]
@@ -100,10 +92,7 @@ fn replay_numbers_lines_in_plain_and_gzipped_files() {
     write(&log, format!("\n{cut}\r\nnot the last\nthe last"));
     let read = |path: &std::path::Path| {
         let mut replay = Replay::open(path.to_str().unwrap()).unwrap();
-        assert_eq!(
-            replay.peek().unwrap().unwrap(),
-            b"line 000000 from a client"
-        );
+        assert_eq!(replay.peek().unwrap().unwrap(), b"line 000000 from a client");
         let batches: Vec<_> = replay.map(Result::unwrap).collect();
         let mut next = 1;
         for batch in &batches {
@@ -121,9 +110,5 @@ fn replay_numbers_lines_in_plain_and_gzipped_files() {
     gzip(&log);
     assert_eq!(read(&dir.path().join("a.log.gz")), lines);
     let error = Replay::open("/nonexistent/a.log").unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("failed to read `/nonexistent/a.log`: ")
-    );
+    assert!(error.to_string().starts_with("failed to read `/nonexistent/a.log`: "));
 }

@@ -22,14 +22,8 @@ fn site(test: &str, directives: &str) -> Option<Site> {
     std::fs::create_dir(&logs).unwrap();
     let log = logs.join("access.log");
     let conf = dir.path().join("rotate.conf");
-    std::fs::write(
-        &conf,
-        format!(
-            "{} {{\n rotate 9\n size 1\n{directives}\n}}\n",
-            log.display()
-        ),
-    )
-    .unwrap();
+    std::fs::write(&conf, format!("{} {{\n rotate 9\n size 1\n{directives}\n}}\n", log.display()))
+        .unwrap();
     Some(Site { dir, log, conf })
 }
 
@@ -40,18 +34,11 @@ fn rotate(site: &Site) {
         .arg(&site.conf)
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn settings(site: &Site) -> FilesConfig {
-    FilesConfig {
-        state_dir: Some(site.dir.path().to_owned()),
-        ..config(&[site.log.as_path()])
-    }
+    FilesConfig { state_dir: Some(site.dir.path().to_owned()), ..config(&[site.log.as_path()]) }
 }
 
 /// Writes, rotates and reads; then the same while nobody reads, and catches up.
@@ -106,9 +93,7 @@ fn remove_dates_clash(log: &Path) {
     dated.sort();
     for path in dated {
         let name = path.to_str().unwrap();
-        let (stem, ending) = name
-            .strip_suffix(".gz")
-            .map_or((name, ""), |stem| (stem, ".gz"));
+        let (stem, ending) = name.strip_suffix(".gz").map_or((name, ""), |stem| (stem, ".gz"));
         let (start, digits) = stem.rsplit_once('-').unwrap();
         let earlier = digits.parse::<u64>().unwrap() - 1;
         std::fs::rename(&path, format!("{start}-{earlier}{ending}")).unwrap();
@@ -127,11 +112,7 @@ fn copytruncate() {
 
 #[test]
 fn copytruncate_and_compress_at_once() {
-    live_and_late(
-        "copytruncate_and_compress_at_once",
-        "copytruncate\ncompress",
-        false,
-    );
+    live_and_late("copytruncate_and_compress_at_once", "copytruncate\ncompress", false);
 }
 
 #[test]
@@ -141,11 +122,7 @@ fn compress_at_once() {
 
 #[test]
 fn compress_later() {
-    live_and_late(
-        "compress_later",
-        "create 0644\ncompress\ndelaycompress",
-        false,
-    );
+    live_and_late("compress_later", "create 0644\ncompress\ndelaycompress", false);
 }
 
 #[test]
@@ -155,9 +132,5 @@ fn dated() {
 
 #[test]
 fn dated_and_compressed() {
-    live_and_late(
-        "dated_and_compressed",
-        "create 0644\ndateext\ncompress\ndelaycompress",
-        true,
-    );
+    live_and_late("dated_and_compressed", "create 0644\ndateext\ncompress\ndelaycompress", true);
 }

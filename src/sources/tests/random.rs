@@ -26,11 +26,7 @@ impl Writer {
         let text = numbered(self.next..self.next + count);
         self.next += count;
         // Now and then a line comes in two parts.
-        let cut = if self.random.bool() {
-            self.random.usize(0..text.len())
-        } else {
-            0
-        };
+        let cut = if self.random.bool() { self.random.usize(0..text.len()) } else { 0 };
         self.file.write_all(&text.as_bytes()[..cut]).unwrap();
         self.file.write_all(&text.as_bytes()[cut..]).unwrap();
     }
@@ -73,11 +69,7 @@ impl Writer {
 }
 
 fn open(path: &Path) -> File {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
-        .unwrap()
+    OpenOptions::new().append(true).create(true).open(path).unwrap()
 }
 
 /// What an engine has committed.
@@ -93,10 +85,7 @@ impl Engine {
     /// One life of the reader; as a crash does, it may forget the end of what was handed over.
     fn live(&mut self, config: &FilesConfig, life: Duration, kept: impl FnOnce(usize) -> usize) {
         let sink = Collector::new();
-        let resume = self
-            .order
-            .iter()
-            .map(|origin| (origin.clone(), self.cursors[origin]));
+        let resume = self.order.iter().map(|origin| (origin.clone(), self.cursors[origin]));
         let mut handle = start(config.clone(), resume.collect(), &sink);
         std::thread::sleep(life);
         assert!(handle.stop());
@@ -111,9 +100,7 @@ impl Engine {
                 self.order.push(origin.clone());
             }
             let lines = lines_of(std::slice::from_ref(&batch));
-            let again = rereader
-                .reread(&batch.origin, batch.from, batch.to)
-                .unwrap();
+            let again = rereader.reread(&batch.origin, batch.from, batch.to).unwrap();
             assert_eq!(lines_of(&[again]), lines);
             self.read.entry(origin).or_default().extend(numbers(&lines));
         }
@@ -129,25 +116,15 @@ impl Engine {
             .iter()
             .map(|origin| {
                 let read = &self.read[origin];
-                format!(
-                    "{} {:?}..{:?} of {}",
-                    origin.stream,
-                    read.first(),
-                    read.last(),
-                    read.len()
-                )
+                format!("{} {:?}..{:?} of {}", origin.stream, read.first(), read.last(), read.len())
             })
             .collect();
         let mut all: Vec<u32> = self.read.into_values().flatten().collect();
         all.sort_unstable();
-        let doubled: Vec<u32> = all
-            .windows(2)
-            .filter(|two| two[0] == two[1])
-            .map(|two| two[0])
-            .collect();
-        let missing: Vec<u32> = (0..total)
-            .filter(|number| all.binary_search(number).is_err())
-            .collect();
+        let doubled: Vec<u32> =
+            all.windows(2).filter(|two| two[0] == two[1]).map(|two| two[0]).collect();
+        let missing: Vec<u32> =
+            (0..total).filter(|number| all.binary_search(number).is_err()).collect();
         assert!(
             doubled.is_empty() && missing.is_empty(),
             "seed {seed}: missing {:?}, doubled {:?}, alarms {:?}, {ranges:#?}",
@@ -162,10 +139,8 @@ fn run(seed: u64) {
     let dir = tempfile::tempdir().unwrap();
     let state = tempfile::tempdir().unwrap();
     let log = dir.path().join("access.log");
-    let config = FilesConfig {
-        state_dir: Some(state.path().to_owned()),
-        ..config(&[log.as_path()])
-    };
+    let config =
+        FilesConfig { state_dir: Some(state.path().to_owned()), ..config(&[log.as_path()]) };
     // The path is followed before its file is there; what comes then belongs to us.
     let nothing = Collector::new();
     let mut handle = start(config.clone(), vec![], &nothing);
@@ -176,12 +151,7 @@ fn run(seed: u64) {
         let (over, log) = (Arc::clone(&over), log.clone());
         move || {
             let random = fastrand::Rng::with_seed(seed);
-            let mut writer = Writer {
-                file: open(&log),
-                log,
-                random,
-                next: 0,
-            };
+            let mut writer = Writer { file: open(&log), log, random, next: 0 };
             for _ in 0..40 {
                 for _ in 0..writer.random.u32(1..6) {
                     writer.append();

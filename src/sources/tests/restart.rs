@@ -11,10 +11,8 @@ fn across(with_marks: bool, count: usize, meanwhile: impl Fn(&Path)) -> Vec<u32>
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("access.log");
     let state = tempfile::tempdir().unwrap();
-    let config = FilesConfig {
-        state_dir: with_marks.then(|| state.path().to_owned()),
-        ..config(&[&log])
-    };
+    let config =
+        FilesConfig { state_dir: with_marks.then(|| state.path().to_owned()), ..config(&[&log]) };
     write(&log, numbered(0..20));
     let sink = Collector::new();
     let mut handle = start(config.clone(), vec![], &sink);
@@ -35,13 +33,8 @@ fn across(with_marks: bool, count: usize, meanwhile: impl Fn(&Path)) -> Vec<u32>
 fn reread_all(config: &FilesConfig, sink: &Collector, again: &Collector) {
     let mut rereader = Rereader::new(config.paths.clone(), vec![], config.state_dir.clone());
     for batch in sink.batches().iter().chain(&again.batches()) {
-        let same = rereader
-            .reread(&batch.origin, batch.from, batch.to)
-            .unwrap();
-        assert_eq!(
-            lines_of(std::slice::from_ref(&same)),
-            lines_of(std::slice::from_ref(batch))
-        );
+        let same = rereader.reread(&batch.origin, batch.from, batch.to).unwrap();
+        assert_eq!(lines_of(std::slice::from_ref(&same)), lines_of(std::slice::from_ref(batch)));
         let offsets = |batch: &crate::event::Batch| -> Vec<u64> {
             batch.records.iter().map(|record| record.offset).collect()
         };
@@ -75,11 +68,7 @@ fn compressed_and_dated_files_are_found() {
     for dated in [false, true] {
         let read = across(true, 9, |log| {
             let name = |n: u32| {
-                let ending = if dated {
-                    format!("-2026112{}", 5 - n)
-                } else {
-                    format!(".{n}")
-                };
+                let ending = if dated { format!("-2026112{}", 5 - n) } else { format!(".{n}") };
                 beside(log, &ending)
             };
             write(log, numbered(20..23));

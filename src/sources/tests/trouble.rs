@@ -67,14 +67,7 @@ fn polling_reads_the_same() {
     let log = dir.path().join("access.log");
     let sink = Collector::new();
     let poll = Some(Duration::from_millis(20));
-    let _handle = start(
-        FilesConfig {
-            poll,
-            ..config(&[&log])
-        },
-        vec![],
-        &sink,
-    );
+    let _handle = start(FilesConfig { poll, ..config(&[&log]) }, vec![], &sink);
     write(&log, numbered(0..2));
     sink.wait_lines(2);
     fs::rename(&log, dir.path().join("access.log.1")).unwrap();
@@ -90,14 +83,7 @@ fn a_busy_engine_is_waited_for_and_told_of() {
     sink.hold(true);
     write(&log, numbered(0..50_000));
     let stall = Duration::from_millis(200);
-    let mut handle = start(
-        FilesConfig {
-            stall,
-            ..config(&[&log])
-        },
-        vec![],
-        &sink,
-    );
+    let mut handle = start(FilesConfig { stall, ..config(&[&log]) }, vec![], &sink);
     sink.wait_alarm("waited");
     let before = Instant::now();
     assert!(!handle.stop());

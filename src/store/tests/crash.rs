@@ -9,10 +9,7 @@ fn a_commit_repeated_after_a_crash_does_nothing_twice() {
     let (_dir, store) = fresh();
     let commit = blocked(1, 5, "203.0.113.9", "203.0.113.9", at(0));
     let first = store.commit(&commit).unwrap();
-    assert_eq!(
-        (first.hits, first.decisions, first.outbox),
-        (vec![true], vec![true], vec![true])
-    );
+    assert_eq!((first.hits, first.decisions, first.outbox), (vec![true], vec![true], vec![true]));
     let again = store.commit(&commit).unwrap();
     assert_eq!(
         (again.hits, again.decisions, again.outbox),
@@ -76,10 +73,7 @@ fn repeats_become_a_counter_and_are_remembered_until_a_checkpoint() {
         Commit {
             at: at(0),
             seq: 3,
-            decisions: vec![DecisionRow {
-                decision,
-                verdict: Verdict::AlreadyInForce,
-            }],
+            decisions: vec![DecisionRow { decision, verdict: Verdict::AlreadyInForce }],
             hits: vec![hit],
             ..Commit::default()
         }
@@ -88,10 +82,7 @@ fn repeats_become_a_counter_and_are_remembered_until_a_checkpoint() {
         let done = store.commit(&commit(number)).unwrap();
         assert_eq!((done.hits, done.decisions), (vec![true], vec![true]));
     }
-    let query = JournalQuery {
-        kinds: vec![EntryKind::Hit],
-        ..JournalQuery::default()
-    };
+    let query = JournalQuery { kinds: vec![EntryKind::Hit], ..JournalQuery::default() };
     let rows = store.read().journal(&query).unwrap();
     let kept = usize::try_from(limits::STORE_REPEATS_A_MINUTE_MAX).unwrap();
     assert_eq!(rows.len(), kept);
@@ -105,27 +96,15 @@ fn repeats_become_a_counter_and_are_remembered_until_a_checkpoint() {
     assert!(store.read().has_hit(HitId(20)).unwrap(), "collapsed");
     assert!(!store.read().has_hit(HitId(21)).unwrap());
     // What leads to something always has its own row.
-    let acted = store
-        .commit(&blocked(99, 4, "203.0.113.9", "203.0.113.9", at(0)))
-        .unwrap();
+    let acted = store.commit(&blocked(99, 4, "203.0.113.9", "203.0.113.9", at(0))).unwrap();
     assert_eq!(acted.hits, vec![true]);
     assert_eq!(store.read().journal(&query).unwrap().len(), kept + 1);
-    store
-        .checkpoint(&Checkpoint {
-            seq: 3,
-            ..Checkpoint::default()
-        })
-        .unwrap();
+    store.checkpoint(&Checkpoint { seq: 3, ..Checkpoint::default() }).unwrap();
     assert!(!lock(&store.writer).state.any_seen);
 }
 
 fn shard(table: &str, shard: u16, byte: u8, len: usize) -> Shard {
-    Shard {
-        table: table.to_owned(),
-        fingerprint: u64::MAX - 1,
-        shard,
-        bytes: vec![byte; len],
-    }
+    Shard { table: table.to_owned(), fingerprint: u64::MAX - 1, shard, bytes: vec![byte; len] }
 }
 
 fn shards(store: &Store) -> Vec<Shard> {
@@ -142,20 +121,13 @@ fn a_checkpoint_prunes_what_it_covers_and_replaces_only_dirty_shards() {
         let commit = blocked(number, seq, "203.0.113.9", "203.0.113.9", at(0));
         store.commit(&commit).unwrap();
     }
-    let origin = Origin {
-        source: Arc::from("nginx"),
-        stream: Arc::from("s1"),
-    };
+    let origin = Origin { source: Arc::from("nginx"), stream: Arc::from("s1") };
     let big = 700_000;
     let mut checkpoint = Checkpoint {
         seq: 2,
         at: at(9),
         cursors: vec![(origin.clone(), 300)],
-        shards: vec![
-            shard("a", 0, 1, big),
-            shard("a", 1, 2, big),
-            shard("b", 0, 3, 9),
-        ],
+        shards: vec![shard("a", 0, 1, big), shard("a", 1, 2, big), shard("b", 0, 3, 9)],
         live: None,
         blobs: vec![("standing".to_owned(), vec![1, 2])],
     };
@@ -170,10 +142,7 @@ fn a_checkpoint_prunes_what_it_covers_and_replaces_only_dirty_shards() {
     checkpoint.seq = 4;
     checkpoint.shards = vec![shard("a", 1, 9, 5), shard("b", 0, 0, 0)];
     store.checkpoint(&checkpoint).unwrap();
-    assert_eq!(
-        shards(&store),
-        vec![shard("a", 0, 1, big), shard("a", 1, 9, 5)]
-    );
+    assert_eq!(shards(&store), vec![shard("a", 0, 1, big), shard("a", 1, 9, 5)]);
     assert!(store.read().load().unwrap().inputs.is_empty());
 
     checkpoint.seq = 5;
@@ -186,17 +155,11 @@ fn a_checkpoint_prunes_what_it_covers_and_replaces_only_dirty_shards() {
 #[test]
 fn a_checkpoint_that_was_cut_off_counts_for_nothing() {
     let (_dir, store) = fresh();
-    let first = Checkpoint {
-        seq: 1,
-        shards: vec![shard("a", 0, 1, 10)],
-        ..Checkpoint::default()
-    };
+    let first = Checkpoint { seq: 1, shards: vec![shard("a", 0, 1, 10)], ..Checkpoint::default() };
     store.checkpoint(&first).unwrap();
     // As if killed between the shards and the last transaction.
     let unfinished = [shard("a", 0, 7, 10), shard("c", 0, 7, 10)];
-    store
-        .transact(|change, _| checkpoint::write_shards(change, 2, &unfinished))
-        .unwrap();
+    store.transact(|change, _| checkpoint::write_shards(change, 2, &unfinished)).unwrap();
     assert_eq!(shards(&store), first.shards);
     let later = Checkpoint {
         // Of the same input: state can change without one (somebody was forgotten).
@@ -205,18 +168,13 @@ fn a_checkpoint_that_was_cut_off_counts_for_nothing() {
         ..Checkpoint::default()
     };
     store.checkpoint(&later).unwrap();
-    assert_eq!(
-        shards(&store),
-        vec![shard("a", 0, 1, 10), shard("b", 0, 2, 10)]
-    );
+    assert_eq!(shards(&store), vec![shard("a", 0, 1, 10), shard("b", 0, 2, 10)]);
 }
 
 #[test]
 fn an_action_stays_in_the_outbox_until_it_has_ended_everywhere() {
     let (_dir, store) = fresh();
-    store
-        .commit(&blocked(1, 1, "203.0.113.9", "203.0.113.9", at(0)))
-        .unwrap();
+    store.commit(&blocked(1, 1, "203.0.113.9", "203.0.113.9", at(0))).unwrap();
     let mark = |destination: &str, outcome: &Outcome, attempt: u32| {
         store
             .mark(&Mark {
@@ -235,17 +193,11 @@ fn an_action_stays_in_the_outbox_until_it_has_ended_everywhere() {
     let pending = store.read().pending(10).unwrap();
     assert_eq!(
         pending[0].outcomes,
-        vec![
-            ("nftables".to_owned(), Outcome::Applied, 1),
-            ("web".to_owned(), doubt, 2)
-        ]
+        vec![("nftables".to_owned(), Outcome::Applied, 1), ("web".to_owned(), doubt, 2)]
     );
     mark("web", &Outcome::Applied, 3);
     assert!(store.read().pending(10).unwrap().is_empty());
-    let outcomes = JournalQuery {
-        kinds: vec![EntryKind::Outcome],
-        ..JournalQuery::default()
-    };
+    let outcomes = JournalQuery { kinds: vec![EntryKind::Outcome], ..JournalQuery::default() };
     let told = store.read().journal(&outcomes).unwrap();
     assert_eq!(told.len(), 3, "{told:?}");
     store.settle(ActionId(1), Settled::Dropped).unwrap();

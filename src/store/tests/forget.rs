@@ -36,10 +36,7 @@ fn a_person_is_gone_from_rows_texts_and_bytes() {
     assert!(on_disk(&store, who));
 
     let gone = store.forget(&target(who)).unwrap();
-    assert_eq!(
-        (gone.hits, gone.decisions, gone.actions, gone.offences),
-        (300, 300, 300, 300)
-    );
+    assert_eq!((gone.hits, gone.decisions, gone.actions, gone.offences), (300, 300, 300, 300));
     assert_eq!(gone.redacted, 2);
     assert_eq!(gone.were_in_force.len(), 300);
     assert_eq!(gone.tables, ["guessing", "scanner"]);
@@ -47,14 +44,7 @@ fn a_person_is_gone_from_rows_texts_and_bytes() {
     store.scrub().unwrap();
     assert!(!on_disk(&store, who));
     assert!(on_disk(&store, "198.51.100.1"));
-    assert!(
-        store
-            .read()
-            .why(&target(who), at(2))
-            .unwrap()
-            .journal
-            .is_empty()
-    );
+    assert!(store.read().why(&target(who), at(2)).unwrap().journal.is_empty());
 
     // A crash before the next checkpoint doesn't bring them back.
     let again = store.commit(&blocked(7, 1, who, who, at(0))).unwrap();
@@ -70,9 +60,7 @@ fn an_ipv6_address_stands_for_its_client_and_wider_networks_stay() {
     let (_dir, store) = fresh();
     let client = "2001:db8:1:2::/64";
     store.commit(&blocked(1, 1, client, client, at(0))).unwrap();
-    store
-        .commit(&blocked(2, 1, "2001:db8:1::/48", "2001:db8:1::/48", at(0)))
-        .unwrap();
+    store.commit(&blocked(2, 1, "2001:db8:1::/48", "2001:db8:1::/48", at(0))).unwrap();
     let allowed = AllowEntry {
         entry: "2001:db8:1:2::9".to_owned(),
         note: String::new(),

@@ -36,28 +36,12 @@ fn rows_come_by_kind_rule_time_and_number() {
         ..JournalQuery::default()
     });
     assert_eq!(hits.len(), 2);
-    let none = ask(JournalQuery {
-        rule: Some("another".to_owned()),
-        ..JournalQuery::default()
-    });
+    let none = ask(JournalQuery { rule: Some("another".to_owned()), ..JournalQuery::default() });
     assert!(none.is_empty());
-    let page = ask(JournalQuery {
-        limit: 5,
-        ..JournalQuery::default()
-    });
-    let next = ask(JournalQuery {
-        before: Some(page[4].n),
-        limit: 5,
-        ..JournalQuery::default()
-    });
-    assert_eq!(
-        [numbers(&page), numbers(&next)].concat(),
-        numbers(&all)[..10]
-    );
-    let follow = ask(JournalQuery {
-        after: Some(all[3].n),
-        ..JournalQuery::default()
-    });
+    let page = ask(JournalQuery { limit: 5, ..JournalQuery::default() });
+    let next = ask(JournalQuery { before: Some(page[4].n), limit: 5, ..JournalQuery::default() });
+    assert_eq!([numbers(&page), numbers(&next)].concat(), numbers(&all)[..10]);
+    let follow = ask(JournalQuery { after: Some(all[3].n), ..JournalQuery::default() });
     assert_eq!(numbers(&follow), [all[2].n, all[1].n, all[0].n]);
 }
 
@@ -83,20 +67,9 @@ fn users_are_found_as_parts_of_keys() {
     let (_dir, store) = fresh();
     let mut row = hit(1, "guessing", "bob|203.0.113.9", at(0));
     row.evidence.clear();
-    let commit = Commit {
-        at: at(0),
-        hits: vec![row],
-        ..Commit::default()
-    };
+    let commit = Commit { at: at(0), hits: vec![row], ..Commit::default() };
     store.commit(&commit).unwrap();
-    let rows = |text: &str| {
-        store
-            .read()
-            .why(&target(text), at(0))
-            .unwrap()
-            .journal
-            .len()
-    };
+    let rows = |text: &str| store.read().why(&target(text), at(0)).unwrap().journal.len();
     assert_eq!(rows("user:bob"), 1);
     assert_eq!(rows("203.0.113.9"), 1);
     assert_eq!(rows("user:bo"), 0);
@@ -105,11 +78,7 @@ fn users_are_found_as_parts_of_keys() {
 #[test]
 fn rows_serialise_to_one_flat_object() {
     let (_dir, store) = filled();
-    let mut commit = Commit {
-        at: at(100),
-        seq: 2,
-        ..Commit::default()
-    };
+    let mut commit = Commit { at: at(100), seq: 2, ..Commit::default() };
     commit.outbox.push(OutboxRow {
         id: ActionId(50),
         hit: None,
@@ -118,9 +87,7 @@ fn rows_serialise_to_one_flat_object() {
             rule: Arc::from("guessing"),
             key: "203.0.113.9".to_owned(),
             time: at(99),
-            effect: Effect::Log {
-                message: "hello".to_owned(),
-            },
+            effect: Effect::Log { message: "hello".to_owned() },
         },
         verdict: Verdict::Shadow("first days".to_owned()),
     });
@@ -133,10 +100,8 @@ fn rows_serialise_to_one_flat_object() {
     });
     store.commit(&commit).unwrap();
     let rows = store.read().journal(&JournalQuery::default()).unwrap();
-    let json: Vec<serde_json::Value> = rows
-        .iter()
-        .map(|row| serde_json::to_value(row).unwrap())
-        .collect();
+    let json: Vec<serde_json::Value> =
+        rows.iter().map(|row| serde_json::to_value(row).unwrap()).collect();
     assert_eq!(json[0]["type"], "note");
     assert_eq!(json[1]["type"], "action");
     assert_eq!(json[1]["action"], "perform");
@@ -168,9 +133,7 @@ fn lists_keep_what_was_set() {
     assert_eq!(store.disallow("192.0.2.0/24").unwrap(), None);
     assert_eq!(store.disallow("198.51.100.0/24").unwrap(), Some(2));
 
-    store
-        .set_rule_mode("scanner", Some(Mode::Shadow), at(3))
-        .unwrap();
+    store.set_rule_mode("scanner", Some(Mode::Shadow), at(3)).unwrap();
     assert_eq!(store.read().rule_modes().unwrap()[0].mode, Mode::Shadow);
     store.set_rule_mode("scanner", None, at(4)).unwrap();
     assert!(store.read().rule_modes().unwrap().is_empty());

@@ -23,9 +23,7 @@ fn refused(dir: &Path) -> StoreError {
 fn everything_is_private() {
     let (dir, store) = fresh();
     let state = dir.path().join("state");
-    store
-        .commit(&blocked(1, 1, "203.0.113.9", "203.0.113.9", at(0)))
-        .unwrap();
+    store.commit(&blocked(1, 1, "203.0.113.9", "203.0.113.9", at(0))).unwrap();
     assert_eq!(mode(&state), 0o700);
     for entry in fs::read_dir(&state).unwrap() {
         let path = entry.unwrap().path();
@@ -41,10 +39,7 @@ fn everything_is_private() {
     assert_eq!((mode(&state), mode(&state.join(DATABASE))), (0o700, 0o600));
     set_mode(&state.join(DATABASE), 0o666);
     let error = refused(&state).to_string();
-    assert!(
-        error.contains("can be written by others (mode 666"),
-        "{error}"
-    );
+    assert!(error.contains("can be written by others (mode 666"), "{error}");
     set_mode(&state.join(DATABASE), 0o600);
     set_mode(&state, 0o777);
     let error = refused(&state);
@@ -59,26 +54,13 @@ fn a_second_instance_is_refused_and_readers_are_not() {
     let state = dir.path().join("state");
     let error = refused(&state);
     let pid = std::process::id();
-    assert!(
-        error
-            .to_string()
-            .contains(&format!("in use by riposte with pid {pid}")),
-        "{error}"
-    );
-    store
-        .commit(&blocked(1, 1, "203.0.113.9", "203.0.113.9", at(0)))
-        .unwrap();
+    assert!(error.to_string().contains(&format!("in use by riposte with pid {pid}")), "{error}");
+    store.commit(&blocked(1, 1, "203.0.113.9", "203.0.113.9", at(0))).unwrap();
     let reader = open_read_only(&state).unwrap();
     assert_eq!(reader.in_force(at(1)).unwrap().len(), 1);
-    store
-        .commit(&blocked(2, 1, "203.0.113.9", "203.0.113.9", at(0)))
-        .unwrap();
+    store.commit(&blocked(2, 1, "203.0.113.9", "203.0.113.9", at(0))).unwrap();
     assert_eq!(reader.in_force(at(1)).unwrap().len(), 2);
-    assert!(
-        reader
-            .ask(|view| view.execute("DELETE FROM hits", []))
-            .is_err()
-    );
+    assert!(reader.ask(|view| view.execute("DELETE FROM hits", [])).is_err());
     drop(store);
     assert_eq!(reader.in_force(at(1)).unwrap().len(), 2);
     Store::open(&state).unwrap();
@@ -87,18 +69,13 @@ fn a_second_instance_is_refused_and_readers_are_not() {
 #[test]
 fn a_reader_needs_no_daemon_and_says_when_there_is_nothing() {
     let (dir, store) = fresh();
-    store
-        .commit(&blocked(1, 1, "203.0.113.9", "203.0.113.9", at(0)))
-        .unwrap();
+    store.commit(&blocked(1, 1, "203.0.113.9", "203.0.113.9", at(0))).unwrap();
     drop(store);
     let state = dir.path().join("state");
     let reader = open_read_only(&state).unwrap();
     assert_eq!(reader.in_force(at(1)).unwrap().len(), 1);
     reader.check_integrity().unwrap();
-    let error = open_read_only(&dir.path().join("nowhere"))
-        .err()
-        .unwrap()
-        .to_string();
+    let error = open_read_only(&dir.path().join("nowhere")).err().unwrap().to_string();
     assert!(error.starts_with("failed to open the store `"), "{error}");
 }
 
@@ -108,17 +85,11 @@ fn damage_is_told_with_a_mend_and_never_a_panic() {
     let state = dir.path().join("state");
     let path = store.path().to_path_buf();
     for number in 1..=200 {
-        store
-            .commit(&blocked(number, 1, "203.0.113.9", "203.0.113.9", at(0)))
-            .unwrap();
+        store.commit(&blocked(number, 1, "203.0.113.9", "203.0.113.9", at(0))).unwrap();
     }
     drop(store);
     let whole = fs::read(&path).unwrap();
-    fs::write(
-        &path,
-        b"this is no database, but it is long enough to look at",
-    )
-    .unwrap();
+    fs::write(&path, b"this is no database, but it is long enough to look at").unwrap();
     let error = refused(&state);
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     assert!(error.to_string().contains("hint: move it aside"), "{error}");
@@ -144,10 +115,7 @@ fn damage_is_told_with_a_mend_and_never_a_panic() {
     // Cut short.
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     let short = Store::open(&state).and_then(|store| store.read().check_integrity());
-    assert!(
-        matches!(short, Err(StoreError::Corrupt { .. })),
-        "{short:?}"
-    );
+    assert!(matches!(short, Err(StoreError::Corrupt { .. })), "{short:?}");
 }
 
 #[test]
@@ -169,8 +137,7 @@ fn an_older_store_is_copied_and_brought_up_to_date() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     let old = Store::open_with(&state, &schema::STEPS[..1]).unwrap();
-    old.commit(&blocked(1, 1, "203.0.113.9", "203.0.113.9", at(0)))
-        .unwrap();
+    old.commit(&blocked(1, 1, "203.0.113.9", "203.0.113.9", at(0))).unwrap();
     assert_eq!(old.migration_backup(), None);
     drop(old);
 
@@ -186,27 +153,15 @@ fn an_older_store_is_copied_and_brought_up_to_date() {
     let copy = new.migration_backup().unwrap().to_path_buf();
     assert_eq!(mode(&copy), 0o600);
     assert_eq!(new.read().in_force(at(1)).unwrap().len(), 1);
-    new.commit(&blocked(2, 1, "203.0.113.9", "203.0.113.9", at(0)))
-        .unwrap();
-    assert!(
-        new.forget(&target("192.0.2.1"))
-            .unwrap()
-            .backups
-            .contains(&copy)
-    );
+    new.commit(&blocked(2, 1, "203.0.113.9", "203.0.113.9", at(0))).unwrap();
+    assert!(new.forget(&target("192.0.2.1")).unwrap().backups.contains(&copy));
     drop(new);
 
     // Today's program meets tomorrow's file, then the copy.
     let error = refused(&state);
     assert!(matches!(error, StoreError::Newer { .. }));
-    assert!(
-        error.to_string().contains("run the newer riposte again"),
-        "{error}"
-    );
-    assert!(matches!(
-        open_read_only(&state),
-        Err(StoreError::Newer { .. })
-    ));
+    assert!(error.to_string().contains("run the newer riposte again"), "{error}");
+    assert!(matches!(open_read_only(&state), Err(StoreError::Newer { .. })));
     fs::rename(&copy, state.join(DATABASE)).unwrap();
     let back = Store::open(&state).unwrap();
     assert_eq!(back.read().in_force(at(1)).unwrap().len(), 1);

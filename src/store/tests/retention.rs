@@ -14,11 +14,7 @@ fn number(count: usize) -> i64 {
 fn count(store: &Store, table: &str) -> i64 {
     store
         .read()
-        .ask(|view| {
-            view.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
-                row.get(0)
-            })
-        })
+        .ask(|view| view.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)))
         .unwrap()
 }
 
@@ -67,16 +63,10 @@ fn the_oldest_go_when_the_journal_is_too_large() {
         commit.hits[0].evidence[0].record = "x".repeat(1_000);
         store.commit(&commit).unwrap();
     }
-    let config = RetentionConfig {
-        journal_mib_max: 1,
-        ..RetentionConfig::default()
-    };
+    let config = RetentionConfig { journal_mib_max: 1, ..RetentionConfig::default() };
     let removed = store.retain(&config, at(1)).unwrap();
     assert!(removed.oversize > 1_000, "{removed:?}");
-    let left = store.read().journal(&JournalQuery {
-        limit: 5_000,
-        ..JournalQuery::default()
-    });
+    let left = store.read().journal(&JournalQuery { limit: 5_000, ..JournalQuery::default() });
     let left = left.unwrap();
     assert!(left.len() > 300, "{}", left.len());
     // The newest are the ones that stay.

@@ -13,27 +13,16 @@ fn all_kinds() -> Vec<RuleWindow> {
         WindowSpec::Count { n: 20, within },
         WindowSpec::Count { n: 90, within },
         WindowSpec::Distinct { n: 4, within },
-        WindowSpec::Sum {
-            at_least: 30.0,
-            within,
-        },
-        WindowSpec::Leaky {
-            capacity: 3,
-            leak_every: secs(10),
-        },
+        WindowSpec::Sum { at_least: 30.0, within },
+        WindowSpec::Leaky { capacity: 3, leak_every: secs(10) },
         WindowSpec::Consecutive { n: 3 },
         WindowSpec::Sequence { steps: 4, within },
         WindowSpec::Absent { after: within },
-        WindowSpec::Ratio {
-            share: 0.5,
-            at_least: 5,
-            within,
-        },
+        WindowSpec::Ratio { share: 0.5, at_least: 5, within },
     ];
     let name = |place: usize| format!("rule-{place}");
-    let mut rules: Vec<RuleWindow> = (specs.into_iter().enumerate())
-        .map(|(place, spec)| rule(&name(place), spec))
-        .collect();
+    let mut rules: Vec<RuleWindow> =
+        (specs.into_iter().enumerate()).map(|(place, spec)| rule(&name(place), spec)).collect();
     rules[2].cooldown = Some(secs(90));
     rules
 }
@@ -192,9 +181,7 @@ fn a_flooding_network_evicts_itself_first() {
         rule("quiet", WindowSpec::Count { n: 3, within }),
         rule("flooded", WindowSpec::Count { n: 3, within }),
     ]);
-    let innocent: Vec<Key> = (0..40)
-        .map(|number| address(0x0a00_0001 + (number << 8)))
-        .collect();
+    let innocent: Vec<Key> = (0..40).map(|number| address(0x0a00_0001 + (number << 8))).collect();
     for key in &innocent {
         windows.update(0, key, &at(0));
         windows.update(1, key, &at(0));
@@ -209,12 +196,7 @@ fn a_flooding_network_evicts_itself_first() {
         assert!(windows.stats().bytes <= 200_000);
     }
     assert!(windows.stats().evicted > 50_000);
-    let kept = |rule| {
-        innocent
-            .iter()
-            .filter(|key| windows.level(rule, key).count == 1)
-            .count()
-    };
+    let kept = |rule| innocent.iter().filter(|key| windows.level(rule, key).count == 1).count();
     assert_eq!(kept(0), 40, "another rule loses nothing");
     assert!(kept(1) >= 38, "{} of 40 are left beside the flood", kept(1));
 }
@@ -222,42 +204,23 @@ fn a_flooding_network_evicts_itself_first() {
 #[test]
 fn the_oldest_go_first() {
     let mut windows = Windows::new(40_000);
-    windows.set_rules(&[rule(
-        "one",
-        WindowSpec::Count {
-            n: 9,
-            within: secs(3_600),
-        },
-    )]);
+    windows.set_rules(&[rule("one", WindowSpec::Count { n: 9, within: secs(3_600) })]);
     let key = |number: i64| {
-        Key::parts(&[
-            KeyPart::Net("192.0.2.1/32".parse().unwrap()),
-            KeyPart::Int(number),
-        ])
+        Key::parts(&[KeyPart::Net("192.0.2.1/32".parse().unwrap()), KeyPart::Int(number)])
     };
     for number in 0..1_000 {
         windows.update(0, &key(number), &at(number));
     }
-    let held: Vec<i64> = (0..1_000)
-        .filter(|number| windows.level(0, &key(*number)).count > 0)
-        .collect();
+    let held: Vec<i64> =
+        (0..1_000).filter(|number| windows.level(0, &key(*number)).count > 0).collect();
     assert_eq!(held.last(), Some(&999));
     assert!(held.len() > 300);
-    assert!(
-        held.windows(2).all(|pair| pair[1] == pair[0] + 1),
-        "no gaps"
-    );
+    assert!(held.windows(2).all(|pair| pair[1] == pair[0] + 1), "no gaps");
 }
 
 #[test]
 fn what_is_over_is_forgotten_bit_by_bit() {
-    let mut windows = windows_resting(
-        WindowSpec::Count {
-            n: 2,
-            within: secs(64),
-        },
-        Some(secs(16)),
-    );
+    let mut windows = windows_resting(WindowSpec::Count { n: 2, within: secs(64) }, Some(secs(16)));
     for number in 0..10_000 {
         windows.update(0, &address(number << 6), &at(0));
     }
@@ -296,38 +259,20 @@ fn a_reload_keeps_what_is_unchanged_and_tells_what_is_gone() {
     assert_eq!(gone.len(), 1);
     assert_eq!((gone[0].table.as_str(), gone[0].fingerprint), ("rule-2", 7));
     assert!(gone[0].bytes.is_empty());
-    let old = images
-        .values()
-        .find(|image| image.table == "rule-2")
-        .unwrap();
-    assert_eq!(
-        windows.load_shard(old),
-        Err(LoadError::Gone("rule-2".to_owned()))
-    );
+    let old = images.values().find(|image| image.table == "rule-2").unwrap();
+    assert_eq!(windows.load_shard(old), Err(LoadError::Gone("rule-2".to_owned())));
 }
 
 #[test]
 fn a_shard_of_another_store_is_refused() {
-    let mut windows = windows(WindowSpec::Count {
-        n: 9,
-        within: secs(9),
-    });
+    let mut windows = windows(WindowSpec::Count { n: 9, within: secs(9) });
     windows.update(0, &address(1), &at(0));
     let mut other = Windows::with_seed(1 << 26, 5);
-    other.set_rules(&[rule(
-        "one",
-        WindowSpec::Count {
-            n: 9,
-            within: secs(9),
-        },
-    )]);
+    other.set_rules(&[rule("one", WindowSpec::Count { n: 9, within: secs(9) })]);
     other.update(0, &address(2), &at(0));
     let image = other.dirty_shards().remove(0);
     let refused = windows.load_shard(&image);
-    assert!(
-        matches!(refused, Err(LoadError::Foreign { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(LoadError::Foreign { .. })), "{refused:?}");
 }
 
 #[test]

@@ -37,9 +37,7 @@ impl Namespace {
     }
 
     pub(super) fn nft(&self) -> Vec<String> {
-        ["ip", "netns", "exec", &self.name, "nft"]
-            .map(str::to_owned)
-            .to_vec()
+        ["ip", "netns", "exec", &self.name, "nft"].map(str::to_owned).to_vec()
     }
 
     fn command(&self, argv: &[&str]) -> Command {
@@ -50,11 +48,7 @@ impl Namespace {
 
     pub(super) fn run(&self, argv: &[&str]) -> String {
         let output = self.command(argv).output().unwrap();
-        assert!(
-            output.status.success(),
-            "{argv:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{argv:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -80,9 +74,7 @@ impl Namespace {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         (Server(child), line.trim().parse().unwrap())
     }
 
@@ -121,11 +113,7 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        drop(
-            Command::new("ip")
-                .args(["netns", "del", &self.name])
-                .status(),
-        );
+        drop(Command::new("ip").args(["netns", "del", &self.name]).status());
     }
 }
 
@@ -163,11 +151,7 @@ impl Drop for Connection {
 }
 
 pub(super) fn reaches(from: &Namespace, address: &str, port: u16) -> bool {
-    let source = if address.contains(':') {
-        "fd00:99::2"
-    } else {
-        "10.99.0.2"
-    };
+    let source = if address.contains(':') { "fd00:99::2" } else { "10.99.0.2" };
     from.reaches_from(source, address, port)
 }
 
@@ -198,10 +182,7 @@ pub(super) fn joined(test: &str) -> Option<(Namespace, Namespace)> {
         &server.name,
     ]);
     for (namespace, addresses) in [
-        (
-            &client,
-            &["10.99.0.2/24", "10.99.0.3/24", "fd00:99::2/64"][..],
-        ),
+        (&client, &["10.99.0.2/24", "10.99.0.3/24", "fd00:99::2/64"][..]),
         (&server, &["10.99.0.1/24", "fd00:99::1/64"]),
     ] {
         for address in addresses {
