@@ -1,5 +1,4 @@
 //! What once went wrong on the running daemon, a test each, with a line that says what it was.
-#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 

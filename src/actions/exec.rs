@@ -49,7 +49,7 @@ impl Argv {
             let inner = argument.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
             match inner {
                 Some(name) if is_placeholder(name) => {
-                    parts.push(Part::Value { name: name.to_owned(), guarded })
+                    parts.push(Part::Value { name: name.to_owned(), guarded });
                 }
                 _ if holds_placeholder(argument) => {
                     return Err(format!(

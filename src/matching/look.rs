@@ -208,7 +208,7 @@ impl<'a> Look<'a> {
         let node = self.program.node(id)?;
         let kept = if node.is_kept() { self.scratch.kept.get(id) } else { None };
         let Some(kept) = kept else {
-            return truth_of(self.value(id)?);
+            return truth_of(&self.value(id)?);
         };
         let now = self.scratch.event << 2;
         match kept.get().checked_sub(now) {
@@ -217,7 +217,7 @@ impl<'a> Look<'a> {
             Some(3) => return Some(true),
             _ => {}
         }
-        let truth = self.work_out(node).and_then(truth_of);
+        let truth = self.work_out(node).and_then(|value| truth_of(&value));
         kept.set(now + truth.map_or(1, |truth| 2 + u64::from(truth)));
         truth
     }
@@ -319,9 +319,9 @@ impl<'a> Look<'a> {
     }
 }
 
-fn truth_of(value: Val<'_>) -> Option<bool> {
+fn truth_of(value: &Val<'_>) -> Option<bool> {
     match value {
-        Val::Bool(truth) => Some(truth),
+        Val::Bool(truth) => Some(*truth),
         _ => None,
     }
 }

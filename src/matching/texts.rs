@@ -70,7 +70,7 @@ impl TextList {
                 same.take_while(|literal| last_byte(literal) == last)
                     .any(|literal| text.ends_with(literal.bytes()))
             }
-            How::Each(test) => self.literals.iter().any(|literal| match test {
+            How::Each(how) => self.literals.iter().any(|literal| match how {
                 TextTest::Starts => text.starts_with(literal.bytes()),
                 TextTest::Ends => text.ends_with(literal.bytes()),
                 TextTest::Contains => memchr::memmem::find(text, literal.bytes()).is_some(),

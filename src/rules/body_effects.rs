@@ -10,7 +10,6 @@ use rhai::{Array, Dynamic, Map, NativeCallContext};
 use std::collections::BTreeMap;
 
 /// Registers the effects.
-#[expect(clippy::too_many_lines, reason = "a table of functions, one after the other")]
 pub(super) fn register_effects(api: &mut Api<'_>) {
     api.doc(
         Place::Body,

@@ -3,21 +3,19 @@
 //! In: a closure of one value, the event. Out: a [`Expr`], or why there is none: then the closure
 //! stays in Rhai, with the same verdicts. Nothing is guessed: what isn't known here is refused.
 
+mod calls;
+
 use super::helpers;
 use super::host::Lookups;
-use super::literals::{constant, range_of, text_of, texts_of};
-use super::patterns;
+use super::literals::constant;
 use super::rule::PureFn;
 use super::syntax;
-use crate::event::{Field, net};
+use crate::event::Field;
 use crate::limits;
-use crate::matching::{
-    AddressTest, Comparison, Draw, Drawer, Expr as Native, Literal, Operator, TextChange, TextTest,
-};
+use crate::matching::{Draw, Drawer, Expr as Native, TextChange};
 use regex::Regex;
 use rhai::{ASTFlags, ASTNode, Dynamic, Expr, FnCallExpr, ImmutableString, Stmt};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// `url_decode()`, which leaves a text that has nothing to decode.
@@ -59,6 +57,7 @@ enum Last {
 }
 
 /// The native form of a closure; the error says why it has none.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the path is not general enough")]
 pub(super) fn lower(closure: &PureFn) -> Lowered {
     with_body(closure, |lowering, body| lowering.body(body))
 }
@@ -280,167 +279,6 @@ impl Lowering<'_> {
             }
             _ => Err("it goes on with an index".to_owned()),
         }
-    }
-
-    fn is_shadowed(&self, name: &str) -> bool {
-        self.functions.iter().any(|known| known == name)
-    }
-
-    fn call(&mut self, call: &FnCallExpr) -> Lowered {
-        let name = call.name.as_str();
-        if !call.namespace.is_empty() {
-            return Err(format!("it calls `{}::{name}`", call.namespace));
-        }
-        if self.is_shadowed(name) {
-            return Err(format!("it calls the function `{name}`"));
-        }
-        let comparison = match name {
-            "==" => Some(Comparison::Equal),
-            "!=" => Some(Comparison::NotEqual),
-            "<" => Some(Comparison::Less),
-            "<=" => Some(Comparison::LessOrEqual),
-            ">" => Some(Comparison::Greater),
-            ">=" => Some(Comparison::GreaterOrEqual),
-            _ => None,
-        };
-        let operator = match name {
-            "+" => Some(Operator::Add),
-            "-" => Some(Operator::Subtract),
-            "*" => Some(Operator::Multiply),
-            "/" => Some(Operator::Divide),
-            "%" => Some(Operator::Remainder),
-            _ => None,
-        };
-        match (call.args.as_slice(), comparison, operator) {
-            ([left, right], Some(comparison), _) => {
-                Ok(Native::Compare(comparison, self.boxed(left)?, self.boxed(right)?))
-            }
-            ([left, right], _, Some(operator)) => {
-                Ok(Native::Arithmetic(operator, self.boxed(left)?, self.boxed(right)?))
-            }
-            ([part], ..) if name == "!" => Ok(Native::Not(self.boxed(part)?)),
-            ([list, item], ..) if name == "contains" => self.contains(list, item),
-            ([subject, rest @ ..], ..) if !self.is_event(subject) => {
-                let subject = self.expr(subject)?;
-                self.method(subject, name, rest)
-            }
-            _ => Err(format!("it calls `{name}`")),
-        }
-    }
-
-    /// `item in list`, which is how Rhai writes `contains(list, item)`.
-    fn contains(&mut self, list: &Expr, item: &Expr) -> Lowered {
-        if let Some((first, last)) = self.range(list) {
-            return Ok(Native::InRange(self.boxed(item)?, first, last));
-        }
-        let Some(value) = self.value(list) else {
-            let subject = self.expr(list)?;
-            return self.method(subject, "contains", std::slice::from_ref(item));
-        };
-        if let Some(items) = value.read_lock::<rhai::Array>() {
-            let items = items.iter().map(constant).collect::<Result<_, _>>()?;
-            return Ok(Native::OneOf(self.boxed(item)?, items));
-        }
-        Err("it looks for something that isn't fixed in a text".to_owned())
-    }
-
-    /// A range of whole numbers that is known now: its first and its last.
-    fn range(&self, expr: &Expr) -> Option<(i64, i64)> {
-        if let Expr::FnCall(call, _) = expr
-            && let [first, last] = call.args.as_slice()
-        {
-            let (first, last) =
-                (self.value(first)?.as_int().ok()?, self.value(last)?.as_int().ok()?);
-            return match call.name.as_str() {
-                ".." => Some((first, last.checked_sub(1)?)),
-                "..=" => Some((first, last)),
-                _ => None,
-            };
-        }
-        range_of(&self.value(expr)?)
-    }
-
-    fn method(&mut self, subject: Native, name: &str, args: &[Expr]) -> Lowered {
-        if self.is_shadowed(name) {
-            return Err(format!("it calls the function `{name}`"));
-        }
-        let subject = Box::new(subject);
-        match (name, args) {
-            ("to_lower", []) => Ok(Native::Lower(subject)),
-            ("url_decode", []) => Ok(Native::Change(subject, URL_DECODE)),
-            ("len", []) => Ok(Native::Length(subject, true)),
-            ("is_empty", []) => Ok(Native::Empty(subject)),
-            ("is_v6", []) => Ok(Native::Address(subject, Arc::new(|ip| ip.is_ipv6()), false)),
-            ("starts_with", [arg]) => self.text_test(subject, TextTest::Starts, arg),
-            ("ends_with", [arg]) => self.text_test(subject, TextTest::Ends, arg),
-            ("contains", [arg]) => self.text_test(subject, TextTest::Contains, arg),
-            ("starts_with_any", [arg]) => self.text_test_any(subject, TextTest::Starts, arg),
-            ("ends_with_any", [arg]) => self.text_test_any(subject, TextTest::Ends, arg),
-            ("contains_any", [arg]) => self.text_test_any(subject, TextTest::Contains, arg),
-            ("matches", [arg]) => {
-                let pattern = self.text(arg, name)?;
-                let regex = patterns::compile(&pattern)?;
-                Ok(Native::Matches(subject, regex))
-            }
-            ("within", [arg]) => self.within(subject, arg),
-            ("in_feed", [arg]) => {
-                let feed = self.text(arg, name)?;
-                let lookups = Arc::clone(self.lookups);
-                let test: AddressTest = Arc::new(move |ip: IpAddr| lookups.in_feed(ip, &feed));
-                Ok(Native::Address(subject, test, true))
-            }
-            ("capture", [arg]) if matches!(self.last, Last::Allowed) => {
-                let pattern = self.text(arg, name)?;
-                self.last = Last::Capture(patterns::compile(&pattern)?);
-                Ok(*subject)
-            }
-            ("network", [v4, v6]) if matches!(self.last, Last::Allowed) => {
-                let bits = |arg| {
-                    let bits = self.value(arg).and_then(|bits| bits.as_int().ok());
-                    bits.and_then(|bits| u8::try_from(bits.clamp(0, 128)).ok())
-                };
-                let bits = bits(v4).zip(bits(v6));
-                let (v4, v6) = bits.ok_or("its bits aren't fixed numbers")?;
-                self.last = Last::Network(v4, v6);
-                Ok(*subject)
-            }
-            _ => Err(format!("it calls `{name}`")),
-        }
-    }
-
-    /// A text that is known now.
-    fn text(&self, expr: &Expr, of: &str) -> Result<String, String> {
-        let value = self.value(expr);
-        let text = value.as_ref().and_then(|value| value.as_immutable_string_ref().ok());
-        let text = text.map(|text| text.to_string());
-        text.ok_or_else(|| format!("what it gives to `{of}` isn't a fixed text"))
-    }
-
-    fn text_test(&self, subject: Box<Native>, test: TextTest, arg: &Expr) -> Lowered {
-        let part = self.value(arg).and_then(|value| text_of(&value));
-        let literal = Literal::new(&part.ok_or("what it tests for isn't a fixed text")?);
-        Ok(Native::Text(subject, test, vec![literal]))
-    }
-
-    fn text_test_any(&self, subject: Box<Native>, test: TextTest, arg: &Expr) -> Lowered {
-        let texts = self.texts(arg)?;
-        let literals = texts.iter().map(|text| Literal::new(text)).collect();
-        Ok(Native::Text(subject, test, literals))
-    }
-
-    fn texts(&self, expr: &Expr) -> Result<Vec<String>, String> {
-        let list = self.value(expr).ok_or("what it compares with isn't a fixed list")?;
-        texts_of(&list).ok_or_else(|| "what it compares with isn't a list of texts".to_owned())
-    }
-
-    fn within(&self, subject: Box<Native>, arg: &Expr) -> Lowered {
-        let one = self.text(arg, "within").map(|text| vec![text]);
-        let read_text = one.is_ok();
-        let texts = one.or_else(|_| self.texts(arg))?;
-        let nets = texts.iter().map(|text| {
-            net::parse_net(text).ok_or_else(|| format!("`{text}` is no address or prefix"))
-        });
-        Ok(Native::Within(subject, nets.collect::<Result<_, _>>()?, read_text))
     }
 }
 

@@ -170,7 +170,6 @@ fn names(out: &mut String) {
     out.push_str("\nA function of a file that has the name of one of riposte's own is an error.\n");
 }
 
-#[expect(clippy::too_many_lines, reason = "a table, a row a limit")]
 fn bounds(out: &mut String) {
     out.push_str("\n## Limits\n\n| of | at most |\n| --- | --- |\n");
     let rows: &[(&str, String)] = &[

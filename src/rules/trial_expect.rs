@@ -93,6 +93,7 @@ fn register_hits(api: &mut Api<'_>) {
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of functions, one after the other")]
 fn register_asks(api: &mut Api<'_>) {
     api.doc(Place::Test, "expect_notify", "t.expect_notify(channel)", "A message to the channel was asked for.", r#"t.expect_notify("ops")"#)
         .register_fn("expect_notify", |context: NativeCallContext, t: &mut Handle, wanted: &str| {

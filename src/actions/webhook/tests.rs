@@ -200,7 +200,7 @@ fn what_may_have_arrived_is_unconfirmed_and_what_did_not_failed() {
     let (outcome, _, _) = run("http://127.0.0.1:1/hidden-token", 1, None, false);
     match outcome {
         Outcome::Failed(reason) => {
-            assert!(reason.contains("connect") && !reason.contains("hidden-token"), "{reason}")
+            assert!(reason.contains("connect") && !reason.contains("hidden-token"), "{reason}");
         }
         other => panic!("{other:?}"),
     }

@@ -62,7 +62,6 @@ fn an_attempt_has_all_its_fields() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn attempts() {
     table(&[
         (

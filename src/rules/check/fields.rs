@@ -127,7 +127,7 @@ pub(super) fn comparison(call: &Call<'_>, facts: &Facts, notes: &mut Vec<Note>) 
             };
             match left {
                 Expr::Array(items, _) => {
-                    items.iter().for_each(|item| compare(field, item, *position, notes))
+                    items.iter().for_each(|item| compare(field, item, *position, notes));
                 }
                 Expr::DynamicConstant(value, at) => {
                     if let Some(items) = value.read_lock::<rhai::Array>() {

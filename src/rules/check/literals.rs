@@ -53,13 +53,13 @@ impl Checker<'_> {
         let second = args.get(usize::from(!call.method));
         match name {
             "notify" => {
-                configured("channel", literal(args.first()), self.known.channels.as_ref(), notes)
+                configured("channel", literal(args.first()), self.known.channels.as_ref(), notes);
             }
             "webhook" => {
-                configured("webhook", literal(args.first()), self.known.webhooks.as_ref(), notes)
+                configured("webhook", literal(args.first()), self.known.webhooks.as_ref(), notes);
             }
             "exec" => {
-                configured("program", literal(args.first()), self.known.programs.as_ref(), notes)
+                configured("program", literal(args.first()), self.known.programs.as_ref(), notes);
             }
             "in_feed" => configured("feed", literal(second), self.known.feeds.as_ref(), notes),
             "matches" | "capture" => pattern(literal(second), notes),
