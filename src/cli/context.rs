@@ -23,6 +23,14 @@ pub fn config(path: &Path) -> anyhow::Result<Config> {
     Ok(config::load(path)?)
 }
 
+/// The state folder that a config names, though the config may have faults elsewhere.
+pub fn state_dir(path: &Path) -> Option<PathBuf> {
+    let table: toml::Table = std::fs::read_to_string(path).ok()?.parse().ok()?;
+    let default = Config::default().state_dir;
+    let dir = table.get("state_dir").and_then(toml::Value::as_str).map_or(default, PathBuf::from);
+    Some(path.parent().unwrap_or(Path::new(".")).join(dir))
+}
+
 /// The config; the defaults where the default path holds none.
 pub fn config_or_default(path: &Path) -> anyhow::Result<Config> {
     if path == Path::new(DEFAULT_CONFIG) && !path.exists() {

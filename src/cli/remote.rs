@@ -13,8 +13,10 @@ use std::path::Path;
 
 /// Has a request answered, and prints the answer.
 pub fn ask(path: &Path, request: Request, json: bool, out: &mut Output) -> anyhow::Result<End> {
-    let config = context::config(path)?;
-    let reply = answer(&config, request)?;
+    let reply = match context::config(path) {
+        Ok(config) => answer(&config, request)?,
+        Err(fault) => answer_despite(path, &request, fault)?,
+    };
     if json {
         out.json(&reply)?;
         return Ok(if matches!(reply, Reply::Refused { .. }) { End::Finding } else { End::Well });
@@ -40,6 +42,18 @@ pub fn answer(config: &Config, request: Request) -> anyhow::Result<Reply> {
         Ok(reply) => Ok(reply),
         Err(AskError::NotRunning(_)) => Live::answer_once(config, request).map_err(Usage::of),
         Err(error) => Err(Usage::of(error)),
+    }
+}
+
+/// The answer of a running daemon though the config has a fault: the daemon has a good one, and a
+/// slip of the pen must not stand between a person and the brake.
+fn answer_despite(path: &Path, request: &Request, fault: anyhow::Error) -> anyhow::Result<Reply> {
+    match context::state_dir(path).map(|dir| control::ask(&dir, request)) {
+        Some(Ok(reply)) => {
+            tracing::warn!(%fault, "the config has faults; the running daemon was asked all the same");
+            Ok(reply)
+        }
+        _ => Err(fault),
     }
 }
 
@@ -89,7 +103,18 @@ pub fn allow(target: &str, comment: &str, duration: Option<&str>) -> anyhow::Res
 
 /// Lifts everything, also with the daemon dead: then the enforcers are cleared from here.
 pub fn panic(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<End> {
-    let config = context::config(path)?;
+    let config = match context::config(path) {
+        Ok(config) => config,
+        Err(fault) => {
+            // The daemon clears its enforcers itself.
+            let reply = answer_despite(path, &Request::Panic, fault)?;
+            let (Reply::Done { message, .. } | Reply::Refused { message }) = reply else {
+                return Ok(End::Well);
+            };
+            out.line(text::escape(&message))?;
+            return Ok(End::Well);
+        }
+    };
     let asked = answer(&config, Request::Panic);
     // Whatever the daemon or the store say: what is in the kernel and in files must go.
     let cleared = crate::actions::remove_all(&config.actions);

@@ -97,6 +97,12 @@ impl Offences {
         u32::try_from(count).unwrap_or(u32::MAX) - same
     }
 
+    /// Whether a decision against `target` that was proposed before still stands at `now`.
+    pub fn stands(&self, target: &str, now: Timestamp) -> bool {
+        let past = self.shards.get(&shard_of(target)).and_then(|shard| shard.get(target));
+        past.is_some_and(|past| past.until.is_some_and(|until| until > now))
+    }
+
     /// Counts an offence: a decision against `target` was proposed at `at` and stands until
     /// `until`. See [`Self::before`] for what counts as the same one.
     pub fn note_offence(&mut self, target: &str, at: Timestamp, until: Option<Timestamp>) {

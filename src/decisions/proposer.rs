@@ -6,6 +6,7 @@
 use super::config::GuardConfig;
 use super::model::{Ask, Decision, Hit, Target};
 use super::offences::Offences;
+use super::prefix_set::canonical;
 use super::resolve::resolve;
 use super::widening::Widening;
 
@@ -43,6 +44,17 @@ impl Proposer {
         let mut proposed = self.widening.propose(&decision, &self.config);
         proposed.insert(0, decision);
         proposed
+    }
+
+    /// Whether the ask is about a target against which a proposed decision still stands: then it
+    /// is the same offence, and nobody has come back.
+    pub fn is_same_offence(&self, hit: &Hit, ask: &Ask) -> bool {
+        let Ask::Decide { target, .. } = ask else { return false };
+        let name = match target {
+            Target::Net(net) => Target::Net(canonical(*net)).to_string(),
+            other => other.to_string(),
+        };
+        self.offences.stands(&name, hit.time)
     }
 
     /// A person lifted what was in force for a target: hopping starts anew.

@@ -68,6 +68,9 @@ impl Outbox for StoreOutbox {
         attempt: u32,
         at: Timestamp,
     ) {
+        if let Outcome::DryRun(call) = outcome {
+            tracing::info!(destination, call, "dry run: not sent");
+        }
         let mut waiting = self.waiting();
         self.write(&mut waiting);
         if waiting.is_empty() {

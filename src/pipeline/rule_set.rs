@@ -52,7 +52,8 @@ fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Setti
         webhooks: names(actions.webhooks.iter().map(|webhook| webhook.name.as_str()).collect()),
         programs: names(actions.programs.iter().map(|program| program.name.as_str()).collect()),
         enforcers: names(actions.enforcer_names()),
-        feeds: None,
+        // There are no feeds in this version: a rule that asks for one is told so.
+        feeds: Some(BTreeSet::new()),
         kinds: config.sources.iter().filter_map(|source| source.kind.clone()).collect(),
         fields: config.sources.iter().flat_map(|source| source.fields.keys().cloned()).collect(),
     };

@@ -14,7 +14,7 @@ pub(super) fn register(api: &mut Api<'_>) {
         Place::Pure,
         "in_feed",
         "in_feed(address, feed)",
-        "Whether a feed of the config lists the address.",
+        "Whether a feed of the config lists the address. This version has no feeds yet, so none lists anything.",
         r#"in_feed(e.ip, "known-attackers")"#,
     )
     .register_fn("in_feed", |context: NativeCallContext, a: Address, feed: &str| {
@@ -27,7 +27,7 @@ pub(super) fn register(api: &mut Api<'_>) {
         Place::Pure,
         "geo",
         "geo(address)",
-        "Where an address is: a map with `country`, `asn` and `organisation`, each `()` where it is not known.",
+        "Where an address is: a map with `country`, `asn` and `organisation`, each `()` where it is not known. This version has no such data yet, so nothing is known.",
         r#"geo(e.ip).country == "NL""#,
     )
     .register_fn("geo", |context: NativeCallContext, a: Address| geo(&context, a.0))

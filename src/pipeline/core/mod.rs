@@ -365,11 +365,22 @@ impl Core {
             asks: run.asks.clone(),
             fault: run.fault,
         };
+        // Decisions that other rules are told of: not those about somebody who is blocked already.
+        let mut news = Vec::new();
         for (ordinal, ask) in (0_u32..).zip(run.asks) {
             match ask {
                 Ask::Decide { .. } => {
-                    let proposed = self.host.proposer().propose(hit, ordinal, &ask);
-                    firing.decisions.extend(proposed);
+                    let mut proposer = self.host.proposer();
+                    let same = proposer.is_same_offence(hit, &ask);
+                    for (place, decision) in
+                        proposer.propose(hit, ordinal, &ask).into_iter().enumerate()
+                    {
+                        // The first is the ask's own; wider ones that follow from it are news.
+                        if place > 0 || !same {
+                            news.push(firing.decisions.len());
+                        }
+                        firing.decisions.push(decision);
+                    }
                 }
                 Ask::Lift { target } => firing.lifts.push(target),
                 Ask::Effect(effect) => firing.effects.push(effect),
@@ -382,7 +393,7 @@ impl Core {
             }
         }
         self.host.proposer().offences.note_hit(&hit.key, hit.time);
-        for decision in &firing.decisions {
+        for decision in news.into_iter().filter_map(|place| firing.decisions.get(place)) {
             let announced = decision.remedy == Remedy::Block && mode == Mode::Enforce;
             if announced && !cause.from_decision && !listens_to_decisions {
                 push(waiting, emitted, decision_event(decision, hit), cause.depth, true);

@@ -50,14 +50,18 @@ impl Engine {
     }
 
     fn sources(&self) -> Vec<SourceStatus> {
-        let status = |(name, progress): (&std::sync::Arc<str>, &super::Progress)| SourceStatus {
-            name: name.to_string(),
-            records: progress.records,
-            parsed: progress.parsed,
-            newest: progress.newest,
-            last_arrival: progress.arrival,
+        // All that are configured, also those that have delivered nothing yet.
+        let status = |source: &crate::config::SourceConfig| {
+            let progress = self.progress.get(source.name.as_str()).copied().unwrap_or_default();
+            SourceStatus {
+                name: source.name.clone(),
+                records: progress.records,
+                parsed: progress.parsed,
+                newest: progress.newest,
+                last_arrival: progress.arrival,
+            }
         };
-        self.progress.iter().map(status).collect()
+        self.config.sources.iter().map(status).collect()
     }
 
     fn destinations(&self) -> Vec<DestinationStatus> {
