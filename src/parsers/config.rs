@@ -8,6 +8,7 @@ use super::nginx_error::NginxError;
 use super::pattern::Pattern;
 use super::{Auto, Format, Parser, json, stamp};
 use crate::event::Kind;
+use crate::event::text;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -158,41 +159,9 @@ fn refuse_unused(config: &ParserConfig) -> Result<(), ParserError> {
 }
 
 fn unknown_format(name: &str) -> ParserError {
-    let hint = match nearest(name) {
+    let hint = match text::nearest(name, FORMATS.iter().copied()) {
         Some(known) => format!("did you mean `{known}`?"),
         None => format!("formats are {}", FORMATS.join(", ")),
     };
     ParserError(format!("`{name}` is not a log format\nhint: {hint}"))
-}
-
-/// The known format that is at most two edits away.
-fn nearest(name: &str) -> Option<&'static str> {
-    FORMATS
-        .iter()
-        .map(|known| (edits(name, known), *known))
-        .min()
-        .filter(|(distance, _)| *distance <= 2)
-        .map(|(_, known)| known)
-}
-
-/// Levenshtein distance of two short names.
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (line, from) in a.chars().take(64).enumerate() {
-        let mut diagonal = line;
-        let mut left = line + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (place, to) in b.chars().enumerate() {
-            let Some(cell) = row.get_mut(place + 1) else {
-                break;
-            };
-            let best = (diagonal + usize::from(from != to)).min(*cell + 1).min(left + 1);
-            diagonal = *cell;
-            *cell = best;
-            left = best;
-        }
-    }
-    row.last().copied().unwrap_or(usize::MAX)
 }
