@@ -1,5 +1,8 @@
 //! The command line as typed: one definition gives parsing, help, man page and completion.
 
+use super::{
+    check::CheckArgs, explain::ExplainArgs, parse::ParseArgs, replay::ReplayArgs, test::TestArgs,
+};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
 
@@ -124,78 +127,6 @@ pub struct DemoArgs {
     /// Stop after this long
     #[arg(long = "for", value_name = "DURATION", default_value = "12s")]
     pub for_: String,
-}
-
-/// `riposte check`
-#[derive(Debug, Args)]
-pub struct CheckArgs {
-    /// Rule files or folders to check instead of the config's
-    #[arg(value_hint = ValueHint::AnyPath)]
-    pub paths: Vec<PathBuf>,
-    /// Print one JSON object a finding
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `riposte test`
-#[derive(Debug, Args)]
-pub struct TestArgs {
-    /// Rule files or folders to test instead of the config's
-    #[arg(value_hint = ValueHint::AnyPath)]
-    pub paths: Vec<PathBuf>,
-    /// Only tests whose name contains this
-    #[arg(long, value_name = "TEXT")]
-    pub filter: Option<String>,
-    /// Print one JSON object a test
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `riposte replay`
-#[derive(Debug, Args)]
-pub struct ReplayArgs {
-    /// Log files, plain or gzip; `-` is standard input
-    #[arg(required = true, value_hint = ValueHint::FilePath)]
-    pub files: Vec<PathBuf>,
-    /// Take the rules from this folder or file
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
-    pub rules: Vec<PathBuf>,
-    /// The format of the lines
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
-    pub format: String,
-    /// Print one JSON object a line
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `riposte parse`
-#[derive(Debug, Args)]
-pub struct ParseArgs {
-    /// The file; `-` is standard input
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub file: PathBuf,
-    /// The format of the lines
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
-    pub format: String,
-    /// Print one JSON object a line
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `riposte explain`
-#[derive(Debug, Args)]
-pub struct ExplainArgs {
-    /// The line, as it stands in the log
-    pub line: String,
-    /// The format of the line
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
-    pub format: String,
-    /// Take the rules from this folder or file
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
-    pub rules: Vec<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `riposte why`

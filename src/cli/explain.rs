@@ -1,6 +1,5 @@
 //! `riposte explain`: what one line becomes, and what each rule makes of it.
 
-use super::args::ExplainArgs;
 use super::output::{Output, Style, table};
 use super::{End, Usage, context};
 use crate::clock::{self, Timestamp};
@@ -10,10 +9,27 @@ use crate::parsers::{self, Parser};
 use crate::pipeline::live::real_client;
 use crate::rules::{Rule, RuleSet};
 use bytes::Bytes;
+use clap::{Args, ValueHint};
 use serde_json::json;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// `riposte explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The line, as it stands in the log
+    pub line: String,
+    /// The format of the line
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub format: String,
+    /// Take the rules from this folder or file
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
+    pub rules: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// What a rule makes of an event.
 struct Opinion<'r> {

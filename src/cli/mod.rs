@@ -10,6 +10,7 @@ mod output;
 mod init;
 mod doctor;
 mod check;
+mod test;
 mod replay;
 mod parse;
 mod explain;
@@ -85,7 +86,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         Command::Init(args) => init::init(&config, &args, out),
         Command::Run(args) => run::run(&config, &args, cli.verbose),
         Command::Check(args) => check::check(&config, &args, out),
-        Command::Test(args) => check::test(&config, &args, out),
+        Command::Test(args) => test::test(&config, &args, out),
         Command::Replay(args) => replay::replay(&config, &args, out),
         Command::Parse(args) => parse::parse(&args, out),
         Command::Explain(args) => explain::explain(&config, &args, out),

@@ -1,13 +1,28 @@
 //! `riposte parse`: the events that a file's lines become.
 
-use super::args::ParseArgs;
 use super::output::{Output, Style};
 use super::{End, Usage};
 use crate::clock::{self, Timestamp};
 use crate::event::{Event, Kind, text};
 use crate::parsers::{self, Parser};
 use crate::sources::Replay;
+use clap::{Args, ValueHint};
 use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// `riposte parse`
+#[derive(Debug, Args)]
+pub struct ParseArgs {
+    /// The file; `-` is standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// The format of the lines
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub format: String,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Lines that are looked at to find a format.
 pub(super) const DETECT_LINES_MAX: usize = 50;

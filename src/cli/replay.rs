@@ -2,7 +2,6 @@
 //!
 //! The JSON shapes are a contract: scripts depend on them.
 
-use super::args::ReplayArgs;
 use super::output::{Output, Style};
 use super::{End, Usage, context, parse};
 use crate::clock::Timestamp;
@@ -12,11 +11,29 @@ use crate::parsers::Parser;
 use crate::pipeline::core::Firing;
 use crate::pipeline::live::real_client;
 use crate::pipeline::replay::{Input, ReplayEnd, Totals, replay as run};
+use clap::{Args, ValueHint};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+/// `riposte replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Log files, plain or gzip; `-` is standard input
+    #[arg(required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// Take the rules from this folder or file
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
+    pub rules: Vec<PathBuf>,
+    /// The format of the lines
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub format: String,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Replays files through the rules and prints what would have been decided.
 pub fn replay(config: &Path, args: &ReplayArgs, out: &mut Output) -> anyhow::Result<End> {
