@@ -4,9 +4,11 @@
 
 mod engine;
 mod faces;
+mod replay;
 
 pub use engine::*;
 pub use faces::*;
+pub use replay::*;
 
 /// A longer record is cut here and counted. The longest request line nginx takes by default is
 /// 8 KiB (`large_client_header_buffers`); with referer and agent, 64 KiB holds any honest line.
@@ -355,9 +357,6 @@ pub const SPOOL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// One read of a source that is spooled.
 pub const SPOOL_READ_BYTES_MAX: usize = 64 * 1024;
-
-/// One read of a file that is replayed.
-pub const REPLAY_READ_BYTES: usize = 128 * 1024;
 
 /// Streams (incarnations of files) whose places are remembered, a source.
 pub const STREAMS_PER_SOURCE_MAX: usize = 1_024;

@@ -1,11 +1,10 @@
 //! `riposte explain`: what one line becomes, and what each rule makes of it.
 
 use super::output::{Output, Style, table};
-use super::{End, Usage, context};
+use super::{End, context, formats};
 use crate::clock::{self, Timestamp};
 use crate::decisions::Mode;
 use crate::event::{Event, Kind, text};
-use crate::parsers::{self, Parser};
 use crate::pipeline::live::real_client;
 use crate::rules::{Rule, RuleSet};
 use bytes::Bytes;
@@ -20,8 +19,9 @@ use std::sync::Arc;
 pub struct ExplainArgs {
     /// The line, as it stands in the log
     pub line: String,
-    /// The format of the line
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    /// The format of the line: a format's name or a source's (`source:NAME`); `auto` takes what the
+    /// line looks like, or the source that finds the most in it
+    #[arg(long, value_name = "FORMAT", default_value = formats::AUTO)]
     pub format: String,
     /// Take the rules from this folder or file
     #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
@@ -46,19 +46,16 @@ pub fn explain(config: &Path, args: &ExplainArgs, out: &mut Output) -> anyhow::R
     let config = context::config_or_default(config)?;
     let rules = context::rules_to_run(&config, &args.rules, out)?;
     let record = Bytes::copy_from_slice(args.line.trim_end().as_bytes());
-    let (mut parser, format) = if args.format == "auto" {
-        let detected = parsers::detect([record.as_ref()]);
-        (Parser::for_format(detected.format).map_err(Usage::of)?, detected.format.to_owned())
-    } else {
-        (Parser::for_format(&args.format).map_err(Usage::of)?, args.format.clone())
-    };
+    let chosen = formats::of_line(&config, &args.format, &record)?;
+    let (words, format, source) = (chosen.words(), chosen.format, chosen.source);
+    let mut parser = chosen.parser;
     let mut event = Event::new(Kind::Log, Timestamp::EPOCH);
     event.reset(record.clone());
     if let Err(why) = parser.parse(&record, clock::now(), &mut event) {
         if args.json {
-            out.json(&json!({ "format": format, "error": why.to_string() }))?;
+            out.json(&json!({ "format": format, "source": source, "error": why.to_string() }))?;
         } else {
-            let line = format!("not a line of format `{format}`: {why}");
+            let line = format!("not a line of format {words}: {why}");
             let line = out.styled(Style::Red, line);
             out.line(line)?;
         }
@@ -80,10 +77,15 @@ pub fn explain(config: &Path, args: &ExplainArgs, out: &mut Output) -> anyhow::R
                 })
             })
             .collect();
-        out.json(&json!({ "format": format, "event": event.to_json(), "rules": rules }))?;
+        out.json(&json!({
+            "format": format,
+            "source": source,
+            "event": event.to_json(),
+            "rules": rules,
+        }))?;
         return Ok(End::Well);
     }
-    show(&format, &event, &opinions, out)
+    show(&words, &event, &opinions, out)
 }
 
 fn opinions<'r>(rules: &'r RuleSet, event: &Arc<Event>) -> Vec<Opinion<'r>> {

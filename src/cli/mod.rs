@@ -6,6 +6,7 @@
 mod args;
 mod context;
 mod output;
+mod formats;
 
 mod init;
 mod doctor;
@@ -88,7 +89,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         Command::Check(args) => check::check(&config, &args, out),
         Command::Test(args) => test::test(&config, &args, out),
         Command::Replay(args) => replay::replay(&config, &args, out),
-        Command::Parse(args) => parse::parse(&args, out),
+        Command::Parse(args) => parse::parse(&config, &args, out),
         Command::Explain(args) => explain::explain(&config, &args, out),
         Command::Why(args) => look::why(&config, &args, out),
         Command::Decisions(DecisionsCommand::List(args)) => {

@@ -1,14 +1,13 @@
 //! `riposte parse`: the events that a file's lines become.
 
 use super::output::{Output, Style};
-use super::{End, Usage};
-use crate::clock::{self, Timestamp};
+use super::{End, Usage, formats};
+use crate::clock::Timestamp;
 use crate::event::{Event, Kind, text};
-use crate::parsers::{self, Parser};
 use crate::sources::Replay;
 use clap::{Args, ValueHint};
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `riposte parse`
 #[derive(Debug, Args)]
@@ -16,32 +15,32 @@ pub struct ParseArgs {
     /// The file; `-` is standard input
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// The format of the lines
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    /// The format of the lines: a format's name or a source's (`source:NAME`); `auto` takes the
+    /// source whose `paths` name the file, else what the first lines look like
+    #[arg(long, value_name = "FORMAT", default_value = formats::AUTO)]
     pub format: String,
     /// Print one JSON object a line
     #[arg(long)]
     pub json: bool,
 }
 
-/// Lines that are looked at to find a format.
-pub(super) const DETECT_LINES_MAX: usize = 50;
-
 /// Shows what each line of a file becomes; a line that doesn't parse is a finding.
-pub fn parse(args: &ParseArgs, out: &mut Output) -> anyhow::Result<End> {
-    let mut replay = open(&args.file.to_string_lossy())?;
-    let mut parser = Parser::for_format(&args.format).map_err(Usage::of)?;
+pub fn parse(config: &Path, args: &ParseArgs, out: &mut Output) -> anyhow::Result<End> {
+    let config = formats::config_for(config, &args.format)?;
+    let name = args.file.to_string_lossy();
+    let mut replay = open(&name)?;
+    let chosen = formats::of_file(&config, &args.format, &name, &mut replay)?;
+    if !args.json {
+        formats::tell("format", &args.format, &chosen, out)?;
+    }
+    let mut parser = chosen.parser;
     let mut event = Event::new(Kind::Log, Timestamp::EPOCH);
     let mut all_parsed = true;
-    let arrival = clock::now();
     while let Some(batch) = replay.next_batch()? {
-        if args.format == "auto" && batch.first_line == 1 {
-            parser = told_format(&batch, args.json, out)?;
-        }
         for index in 0..batch.records.len() {
             let Some(record) = batch.record(index) else { continue };
             event.reset(record.clone());
-            let parsed = parser.parse(&record, arrival, &mut event);
+            let parsed = parser.parse(&record, batch.arrival, &mut event);
             all_parsed &= parsed.is_ok();
             match (parsed, args.json) {
                 (Ok(()), true) => out.json(&event.to_json())?,
@@ -62,39 +61,6 @@ pub fn parse(args: &ParseArgs, out: &mut Output) -> anyhow::Result<End> {
 /// Opens a file; its name may hold anything.
 pub(super) fn open(name: &str) -> anyhow::Result<Replay> {
     Replay::open(name).map_err(|error| Usage::of(text::escape(&error.to_string())))
-}
-
-/// Finds the format of a file by its first lines, and says so to people.
-fn told_format(
-    batch: &crate::event::Batch,
-    json: bool,
-    out: &mut Output,
-) -> anyhow::Result<Parser> {
-    let (parser, detected) = detect(batch)?;
-    if !json {
-        let told = format!("format: {} ({})", detected.format, detected.why);
-        let told = out.styled(Style::Dim, told);
-        out.line(told)?;
-    }
-    Ok(parser)
-}
-
-/// The parser for what the first lines look like.
-pub(super) fn detect(batch: &crate::event::Batch) -> anyhow::Result<(Parser, parsers::Detected)> {
-    let lines: Vec<bytes::Bytes> =
-        (0..batch.records.len().min(DETECT_LINES_MAX)).filter_map(|n| batch.record(n)).collect();
-    let detected = parsers::detect(lines.iter().map(AsRef::as_ref));
-    let parser = Parser::for_format(detected.format).map_err(Usage::of)?;
-    Ok((parser, detected))
-}
-
-/// The same, of a file that is not read yet.
-pub(super) fn detect_ahead(replay: &mut Replay) -> anyhow::Result<(Parser, parsers::Detected)> {
-    let ahead = replay.peek_block().map_err(Usage::of)?;
-    let lines = ahead.split(|byte| *byte == b'\n').take(DETECT_LINES_MAX);
-    let detected = parsers::detect(lines);
-    let parser = Parser::for_format(detected.format).map_err(Usage::of)?;
-    Ok((parser, detected))
 }
 
 fn show(event: &Event, out: &mut Output) -> anyhow::Result<()> {

@@ -3,11 +3,11 @@
 //! The JSON shapes are a contract: scripts depend on them.
 
 use super::output::{Output, Style};
-use super::{End, Usage, context, parse};
+use super::{End, Usage, context, formats, parse};
 use crate::clock::Timestamp;
+use crate::config::Config;
 use crate::decisions::Decision;
 use crate::event::text;
-use crate::parsers::Parser;
 use crate::pipeline::core::Firing;
 use crate::pipeline::live::real_client;
 use crate::pipeline::replay::{Input, ReplayEnd, Totals, replay as run};
@@ -27,8 +27,9 @@ pub struct ReplayArgs {
     /// Take the rules from this folder or file
     #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
     pub rules: Vec<PathBuf>,
-    /// The format of the lines
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    /// The format of the lines: a format's name or a source's (`source:NAME`); `auto` takes the
+    /// source whose `paths` name the file, else what the first lines look like
+    #[arg(long, value_name = "FORMAT", default_value = formats::AUTO)]
     pub format: String,
     /// Print one JSON object a line
     #[arg(long)]
@@ -40,7 +41,7 @@ pub fn replay(config: &Path, args: &ReplayArgs, out: &mut Output) -> anyhow::Res
     let config = context::config_or_default(config)?;
     let rules = context::rules_to_run(&config, &args.rules, out)?;
     let facts = context::StandingFacts::new(&config);
-    let inputs = inputs(args, out)?;
+    let inputs = inputs(&config, args, out)?;
     let mut core = context::replay_core(&config, rules);
     let mut report = Report { facts, json: args.json, faults: 0, rules: BTreeMap::new() };
     let mut gone = None;
@@ -70,24 +71,16 @@ pub fn replay(config: &Path, args: &ReplayArgs, out: &mut Output) -> anyhow::Res
 }
 
 /// Opens the files, each with the parser of its format.
-fn inputs(args: &ReplayArgs, out: &mut Output) -> anyhow::Result<Vec<Input>> {
+fn inputs(config: &Config, args: &ReplayArgs, out: &mut Output) -> anyhow::Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for file in &args.files {
         let name = file.to_string_lossy();
         let mut replay = parse::open(&name)?;
-        let parser = if args.format == "auto" {
-            let (parser, detected) = parse::detect_ahead(&mut replay)?;
-            if !args.json {
-                let told =
-                    format!("{}: {} ({})", text::escape(&name), detected.format, detected.why);
-                let told = out.styled(Style::Dim, told);
-                out.line(told)?;
-            }
-            parser
-        } else {
-            Parser::for_format(&args.format).map_err(Usage::of)?
-        };
-        inputs.push(Input { replay, parser });
+        let chosen = formats::of_file(config, &args.format, &name, &mut replay)?;
+        if !args.json {
+            formats::tell(&name, &args.format, &chosen, out)?;
+        }
+        inputs.push(Input { replay, parser: chosen.parser });
     }
     Ok(inputs)
 }

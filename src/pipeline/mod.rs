@@ -24,6 +24,7 @@ pub mod desk;
 mod outcomes;
 pub mod feed;
 pub mod engine;
+pub mod formats;
 pub mod replay;
 pub mod trial;
 pub mod rule_set;

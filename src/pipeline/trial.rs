@@ -94,7 +94,8 @@ impl Trial {
 
 impl TestBench for Trial {
     fn lines(&mut self, format: &str, text: &str) -> Result<(), String> {
-        let parser = Parser::for_format(format).map_err(|error| error.to_string())?;
+        let chosen = super::formats::named(&self.config, format);
+        let parser = chosen.map_err(|error| error.to_string())?.parser;
         let mut stage = Stage::new(
             parser.clone(),
             real_client(&self.config),

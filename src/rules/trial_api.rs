@@ -124,7 +124,7 @@ fn register_feeding(api: &mut Api<'_>) {
         Place::Test,
         "lines",
         "t.lines(format, lines)",
-        "Feed lines, as text or as a list, in a format of the config (`nginx`, `sshd`, `auto` …).",
+        "Feed lines, as text or as a list, in a format (`nginx`, `sshd`, `auto` …) or in that of a source of the config, by its name.",
         r#"t.lines("nginx", t.repeat(line, 10, "10s"))"#,
     )
     .register_fn("lines", |context: NativeCallContext, t: &mut Handle, format: &str, text: &str| {

@@ -14,6 +14,7 @@ pub mod supervise;
 mod lines;
 mod identity;
 mod rotation;
+mod belongs;
 mod content;
 mod tail;
 mod long_line;

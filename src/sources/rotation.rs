@@ -55,6 +55,23 @@ pub(super) fn is_compressed(name: &str) -> bool {
     strip_compression(name).1
 }
 
+/// The live names that `name` may be a rotated or compressed form of, without folders.
+pub(super) fn live_names(name: &str) -> Vec<String> {
+    let (plain, compressed) = strip_compression(name);
+    let mut names = Vec::new();
+    if compressed {
+        names.push(plain.to_owned());
+    }
+    let extension = plain.rsplit_once('.').map(|(_, extension)| extension);
+    for (at, _) in plain.match_indices(['.', '-', '_']) {
+        let Some(stem) = plain.get(..at) else { continue };
+        let with_extension = extension.map(|extension| format!("{stem}.{extension}"));
+        let candidates = [Some(stem.to_owned()), with_extension].into_iter().flatten();
+        names.extend(candidates.filter(|live| form(live, name).is_some()));
+    }
+    names
+}
+
 /// A rotated file beside (or away from) its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rotated {
@@ -114,6 +131,9 @@ mod tests {
             assert!(form("access.log", name).is_none(), "{name}");
         }
         assert!(form("messages", "messages-20261124").is_some());
+        assert!(live_names("access-20261124.log.gz").contains(&"access.log".to_owned()));
+        assert!(live_names("a.access.log.1").contains(&"a.access.log".to_owned()));
+        assert!(live_names("access.log").is_empty());
     }
 
     #[test]
