@@ -4,7 +4,7 @@ use riposte::config::pack::PACK;
 use riposte::config::{Config, RuleFiles, read_rules_from};
 use riposte::pipeline::rule_set::load_files;
 use riposte::pipeline::trial::Trial;
-use riposte::rules::{TestBench, render, render_results};
+use riposte::rules::{PartKind, TestBench, render, render_results};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,4 +61,23 @@ fn headers_and_docs_name_every_rule_and_parameter() {
             assert!(docs.contains(&name), "docs/rule-pack.md lacks {name} of {file}");
         }
     }
+}
+
+#[test]
+fn every_predicate_of_the_pack_is_taken_apart() {
+    let loaded = load_files(&Config::default(), rule_files(), &BTreeMap::new(), 1);
+    let rules = loaded.loaded.set;
+    let mut tests = 0;
+    for place in 0..u32::try_from(rules.rules().len()).unwrap() {
+        let parts = rules.parts(place).unwrap();
+        let text = std::fs::read_to_string(&*parts.file).unwrap();
+        for part in parts.parts() {
+            assert!(!text[part.span.clone()].is_empty(), "{}: {}", parts.rule, part.text);
+            let whole = part.kind == PartKind::Test
+                && (part.text.contains(" && ") || part.text.contains(" || "));
+            assert!(!whole, "{}: {}", parts.rule, part.text);
+            tests += usize::from(part.kind == PartKind::Test);
+        }
+    }
+    assert!(tests > 60, "{tests}");
 }

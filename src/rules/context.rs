@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(super) struct Unit {
     /// The file's path.
     pub file: Arc<str>,
+    /// Its text.
+    pub text: Arc<str>,
     /// The functions and closures; no statements, so nothing runs twice.
     pub ast: AST,
     /// The file's top-level constants, visible in functions and closures.

@@ -4,7 +4,7 @@
 use super::book::Entry;
 use super::context::{BodyRunState, CallError, Run, ScriptFn, lock};
 use super::engine::{self, Purpose};
-use super::event::ScriptEvent;
+use super::event::{ScriptEvent, Watch};
 use super::fault::{Fault, FaultKind};
 use super::host::{Host, Lookups};
 use super::names;
@@ -17,7 +17,6 @@ use rhai::{Dynamic, Engine};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a body asked for, and how it ended.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -76,11 +75,11 @@ impl Evaluator {
     ) -> Result<Dynamic, Fault> {
         let fault = closure.function.fault(error, &|name| self.knows(name));
         if fault.kind == FaultKind::Value {
-            let missed = Arc::new(AtomicBool::new(false));
-            let watched = ScriptEvent::watched(Arc::clone(event), Arc::clone(&missed));
+            let watch = Watch::of_missing();
+            let watched = ScriptEvent::watched(Arc::clone(event), Arc::clone(&watch));
             let again =
                 closure.function.call(&self.pure, &closure.run, Some(Dynamic::from(watched)));
-            if again.is_err() && missed.load(Ordering::Relaxed) {
+            if again.is_err() && watch.missed() {
                 return Ok(Dynamic::UNIT);
             }
         }

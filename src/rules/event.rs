@@ -4,12 +4,13 @@
 //! asks for it.
 
 use super::book::{Api, Place};
+use super::context::lock;
 use super::values::{Moment, cut, field_value};
 use crate::event::{Event, Field};
 use crate::limits;
 use rhai::{Dynamic, ImmutableString};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Properties of an event that are no fields: what each is, for the reference.
 pub(super) const PROPERTIES: &[(&str, &str)] = &[
@@ -27,32 +28,93 @@ pub(super) const PROPERTIES: &[(&str, &str)] = &[
 #[derive(Clone)]
 pub(super) struct ScriptEvent {
     event: Arc<Event>,
-    /// Set when a field was read that isn't there; only looked at after an error.
-    missed: Option<Arc<AtomicBool>>,
+    /// Where it is noted what is read.
+    watch: Option<Arc<Watch>>,
+}
+
+/// What was read of an event; for a look at why, after an error or by parts.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// A field was read that isn't there.
+    missed: AtomicBool,
+    /// What was read, where that is wanted: each name once.
+    reads: Option<Mutex<Vec<(String, Dynamic)>>>,
+}
+
+impl Watch {
+    /// One that notes only whether a field was missing.
+    pub(super) fn of_missing() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// One that notes all that is read.
+    pub(super) fn of_all() -> Arc<Self> {
+        Arc::new(Self { reads: Some(Mutex::default()), ..Self::default() })
+    }
+
+    /// Whether a field was read that isn't there.
+    pub(super) fn missed(&self) -> bool {
+        self.missed.load(Ordering::Relaxed)
+    }
+
+    /// What was read, by name, in order.
+    pub(super) fn take(&self) -> Vec<(String, Dynamic)> {
+        self.reads.as_ref().map(|reads| std::mem::take(&mut *lock(reads))).unwrap_or_default()
+    }
+
+    fn note(&self, name: &str, value: &Dynamic) {
+        if let Some(reads) = &self.reads {
+            let mut reads = lock(reads);
+            if reads.iter().all(|(known, _)| known != name) {
+                reads.push((name.to_owned(), value.clone()));
+            }
+        }
+    }
 }
 
 impl ScriptEvent {
     pub(super) fn new(event: Arc<Event>) -> Self {
-        Self { event, missed: None }
+        Self { event, watch: None }
     }
 
-    /// The same, noting in `missed` when a field is read that isn't there.
-    pub(super) fn watched(event: Arc<Event>, missed: Arc<AtomicBool>) -> Self {
-        Self { event, missed: Some(missed) }
+    /// The same, noting what is read.
+    pub(super) fn watched(event: Arc<Event>, watch: Arc<Watch>) -> Self {
+        Self { event, watch: Some(watch) }
     }
 
     fn miss(&self) -> Dynamic {
-        if let Some(missed) = &self.missed {
-            missed.store(true, Ordering::Relaxed);
+        if let Some(watch) = &self.watch {
+            watch.missed.store(true, Ordering::Relaxed);
         }
         Dynamic::UNIT
     }
 
+    fn note(&self, name: &str, value: &Dynamic) {
+        if let Some(watch) = &self.watch {
+            watch.note(name, value);
+        }
+    }
+
     fn field(&self, field: Field) -> Dynamic {
-        self.event.get(field).map_or_else(|| self.miss(), field_value)
+        let value = self.event.get(field).map_or_else(|| self.miss(), field_value);
+        self.note(field.name(), &value);
+        value
     }
 
     fn named(&self, name: &str) -> Dynamic {
+        let value = self.look_up(name);
+        self.note(name, &value);
+        value
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let value = self.event.get_named(name).map(field_value);
+        let there = value.is_some();
+        self.note(name, &value.unwrap_or_default());
+        there
+    }
+
+    fn look_up(&self, name: &str) -> Dynamic {
         if let Some(value) = self.event.get_named(name) {
             return field_value(value);
         }
@@ -95,5 +157,5 @@ pub(super) fn register(api: &mut Api<'_>) {
         "Whether the event has the field.",
         r#"!e.has("user_agent")"#,
     )
-    .register_fn("has", |e: &mut ScriptEvent, name: &str| e.event.get_named(name).is_some());
+    .register_fn("has", |e: &mut ScriptEvent, name: &str| e.has(name));
 }

@@ -44,24 +44,26 @@ const LOAD_STACK_BYTES: usize = 32 * 1024 * 1024;
 impl RuleSet {
     /// Loads rule files and Rhai plugins. Nothing of it reaches disk or network.
     pub fn load(files: &[RuleFile], modules: &[ModuleFile], settings: &Settings) -> Loaded {
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new()
-                .name("rules-load".to_owned())
-                .stack_size(LOAD_STACK_BYTES)
-                .spawn_scoped(scope, || Loader::new(settings).load(files, modules));
-            match thread.map(std::thread::ScopedJoinHandle::join) {
-                Ok(Ok(loaded)) => loaded,
-                Ok(Err(_)) => empty(
-                    settings,
-                    "loading the rules ended in an internal error; please report this",
-                ),
-                Err(error) => empty(
-                    settings,
-                    &format!("failed to start a thread for loading the rules: {error}"),
-                ),
-            }
-        })
+        with_deep_stack(|| Loader::new(settings).load(files, modules))
+            .unwrap_or_else(|why| empty(settings, &why))
     }
+}
+
+/// Does what parses rules, on a thread with enough of a stack.
+pub(super) fn with_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("rules-load".to_owned())
+            .stack_size(LOAD_STACK_BYTES)
+            .spawn_scoped(scope, work);
+        match thread.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) => {
+                Err("loading the rules ended in an internal error; please report this".to_owned())
+            }
+            Err(error) => Err(format!("failed to start a thread for loading the rules: {error}")),
+        }
+    })
 }
 
 /// A rule set without rules, and why.
@@ -268,7 +270,8 @@ impl<'s> Loader<'s> {
                 !tests.iter().any(|test| test.body.name.as_str() == name)
             });
         }
-        let unit = Unit { file: Arc::clone(path), ast: functions, constants };
+        let text = Arc::from(file.text.as_str());
+        let unit = Unit { file: Arc::clone(path), text, ast: functions, constants };
         let drafts = collected.drafts.iter().map(|draft| lock(draft).clone()).collect();
         Ok(FileDraft { unit: Arc::new(unit), ast, drafts, collected })
     }

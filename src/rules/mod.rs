@@ -52,6 +52,7 @@ mod stamps;
 mod trial;
 
 // For people.
+mod parts;
 mod reference;
 
 pub use book::{Entry, Place};
@@ -61,6 +62,7 @@ pub use fault::{Fault, FaultKind};
 pub use finding::{Finding, Severity, render, sort, to_json};
 pub use host::{Geo, Host, Lookups, NoLookups, StateValue};
 pub use load::Loaded;
+pub use parts::{Judged, Looked, Part, PartKind, Parts, Predicate, Role, Truth};
 pub use reference::{book, reference};
 pub use rule::Rule;
 pub use set::{RuleSet, Test};

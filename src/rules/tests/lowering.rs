@@ -174,13 +174,13 @@ fn leaf() -> impl Strategy<Value = String> {
 }
 
 /// With a name for a value, which may go unused.
-fn named() -> impl Strategy<Value = String> {
+pub(super) fn named() -> impl Strategy<Value = String> {
     (subject(), predicate(), quoted()).prop_map(|(a, rest, b)| {
         format!("{{ let x = {a}; let y = x; ({rest}) && y.contains({b}) || x == y.to_lower() }}")
     })
 }
 
-fn predicate() -> impl Strategy<Value = String> {
+pub(super) fn predicate() -> impl Strategy<Value = String> {
     leaf().prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             3 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) && ({b})")),
@@ -202,7 +202,7 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn event() -> impl Strategy<Value = Arc<Event>> {
+pub(super) fn event() -> impl Strategy<Value = Arc<Event>> {
     prop::collection::vec((pick(FIELDS), value()), 0..14).prop_map(|fields| {
         let mut event = Event::new(Kind::Http, Timestamp::EPOCH);
         event.reset(bytes::Bytes::from_static(b"/a\xff\xfe"));

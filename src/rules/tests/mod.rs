@@ -5,6 +5,7 @@ mod lowering;
 mod bodies;
 mod checks;
 mod hostile;
+mod parts;
 mod random;
 mod references;
 mod trials;
