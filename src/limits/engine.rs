@@ -44,3 +44,10 @@ pub const CLOCK_LEAP_SECS: u64 = 60;
 /// A leap of the wall clock counts for what ends by time once it has lasted this long: a clock
 /// that was wrong at boot is usually set within it.
 pub const CLOCK_LEAP_HELD_SECS: u64 = 300;
+
+/// Functions of a rule file that call each other are put in place of their calls this deep; deeper
+/// ones stay scripts.
+pub const LOWERED_CALL_LEVELS_MAX: usize = 8;
+
+/// So many calls of a file's functions are put in place in one predicate: each may grow it.
+pub const LOWERED_CALLS_MAX: usize = 64;

@@ -29,6 +29,8 @@ pub enum Expr {
     Or(Vec<Expr>),
     /// `!a`
     Not(Box<Expr>),
+    /// `if a { b } else { c }`
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
     /// `a == b` and its kin.
     Compare(Comparison, Box<Expr>, Box<Expr>),
     /// `a + b` and its kin.
@@ -55,6 +57,10 @@ pub enum Expr {
     Empty(Box<Expr>),
     /// A function from text to text; `()` stays `()`.
     Change(Box<Expr>, TextChange),
+    /// A part of a text, or `()` where the text has none; `()` stays `()`.
+    Part(Box<Expr>, TextPart),
+    /// `a.to_number()`: the number that a text holds, or `()`.
+    Number(Box<Expr>),
 }
 
 /// What is asked of an address.
@@ -69,6 +75,18 @@ pub struct TextChange {
     pub apply: fn(&str) -> String,
     /// Says quickly that it leaves a text as it is; it may say no where it does.
     pub leaves: fn(&[u8]) -> bool,
+}
+
+/// Takes a part out of a text.
+pub type Take = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What to take out of a text.
+#[derive(Clone)]
+pub struct TextPart {
+    /// What it is, with all that it depends on: parts of the same name are the same part.
+    pub name: Arc<str>,
+    /// Takes it; none where the text has no such part. Pure.
+    pub take: Take,
 }
 
 /// Where a literal has to be.

@@ -7,7 +7,7 @@
 
 use super::cache::Cache;
 use super::program::{Id, Node, Program, View, ViewId};
-use super::value::{Comparison, Const, Val, arithmetic, compare};
+use super::value::{Comparison, Const, Val, arithmetic, compare, number};
 use crate::event::net::parse_ip;
 use crate::event::{Event, ValueRef, text};
 use crate::limits::SCRIPT_STRING_BYTES_MAX;
@@ -106,7 +106,7 @@ impl<'a> Look<'a> {
                 Some(Seen::Same) => {}
             }
             match self.program.view(view) {
-                Some(View::Lower(from) | View::Change(from, _)) => view = *from,
+                Some(made) if made.from().is_some() => view = made.from().unwrap_or(view),
                 Some(root) => match self.root(root) {
                     Some(Val::Text(Cow::Borrowed(text))) => return Shown::Text(text),
                     _ => return Shown::Other,
@@ -137,7 +137,7 @@ impl<'a> Look<'a> {
 
     fn see(&self, view: ViewId) -> Option<Seen> {
         let view = self.program.view(view)?;
-        let (View::Lower(from) | View::Change(from, _)) = view else {
+        let Some(from) = view.from() else {
             return Some(match self.root(view) {
                 Some(Val::Unit) => Seen::Unit,
                 Some(Val::Text(text)) => match script_text(&text) {
@@ -147,7 +147,7 @@ impl<'a> Look<'a> {
                 _ => Seen::Other,
             });
         };
-        let text = match self.shown(*from) {
+        let text = match self.shown(from) {
             Shown::Unit => return Some(Seen::Unit),
             Shown::Other => return Some(Seen::Other),
             Shown::Text(text) => text,
@@ -158,6 +158,10 @@ impl<'a> Look<'a> {
                 let changed = (change.apply)(std::str::from_utf8(text).ok()?);
                 Some(Seen::Own(changed.into_bytes()))
             }
+            View::Part(_, part) => Some(match (part.take)(std::str::from_utf8(text).ok()?) {
+                Some(part) => Seen::Own(part.into_bytes()),
+                None => Seen::Unit,
+            }),
             _ if !text.is_ascii() => {
                 Some(Seen::Own(std::str::from_utf8(text).ok()?.to_lowercase().into_bytes()))
             }
@@ -171,7 +175,7 @@ impl<'a> Look<'a> {
         match view {
             View::Field(field) => Some(self.event.get(*field).map_or(Val::Unit, plain_value)),
             View::Named(name) => self.named(name),
-            View::Lower(_) | View::Change(..) => None,
+            View::Lower(_) | View::Change(..) | View::Part(..) => None,
         }
     }
 
@@ -238,6 +242,9 @@ impl<'a> Look<'a> {
             }
             Node::And(parts) => self.all(parts, true),
             Node::Or(parts) => self.all(parts, false),
+            Node::If(condition, then, otherwise) => {
+                self.value(if self.truth(*condition)? { *then } else { *otherwise })
+            }
             Node::Not(part) => Some(Val::Bool(!self.truth(*part)?)),
             Node::Compare(comparison, left, right) => {
                 compare(*comparison, &self.value(*left)?, &self.value(*right)?).map(Val::Bool)
@@ -259,7 +266,7 @@ impl<'a> Look<'a> {
     fn test(&self, node: &'a Node) -> Option<Val<'a>> {
         match node {
             Node::Text(subject, list) => on_text(&self.value(*subject)?, |text| list.fits(text)),
-            Node::Matches(subject, regex) => match self.value(*subject)? {
+            Node::Matches(subject, regex, _) => match self.value(*subject)? {
                 Val::Text(text) => {
                     Some(Val::Bool(regex.is_match(std::str::from_utf8(&text).ok()?)))
                 }
@@ -281,6 +288,11 @@ impl<'a> Look<'a> {
                 _ => None,
             },
             Node::Empty(subject) => on_text(&self.value(*subject)?, <[u8]>::is_empty),
+            Node::Number(subject) => match self.value(*subject)? {
+                Val::Text(text) => Some(number(std::str::from_utf8(&text).ok()?)),
+                Val::Unit => Some(Val::Unit),
+                _ => None,
+            },
             Node::Change(subject) => match self.value(*subject)? {
                 Val::Unit => Some(Val::Unit),
                 _ => None,

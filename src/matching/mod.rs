@@ -10,12 +10,13 @@ mod expr;
 mod index;
 mod look;
 mod need;
+mod pattern;
 mod program;
 mod texts;
 mod value;
 
 pub use draw::{Draw, Drawer, Drawn};
-pub use expr::{AddressTest, Expr, Literal, TextChange, TextTest};
+pub use expr::{AddressTest, Expr, Literal, TextChange, TextPart, TextTest};
 pub use value::{Comparison, Const, Operator};
 
 use crate::event::{Event, Kind};

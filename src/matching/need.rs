@@ -36,6 +36,17 @@ pub(super) fn need(program: &Program, id: Id) -> Option<Need> {
         Node::And(parts) => parts.iter().filter_map(need).max_by_key(|need| need.worth),
         Node::Or(parts) => join(parts.iter().map(need).collect::<Option<Vec<_>>>()?),
         Node::Let(_, rest) => need(rest),
+        // What is never true needs what never is.
+        Node::Const(Const::Bool(false)) => Some(Need { any: Vec::new(), worth: u32::MAX }),
+        Node::If(condition, then, otherwise) => {
+            let then = [need(condition), need(then)].into_iter().flatten();
+            join(vec![then.max_by_key(|need| need.worth)?, need(otherwise)?])
+        }
+        Node::Matches(_, _, Some((view, wanted))) => join(
+            (wanted.literals.iter())
+                .filter_map(|bytes| view_literal(program, *view, bytes))
+                .collect(),
+        ),
         Node::Compare(comparison, left, right) => {
             match (program.node(*left)?, program.node(*right)?) {
                 (_, Node::Const(value)) => compared(program, *comparison, *left, value),
@@ -112,18 +123,22 @@ fn literal(program: &Program, subject: Id, bytes: &[u8]) -> Option<Need> {
     let Node::View(view) = program.node(subject)? else {
         return None;
     };
+    view_literal(program, *view, bytes)
+}
+
+fn view_literal(program: &Program, view: ViewId, bytes: &[u8]) -> Option<Need> {
     if bytes.is_empty() {
         return None;
     }
     let length = u32::try_from(bytes.len().min(20)).unwrap_or(20);
-    let worth = match (program.view(*view)?, bytes) {
+    let worth = match (program.view(view)?, bytes) {
         (View::Field(Field::Method), b"GET")
         | (View::Field(Field::Scheme | Field::Protocol | Field::Outcome), _) => 1,
         (View::Field(Field::Method), _) => 20,
         _ => length * 10,
     };
     let bytes = bytes.to_vec();
-    Some(Need { any: vec![Condition::Literal { view: *view, bytes }], worth })
+    Some(Need { any: vec![Condition::Literal { view, bytes }], worth })
 }
 
 fn number(program: &Program, subject: Id, first: i64, last: i64) -> Option<Need> {

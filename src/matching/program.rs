@@ -3,7 +3,8 @@
 //! In: [`Expr`]s. Out: nodes that refer to each other, and views: the texts that predicates look
 //! at, each a field or a change of another view.
 
-use super::expr::{AddressTest, Expr, Literal, TextChange, TextTest};
+use super::expr::{AddressTest, Expr, Literal, TextChange, TextPart, TextTest};
+use super::pattern::{self, Wanted};
 use super::texts::{NetList, TextList};
 use super::value::{Comparison, Const, Operator};
 use crate::event::Field;
@@ -33,12 +34,15 @@ pub(super) enum Node {
     And(Box<[Id]>),
     Or(Box<[Id]>),
     Not(Id),
+    /// The second where the first is true, else the third.
+    If(Id, Id, Id),
     Compare(Comparison, Id, Id),
     Arithmetic(Operator, Id, Id),
     OneOf(Id, Box<[Const]>),
     InRange(Id, i64, i64),
     Text(Id, TextList),
-    Matches(Id, Regex),
+    /// With what a text that matches must hold, and the view that must hold it.
+    Matches(Id, Regex, Option<(ViewId, Wanted)>),
     /// The networks as written, and made ready.
     Within(Id, Box<[ipnet::IpNet]>, NetList, bool),
     Address(Id, AddressTest, bool),
@@ -47,6 +51,7 @@ pub(super) enum Node {
     Empty(Id),
     /// A change of something that is no view: text has none of these, all else fails.
     Change(Id),
+    Number(Id),
 }
 
 impl Node {
@@ -71,6 +76,17 @@ pub(super) enum View {
     Named(Box<str>),
     Lower(ViewId),
     Change(ViewId, TextChange),
+    Part(ViewId, TextPart),
+}
+
+impl View {
+    /// The view that it is made from; none for a field.
+    pub(super) fn from(&self) -> Option<ViewId> {
+        match self {
+            Self::Field(_) | Self::Named(_) => None,
+            Self::Lower(from) | Self::Change(from, _) | Self::Part(from, _) => Some(*from),
+        }
+    }
 }
 
 /// The predicates of all rules.
@@ -159,8 +175,8 @@ impl Program {
     /// How many changes made a view.
     fn depth(&self, mut view: ViewId) -> usize {
         let mut depth = 0;
-        while let Some(View::Lower(from) | View::Change(from, _)) = self.views.get(view) {
-            view = *from;
+        while let Some(from) = self.views.get(view).and_then(View::from) {
+            view = from;
             depth += 1;
         }
         depth
@@ -202,6 +218,12 @@ impl Program {
                 let part = self.lower(part, locals);
                 self.put(format!("not {part}"), || Node::Not(part))
             }
+            Expr::If(condition, then, otherwise) => {
+                let condition = self.lower(condition, locals);
+                let (then, otherwise) = (self.lower(then, locals), self.lower(otherwise, locals));
+                let key = format!("if {condition} {then} {otherwise}");
+                self.put(key, || Node::If(condition, then, otherwise))
+            }
             Expr::Compare(comparison, left, right) => {
                 let (left, right) = (self.lower(left, locals), self.lower(right, locals));
                 let key = format!("{comparison:?} {left} {right}");
@@ -236,8 +258,9 @@ impl Program {
             }
             Expr::Matches(subject, regex) => {
                 let subject = self.lower(subject, locals);
+                let wanted = self.wanted(subject, regex);
                 let key = format!("matches {subject} {}", regex.as_str());
-                self.put(key, || Node::Matches(subject, regex.clone()))
+                self.put(key, || Node::Matches(subject, regex.clone(), wanted))
             }
             Expr::Within(subject, nets, read_text) => {
                 let subject = self.lower(subject, locals);
@@ -262,6 +285,14 @@ impl Program {
                 let subject = self.lower(subject, locals);
                 self.changed(subject, change.name, |view| View::Change(view, *change))
             }
+            Expr::Part(subject, part) => {
+                let subject = self.lower(subject, locals);
+                self.changed(subject, &part.name, |view| View::Part(view, part.clone()))
+            }
+            Expr::Number(subject) => {
+                let subject = self.lower(subject, locals);
+                self.put(format!("number {subject}"), || Node::Number(subject))
+            }
             Expr::Length(subject, of_unit) => {
                 let subject = self.lower(subject, locals);
                 let key = format!("length {subject} {of_unit}");
@@ -273,6 +304,24 @@ impl Program {
             }
             _ => usize::MAX,
         }
+    }
+}
+
+impl Program {
+    /// What a text that matches a pattern must hold: in the text itself, or in its lower case
+    /// where the pattern doesn't mind the case.
+    fn wanted(&mut self, subject: Id, regex: &Regex) -> Option<(ViewId, Wanted)> {
+        let view = |program: &Self, id: Id| match program.nodes.get(id) {
+            Some(Node::View(view)) => Some(*view),
+            _ => None,
+        };
+        let plain = view(self, subject)?;
+        let wanted = pattern::wanted(regex.as_str())?;
+        if !wanted.folded {
+            return Some((plain, wanted));
+        }
+        let lower = self.changed(subject, "lower", View::Lower);
+        Some((view(self, lower)?, wanted))
     }
 }
 

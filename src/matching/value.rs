@@ -183,3 +183,15 @@ pub(super) fn arithmetic(
         O::Remainder => left % right,
     }))
 }
+
+/// The number that a text holds; `()` where it holds none.
+pub(super) fn number(text: &str) -> Val<'static> {
+    let text = text.trim();
+    if let Ok(number) = text.parse::<i64>() {
+        return Val::Int(number);
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Val::Float(number),
+        _ => Val::Unit,
+    }
+}

@@ -45,8 +45,7 @@ fn register_patterns(api: &mut Api<'_>) {
     .register_fn("capture", |context: NativeCallContext, text: &str, pattern: &str| -> Answer<Dynamic> {
         let regex = compiled(&context, pattern)?;
         charge(&context, 1 + text.len() / (BYTES_PER_OPERATION / 8))?;
-        let found = regex.captures(text).and_then(|groups| groups.get(1).or_else(|| groups.get(0)));
-        Ok(found.map_or(Dynamic::UNIT, |part| part.as_str().into()))
+        Ok(capture(&regex, text).map_or(Dynamic::UNIT, Dynamic::from))
     });
 }
 
@@ -140,11 +139,7 @@ fn register_decoding(api: &mut Api<'_>) {
         "query_value",
         |context: NativeCallContext, query: &str, name: &str| -> Answer<Dynamic> {
             charge(&context, 1 + query.len() / BYTES_PER_OPERATION)?;
-            let value = query.split('&').find_map(|pair| {
-                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                (url_decode(key) == name).then(|| url_decode(value))
-            });
-            Ok(value.map_or(Dynamic::UNIT, Dynamic::from))
+            Ok(query_value(query, name).map_or(Dynamic::UNIT, Dynamic::from))
         },
     );
 }
@@ -181,6 +176,21 @@ fn register_numbers(api: &mut Api<'_>) {
             None => text.into(),
         }
     });
+}
+
+/// What the first group of a pattern matched; the whole match where it has no group, or where the
+/// group took no part in it.
+pub(super) fn capture(regex: &regex::Regex, text: &str) -> Option<String> {
+    let found = regex.captures(text).and_then(|groups| groups.get(1).or_else(|| groups.get(0)))?;
+    Some(found.as_str().to_owned())
+}
+
+/// The first value of a query parameter, decoded once.
+pub(super) fn query_value(query: &str, name: &str) -> Option<String> {
+    query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (url_decode(key) == name).then(|| url_decode(value))
+    })
 }
 
 /// Percent-decoding, `+` as space, once.

@@ -4,6 +4,7 @@
 //! stays in Rhai, with the same verdicts. Nothing is guessed: what isn't known here is refused.
 
 mod calls;
+mod flow;
 
 use super::helpers;
 use super::host::Lookups;
@@ -12,9 +13,9 @@ use super::rule::PureFn;
 use super::syntax;
 use crate::event::Field;
 use crate::limits;
-use crate::matching::{Draw, Drawer, Expr as Native, TextChange};
+use crate::matching::{Draw, Drawer, Expr as Native, TextChange, TextPart};
 use regex::Regex;
-use rhai::{ASTFlags, ASTNode, Dynamic, Expr, FnCallExpr, ImmutableString, Stmt};
+use rhai::{AST, ASTFlags, Dynamic, Expr, FnCallExpr, ImmutableString, Stmt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,6 +27,13 @@ const URL_DECODE: TextChange = TextChange {
         text.len() <= 2 * limits::SCRIPT_STRING_BYTES_MAX
             && memchr::memchr2(b'%', b'+', text).is_none()
     },
+};
+
+/// `to_upper()`.
+const TO_UPPER: TextChange = TextChange {
+    name: "to_upper",
+    apply: |text| text.to_uppercase(),
+    leaves: |text| text.iter().all(|byte| byte.is_ascii() && !byte.is_ascii_lowercase()),
 };
 
 type Lowered = Result<Native, String>;
@@ -43,6 +51,11 @@ struct Lowering<'l> {
     constants: &'l BTreeMap<ImmutableString, Dynamic>,
     /// Functions of the file, which a call may mean instead of ours.
     functions: Vec<String>,
+    ast: &'l AST,
+    /// Functions of the file whose calls are being lowered, one within the other.
+    within: Vec<String>,
+    /// Calls of functions of the file so far.
+    calls: usize,
     lookups: &'l Arc<dyn Lookups>,
     locals: usize,
     last: Last,
@@ -96,40 +109,18 @@ fn with_body<T>(
         names,
         constants: &unit.constants,
         functions: unit.ast.iter_functions().map(|function| function.name.to_owned()).collect(),
+        ast: &unit.ast,
+        within: Vec::new(),
+        calls: 0,
         lookups: &closure.run.lookups,
         locals: 0,
         last: Last::Refused,
     };
-    let mut body: Vec<Stmt> = Vec::new();
-    syntax::walk(&syntax::function(&unit.ast, &closure.function.name), &mut |path| {
-        if let [ASTNode::Stmt(stmt)] = path {
-            body.push((*stmt).clone());
-        }
-    });
+    let body = syntax::body(&unit.ast, &closure.function.name, function.params.len());
     work(&mut lowering, &body)
 }
 
 impl Lowering<'_> {
-    fn body(&mut self, body: &[Stmt]) -> Lowered {
-        match body {
-            [] => Err("it is empty".to_owned()),
-            [Stmt::Var(parts, flags, _), rest @ ..] if !flags.intersects(ASTFlags::EXPORTED) => {
-                let value = self.expr(&parts.1)?;
-                let name = parts.0.name.to_string();
-                self.names.insert(name, Binding::Local(self.locals));
-                self.locals += 1;
-                Ok(Native::Let(Box::new(value), Box::new(self.body(rest)?)))
-            }
-            [Stmt::Expr(expr)] => self.expr(expr),
-            [Stmt::FnCall(call, _)] => self.call(call),
-            [Stmt::Return(Some(expr), flags, _)] if !flags.intersects(ASTFlags::BREAK) => {
-                self.expr(expr)
-            }
-            [Stmt::If(..), ..] => Err("it has an `if`".to_owned()),
-            _ => Err("it is more than `let` and one expression".to_owned()),
-        }
-    }
-
     /// What is taken from the event: a value, or what the last call of a chain makes of one.
     fn draw(&mut self, expr: &Expr) -> Result<Drawer, String> {
         if matches!(expr, Expr::Dot(..)) {
@@ -150,6 +141,7 @@ impl Lowering<'_> {
             Expr::And(parts, _) => Ok(Native::And(self.list(parts)?)),
             Expr::Or(parts, _) => Ok(Native::Or(self.list(parts)?)),
             Expr::FnCall(call, _) => self.call(call),
+            Expr::Stmt(block) => self.body(block.statements()),
             Expr::Dot(pair, flags, _) if !flags.intersects(ASTFlags::NEGATED) => {
                 self.chain_head(&pair.lhs, &pair.rhs)
             }
@@ -264,9 +256,14 @@ impl Lowering<'_> {
     }
 
     fn chain(&mut self, base: Native, rest: &Expr) -> Lowered {
-        if matches!(self.last, Last::Capture(_) | Last::Network(..)) {
-            return Err("it goes on with what it took".to_owned());
-        }
+        let base = match std::mem::replace(&mut self.last, Last::Refused) {
+            Last::Network(..) => return Err("it goes on with what it took".to_owned()),
+            Last::Capture(regex) => capture(base, regex),
+            before => {
+                self.last = before;
+                base
+            }
+        };
         match rest {
             Expr::Property(names, _) if names.2.as_str() == "len" => {
                 Ok(Native::Length(Box::new(base), false))
@@ -287,4 +284,13 @@ fn field(name: &str) -> Native {
         Some(field) => Native::Field(field),
         None => Native::Named(name.into()),
     }
+}
+
+/// What a pattern captures in a text, as a value that a predicate goes on with.
+fn capture(subject: Native, regex: Regex) -> Native {
+    let part = TextPart {
+        name: format!("capture {}", regex.as_str()).into(),
+        take: Arc::new(move |text| helpers::capture(&regex, text)),
+    };
+    Native::Part(Box::new(subject), part)
 }

@@ -27,6 +27,19 @@ pub(super) fn function(ast: &AST, name: &str) -> AST {
     only
 }
 
+/// The statements of one function of a file, told by its name and how many parameters it has.
+pub(super) fn body(ast: &AST, name: &str, parameters: usize) -> Vec<Stmt> {
+    let mut only = ast.clone_functions_only();
+    only.retain_functions(|_, _, function, count| function == name && count == parameters);
+    let mut body = Vec::new();
+    walk(&only, &mut |path| {
+        if let [ASTNode::Stmt(stmt)] = path {
+            body.push((*stmt).clone());
+        }
+    });
+    body
+}
+
 /// The names in calls of `rule("…")`, before the file has run.
 pub(super) fn rule_names(ast: &AST) -> Vec<String> {
     let mut names = Vec::new();

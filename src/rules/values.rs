@@ -243,7 +243,7 @@ fn register_address(api: &mut Api<'_>) {
     .register_fn("address", |a: Address| a);
 }
 
-fn is_private(address: IpAddr) -> bool {
+pub(super) fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
             v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified()

@@ -1,10 +1,11 @@
 //! Calls and methods in native form.
 
-use super::{Last, Lowered, Lowering, Native, URL_DECODE};
+use super::{Last, Lowered, Lowering, Native, TO_UPPER, URL_DECODE, capture};
 use crate::event::net;
-use crate::matching::{AddressTest, Comparison, Literal, Operator, TextTest};
+use crate::matching::{AddressTest, Comparison, Literal, Operator, TextPart, TextTest};
 use crate::rules::literals::{constant, range_of, text_of, texts_of};
-use crate::rules::patterns;
+use crate::rules::values::is_private;
+use crate::rules::{helpers, patterns};
 use rhai::{Expr, FnCallExpr};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ impl Lowering<'_> {
             return Err(format!("it calls `{}::{name}`", call.namespace));
         }
         if self.is_shadowed(name) {
-            return Err(format!("it calls the function `{name}`"));
+            return self.inlined(call);
         }
         let comparison = match name {
             "==" => Some(Comparison::Equal),
@@ -96,8 +97,19 @@ impl Lowering<'_> {
         match (name, args) {
             ("to_lower", []) => Ok(Native::Lower(subject)),
             ("url_decode", []) => Ok(Native::Change(subject, URL_DECODE)),
+            ("to_upper", []) => Ok(Native::Change(subject, TO_UPPER)),
+            ("to_number", []) => Ok(Native::Number(subject)),
+            ("query_value", [arg]) => {
+                let wanted = self.text(arg, name)?;
+                let part = TextPart {
+                    name: format!("query value {wanted}").into(),
+                    take: Arc::new(move |query| helpers::query_value(query, &wanted)),
+                };
+                Ok(Native::Part(subject, part))
+            }
             ("len", []) => Ok(Native::Length(subject, true)),
             ("is_empty", []) => Ok(Native::Empty(subject)),
+            ("is_private", []) => Ok(Native::Address(subject, Arc::new(is_private), false)),
             ("is_v6", []) => Ok(Native::Address(subject, Arc::new(|ip| ip.is_ipv6()), false)),
             ("starts_with", [arg]) => self.text_test(subject, TextTest::Starts, arg),
             ("ends_with", [arg]) => self.text_test(subject, TextTest::Ends, arg),
@@ -121,6 +133,10 @@ impl Lowering<'_> {
                 let pattern = self.text(arg, name)?;
                 self.last = Last::Capture(patterns::compile(&pattern)?);
                 Ok(*subject)
+            }
+            ("capture", [arg]) => {
+                let pattern = self.text(arg, name)?;
+                Ok(capture(*subject, patterns::compile(&pattern)?))
             }
             ("network", [v4, v6]) if matches!(self.last, Last::Allowed) => {
                 let bits = |arg| {

@@ -8,6 +8,16 @@ use super::*;
 use crate::event::Event;
 use proptest::prelude::*;
 
+/// Functions that generated predicates call.
+const FUNCTIONS: &str = "
+    fn low(text) { text.to_lower() }
+    fn either(e, a, b) {
+        if a == () || low(a) == b { return true; }
+        let both = low(e.path).contains(b) && e.ip.within(\"203.0.113.0/24\");
+        if both { e.ok } else { low(a).starts_with(b) }
+    }
+";
+
 fn rule_with(predicate: &str) -> String {
     format!("rule(\"r\").on(\"http\").when(|e| {predicate}).by(\"ip\").count(2, \"1m\");\n")
 }
@@ -33,6 +43,10 @@ fn what_rules_are_made_of_is_native() {
         r#"e["tenant"] == "a" || e["default"].contains("x") || e.tenant == ()"#,
         r#"e.duration > 1.5 || e.ok || e.user.is_empty() || "x" in e.path"#,
         r#"{ let path = e.path.to_lower(); path.contains("a") && path.len() > 3 }"#,
+        r#"if e.status == 1 { true } else if e.ok { false } else { e.path == "/a" }"#,
+        r#"{ if e.ip.is_private() { return false; } let id = e.query.query_value("id"); id != () }"#,
+        r#"e.query.query_value("page").to_number() > 1000 || e.host.to_upper() == "X""#,
+        r#"e.user.capture("^([a-z]+)$").to_lower() in ["root", "admin"]"#,
     ] {
         assert_eq!(why_not(predicate), "", "{predicate}");
     }
@@ -49,11 +63,22 @@ fn what_rules_are_made_of_is_native() {
 
 #[test]
 fn what_is_not_native_says_why() {
-    assert_eq!(why_not("if e.status == 1 { true } else { false }"), "it has an `if`");
+    let why = "an `if` in it neither gives its value nor returns";
+    assert_eq!(why_not("{ if e.ok { e.path } e.status == 1 }"), why);
     assert_eq!(why_not(r#"geo(e.ip).country == "NL""#), "it calls `geo`");
-    let text = format!("fn odd(e) {{ e.line % 2 == 1 }}\n{}", rule_with("odd(e)"));
-    let why = set(&text).rules()[0].lowered.clone();
-    assert_eq!(why, Err("it calls the function `odd`".to_owned()));
+    let with = |function: &str| {
+        let text = format!("{function}\n{}", rule_with("odd(e)"));
+        set(&text).rules()[0].lowered.clone()
+    };
+    assert_eq!(with("fn odd(e) { e.line % 2 == 1 }"), Ok(()));
+    assert_eq!(
+        with("fn more(e) { geo(e.ip) != () } fn odd(e) { more(e) }"),
+        Err("in `more`, it calls `geo`".to_owned())
+    );
+    assert_eq!(
+        with("fn odd(e) { e.ok || odd(e) }"),
+        Err("in `odd`, its function `odd` calls itself".to_owned())
+    );
 }
 
 #[test]
@@ -135,6 +160,12 @@ fn subject() -> impl Strategy<Value = String> {
             1 => Just(format!("({plain} / 2)")),
             1 => Just(format!("({plain} % 3)")),
             1 => Just(format!("{plain}.len")),
+            1 => Just(format!("{plain}.query_value(\"x\")")),
+            1 => Just(format!("{plain}.query_value(\"x\").to_number()")),
+            1 => Just(format!("{plain}.capture(\"^/?([a-z0-9]+)\").to_upper()")),
+            1 => Just(format!("low({plain})")),
+            1 => Just(format!("(if e.ok == true {{ {plain} }} else {{ e.path }})")),
+            1 => Just(format!("(if {plain}.len() > 3 {{ {plain} }})")),
         ]
     })
 }
@@ -165,6 +196,10 @@ fn leaf() -> impl Strategy<Value = String> {
         1 => pick(FIELDS).prop_map(|a| format!("e.has({a:?})")),
         1 => subject().prop_map(|a| format!("{a}.is_empty()")),
         1 => subject().prop_map(|a| format!("{a}.is_v6()")),
+        2 => (subject(), pick(&["(?i)KELVIN", "%2f|admin", "(?i)wp-.*php", "20+3"]))
+            .prop_map(|(a, pattern)| format!("{a}.matches({pattern:?})")),
+        1 => subject().prop_map(|a| format!("{a}.is_private()")),
+        1 => (subject(), quoted()).prop_map(|(a, b)| format!("either(e, {a}, {b})")),
         1 => subject(),
         // What is named twice is worked out once.
         1 => (subject(), comparison(), constant(), test(), quoted()).prop_map(|(a, op, b, test, c)| {
@@ -287,7 +322,7 @@ proptest! {
              rule(\"b{place}\").on(\"http\").by(|e| {key}).sum(|e| {quantity}, 3, \"1m\");
              rule(\"c{place}\").on(\"http\").by(|e| {key}).consecutive(|e| {test}, 3);\n"
         ));
-        let loaded = load(&rules.collect::<String>());
+        let loaded = load(&(FUNCTIONS.to_owned() + rules.collect::<String>().as_str()));
         prop_assert!(!loaded.has_errors(), "{}", render(&loaded.findings, false));
         for rule in loaded.set.rules() {
             let scripts = in_scripts_only(rule);
@@ -312,7 +347,7 @@ proptest! {
         let rules = predicates.iter().enumerate().map(|(place, predicate)| {
             rule_with(predicate).replace("\"r\"", &format!("\"r{place}\""))
         });
-        let loaded = load(&rules.collect::<String>());
+        let loaded = load(&(FUNCTIONS.to_owned() + rules.collect::<String>().as_str()));
         prop_assert!(!loaded.has_errors(), "{}", render(&loaded.findings, false));
         let set = loaded.set;
         // Twice, for what was seen before is remembered.
@@ -348,7 +383,7 @@ fn most_generated_predicates_are_native() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let native = (0..200).filter(|_| {
         let predicate = predicate().new_tree(&mut runner).unwrap().current();
-        let loaded = load(&rule_with(&predicate));
+        let loaded = load(&(FUNCTIONS.to_owned() + rule_with(&predicate).as_str()));
         loaded.set.rules()[0].lowered.is_ok()
     });
     let count = native.count();
