@@ -138,6 +138,12 @@ impl Event {
         &self.record
     }
 
+    /// Gives the event a copy of its record, so that it no longer keeps the block alive that the
+    /// record is a part of.
+    pub fn own_record(&mut self) {
+        self.record = Bytes::copy_from_slice(&self.record);
+    }
+
     /// Sets a field; a later value replaces an earlier one.
     pub fn set(&mut self, field: Field, value: Value) {
         let Some(slot) = self.index.get_mut(field as usize) else {

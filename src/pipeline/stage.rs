@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::enrich::RealClient;
 use crate::event::{Batch, Event, Field, Kind, Origin};
 use crate::limits;
-use crate::parsers::Parser;
+use crate::parsers::{Parser, Unparsed};
 use crate::rules::RuleSet;
 use crate::telemetry::{self, names};
 use smallvec::SmallVec;
@@ -23,6 +23,8 @@ pub struct Candidate {
     pub event: Arc<Event>,
     /// The rules, by number, ascending.
     pub rules: SmallVec<[u32; 4]>,
+    /// The newest event time of its batch up to and with this event: where in time its log was.
+    pub reached: Timestamp,
 }
 
 /// A client that showed itself to be a good one: it logged in.
@@ -49,10 +51,17 @@ pub struct Matched {
     pub good_signs: Vec<GoodSign>,
     /// The newest event time; the epoch where nothing was parsed.
     pub newest: Timestamp,
+    /// The oldest event time; `None` where nothing was parsed.
+    pub oldest: Option<Timestamp>,
     /// Records in the batch.
     pub records: u64,
     /// Records that became events.
     pub parsed: u64,
+    /// Events that were passed over because they lie before the wanted span, or after it.
+    pub outside: (u64, u64),
+    /// The first records that did not parse: their place in the batch, and why. Empty ones are left
+    /// out.
+    pub unparsed: SmallVec<[(usize, Unparsed); limits::UNPARSED_SHOWN_MAX]>,
     /// Predicates that failed for a reason other than a missing field, by rule number.
     pub faults: Vec<(u32, String)>,
 }
@@ -66,12 +75,22 @@ pub enum Clamp {
     Never,
 }
 
+/// A span of event time, from `since` up to but without `until`; all of it where they are absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Where it begins.
+    pub since: Option<Timestamp>,
+    /// Where it ends.
+    pub until: Option<Timestamp>,
+}
+
 /// The stage: a parser, the trusted proxies and the rules, with its scratch space.
 pub struct Stage {
     parser: Parser,
     real_client: RealClient,
     rules: Arc<RuleSet>,
     clamp: Clamp,
+    span: Span,
     scratch: Event,
     found: Vec<u32>,
 }
@@ -80,7 +99,15 @@ impl Stage {
     /// A stage for one source.
     pub fn new(parser: Parser, real_client: RealClient, rules: Arc<RuleSet>, clamp: Clamp) -> Self {
         let scratch = Event::new(Kind::Log, Timestamp::EPOCH);
-        Self { parser, real_client, rules, clamp, scratch, found: Vec::new() }
+        let span = Span::default();
+        Self { parser, real_client, rules, clamp, span, scratch, found: Vec::new() }
+    }
+
+    /// The same stage, for events of that span alone.
+    #[must_use]
+    pub fn within(mut self, span: Span) -> Self {
+        self.span = span;
+        self
     }
 
     /// Works through a batch.
@@ -111,7 +138,12 @@ impl Stage {
         event.reset(record.clone());
         event.offset = span.offset;
         event.line = if batch.first_line == 0 { 0 } else { batch.first_line + index as u64 };
-        if self.parser.parse(&record, batch.arrival, event).is_err() {
+        if let Err(why) = self.parser.parse(&record, batch.arrival, event) {
+            if matched.unparsed.len() < limits::UNPARSED_SHOWN_MAX
+                && !record.trim_ascii().is_empty()
+            {
+                matched.unparsed.push((index, why));
+            }
             return;
         }
         matched.parsed += 1;
@@ -120,7 +152,17 @@ impl Stage {
             event.time = batch.arrival;
             telemetry::counter(names::EVENTS_FROM_THE_FUTURE).add(1);
         }
+        if self.span.since.is_some_and(|since| event.time < since) {
+            matched.outside.0 += 1;
+            return;
+        }
+        if self.span.until.is_some_and(|until| event.time >= until) {
+            matched.outside.1 += 1;
+            return;
+        }
         matched.newest = matched.newest.max(event.time);
+        let oldest = matched.oldest.map_or(event.time, |oldest| oldest.min(event.time));
+        matched.oldest = Some(oldest);
         self.real_client.apply(event);
         if let Some(sign) = good_sign(event) {
             matched.good_signs.push(sign);
@@ -131,6 +173,7 @@ impl Stage {
             matched.candidates.push(Candidate {
                 event: Arc::new(event.clone()),
                 rules: SmallVec::from_slice(&self.found),
+                reached: matched.newest,
             });
         }
     }

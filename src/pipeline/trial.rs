@@ -141,7 +141,9 @@ impl TestBench for Trial {
         matched.parsed = 1;
         if !found.is_empty() {
             let rules = smallvec::SmallVec::from_vec(found);
-            matched.candidates.push(super::stage::Candidate { event: Arc::new(event), rules });
+            let reached = event.time;
+            let event = Arc::new(event);
+            matched.candidates.push(super::stage::Candidate { event, rules, reached });
         }
         self.evaluate(&matched);
         Ok(())

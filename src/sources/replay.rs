@@ -30,7 +30,10 @@ pub struct ReplayError {
 /// One file (or stdin) being replayed.
 pub struct Replay {
     origin: Arc<Origin>,
-    reader: Box<dyn Read + Send>,
+    /// Absent while a file that can be opened again is closed.
+    reader: Option<Box<dyn Read + Send>>,
+    /// It can be opened again and read from its beginning.
+    reopens: bool,
     /// Bytes that were read and belong to the next batch.
     rest: Vec<u8>,
     /// The stream offset of the first byte of `rest`.
@@ -57,20 +60,20 @@ impl Replay {
     pub fn open(path: &str) -> Result<Self, ReplayError> {
         let raw: Result<Box<dyn Read + Send>, io::Error> =
             if path == "-" { Ok(Box::new(io::stdin())) } else { open_file(path) };
-        raw.and_then(|raw| Self::from_reader(path, raw))
-            .map_err(|error| ReplayError { path: Arc::from(path), error })
+        let opened = raw.and_then(|raw| Self::from_reader(path, raw));
+        let mut replay = opened.map_err(|error| ReplayError { path: Arc::from(path), error })?;
+        replay.reopens = path != "-" && std::fs::metadata(path).is_ok_and(|data| data.is_file());
+        Ok(replay)
     }
 
     /// Replays what any reader gives, under the name `path`.
     pub fn from_reader(path: &str, raw: Box<dyn Read + Send>) -> io::Result<Self> {
-        let mut raw = BufReader::with_capacity(limits::REPLAY_READ_BYTES, raw);
-        let gzip = raw.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-        let reader: Box<dyn Read + Send> =
-            if gzip { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) };
+        let reader = Some(decoded(raw)?);
         let name: Arc<str> = Arc::from(path);
         Ok(Self {
             origin: Arc::new(Origin { source: Arc::clone(&name), stream: name }),
             reader,
+            reopens: false,
             rest: Vec::new(),
             offset: 0,
             line: 1,
@@ -79,9 +82,29 @@ impl Replay {
         })
     }
 
+    /// The file as it was named.
+    pub fn name(&self) -> &Arc<str> {
+        &self.origin.source
+    }
+
+    /// When the file was last written: what stamps without a year are read by.
+    pub fn arrival(&self) -> Timestamp {
+        self.arrival
+    }
+
     /// How many bytes of the (uncompressed) stream were given so far.
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Closes a file of which nothing was given yet, where it can be opened again: what was looked at
+    /// ahead is read once more. Others stay open.
+    pub fn park(&mut self) {
+        if self.reopens && self.offset == 0 {
+            self.reader = None;
+            self.rest = Vec::new();
+            self.ended = false;
+        }
     }
 
     /// The bytes that the next batch will be made from, for a look at the format; empty at the end.
@@ -139,12 +162,21 @@ impl Replay {
             return Ok(());
         }
         block.reserve_exact(room);
-        let mut part = self.reader.by_ref().take(room as u64);
-        let count = part
-            .read_to_end(block)
+        let count = self
+            .reader()
+            .and_then(|reader| reader.take(room as u64).read_to_end(block))
             .map_err(|error| ReplayError { path: Arc::clone(&self.origin.source), error })?;
         self.ended = count < room;
         Ok(())
+    }
+
+    /// The open file; opened again where it was closed.
+    fn reader(&mut self) -> io::Result<&mut Box<dyn Read + Send>> {
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => decoded(open_file(&self.origin.source)?)?,
+        };
+        Ok(self.reader.insert(reader))
     }
 
     /// A line that is longer than a block: its beginning is given, the rest skipped.
@@ -198,6 +230,13 @@ impl Iterator for Replay {
     fn next(&mut self) -> Option<Self::Item> {
         self.next_batch().transpose()
     }
+}
+
+/// The bytes as they were before they were compressed.
+fn decoded(raw: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+    let mut raw = BufReader::with_capacity(limits::REPLAY_READ_BYTES, raw);
+    let gzip = raw.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    Ok(if gzip { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) })
 }
 
 fn open_file(path: &str) -> io::Result<Box<dyn Read + Send>> {
