@@ -2,6 +2,7 @@
 
 mod attack;
 mod peace;
+pub mod hostile;
 
 pub use attack::attackers;
 pub use peace::honest;
