@@ -66,12 +66,13 @@ pub fn escape_cut(bytes: &[u8], chars_max: usize) -> String {
 }
 
 /// The word of `known` that `word` was most likely meant to be: at most a third of its letters
-/// (and at least one) may differ.
+/// (at least one, at most three) may differ; upper and lower case don't.
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let allowed = (word.chars().count() / 3).max(1);
+    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    let lower = word.to_lowercase();
     known
         .into_iter()
-        .map(|candidate| (edits(word, candidate), candidate))
+        .map(|candidate| (edits(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min()
         .map(|(_, candidate)| candidate)

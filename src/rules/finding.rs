@@ -1,11 +1,12 @@
-//! What `check` says of rule files: one finding with its place, its source line and a hint, as text
-//! with a caret for people and as JSON for editors.
+//! What `check` says of rule files: one finding with its place, its source line and a hint, as JSON
+//! for editors. How people read it is in [`super::render`].
 //!
-//! In: findings of load and check. Out: text, JSON. Whether a finding stops anything is for callers.
+//! In: findings of load and check. Out: places, JSON. Whether a finding stops anything is for callers.
 
-use crate::event::text::escape;
+use super::parts::scan;
+use crate::event::text;
 use serde::Serialize;
-use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How grave a finding is.
@@ -20,25 +21,83 @@ pub enum Severity {
     Error,
 }
 
-/// Something that `check` found in a rule file.
+/// Something that `check` found in a rule file or in the config.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// How grave it is.
     pub severity: Severity,
-    /// A stable word for the kind of finding (`unknown-field`).
+    /// A stable word for the kind of finding (`unknown-field`); docs/check.md tells of each.
     pub code: &'static str,
-    /// The rule file as it was given.
+    /// The file as it was given.
     pub file: Arc<str>,
     /// The line, counted from 1; 0 when it is about the file as a whole.
     pub line: usize,
     /// The column in characters, counted from 1; 0 when it is about the line as a whole.
     pub column: usize,
+    /// The line in which it ends.
+    pub end_line: usize,
+    /// The column after its last character.
+    pub end_column: usize,
     /// What is wrong: lowercase, values in backticks.
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The line of the file, cut where it is very long.
+    pub source_line: String,
+    /// Other places that belong to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Related>,
+}
+
+/// Another place that a finding speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Related {
+    /// The file.
+    pub file: Arc<str>,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column in characters, counted from 1.
+    pub column: usize,
+    /// The line in which it ends.
+    pub end_line: usize,
+    /// The column after its last character.
+    pub end_column: usize,
+    /// What is there.
+    pub message: String,
     /// The line of the file.
     pub source_line: String,
+}
+
+/// A place in a text, without its words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Placed {
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
+    source_line: String,
+}
+
+impl Placed {
+    /// A range of bytes of a text.
+    fn range(text: &str, range: &Range<usize>) -> Self {
+        let (line, column) = scan::line_and_column(text, range.start);
+        let (end_line, end_column) = scan::line_and_column(text, range.end.max(range.start));
+        let source_line = line.checked_sub(1).and_then(|index| text.lines().nth(index));
+        let source_line = cut_line(source_line.unwrap_or_default());
+        Self { line, column, end_line, end_column, source_line }
+    }
+
+    /// What stands at a place of Rhai's: the word, sign or text that begins there.
+    fn position(text: &str, position: rhai::Position) -> Self {
+        let Some(line) = position.line() else { return Self::default() };
+        let source_line = cut_line(text.lines().nth(line - 1).unwrap_or_default());
+        let column = position.position().unwrap_or(0);
+        match scan::offset(text, line, column) {
+            Some(start) => Self::range(text, &(start..scan::token_end(text, start).max(start))),
+            None => Self { line, column, end_line: line, end_column: column, source_line },
+        }
+    }
 }
 
 /// A finding without its file, as the parts of load and check make it.
@@ -47,21 +106,50 @@ pub(super) struct Note {
     pub severity: Severity,
     pub code: &'static str,
     pub position: rhai::Position,
+    /// The bytes of the text that it is about, where that is more or less than the word at
+    /// `position`.
+    pub span: Option<Range<usize>>,
     pub message: String,
     pub hint: Option<String>,
+    /// Places in other files, or in this one.
+    pub related: Vec<Related>,
 }
 
 impl Note {
     pub(super) fn error(code: &'static str, position: rhai::Position, message: String) -> Self {
-        Self { severity: Severity::Error, code, position, message, hint: None }
+        let (severity, span, hint) = (Severity::Error, None, None);
+        Self { severity, code, position, span, message, hint, related: Vec::new() }
     }
 
     pub(super) fn warning(code: &'static str, position: rhai::Position, message: String) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, position, message) }
     }
 
+    /// Worth knowing only.
+    pub(super) fn note(code: &'static str, position: rhai::Position, message: String) -> Self {
+        Self { severity: Severity::Note, ..Self::error(code, position, message) }
+    }
+
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// With "did you mean" where a known word is near.
+    pub(super) fn did_you_mean<'w>(
+        self,
+        word: &str,
+        known: impl IntoIterator<Item = &'w str>,
+    ) -> Self {
+        match did_you_mean(word, known) {
+            Some(near) => self.hint(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+
+    /// About these bytes of the text.
+    pub(super) fn span(mut self, span: Option<Range<usize>>) -> Self {
+        self.span = span;
         self
     }
 
@@ -76,19 +164,55 @@ impl Note {
 
     /// The finding in `file` with that text.
     pub(super) fn place(self, file: &Arc<str>, text: &str) -> Finding {
-        let line = self.position.line().unwrap_or(0);
-        let source_line =
-            line.checked_sub(1).and_then(|index| text.lines().nth(index)).unwrap_or_default();
+        let placed = match &self.span {
+            Some(span) => Placed::range(text, span),
+            None => Placed::position(text, self.position),
+        };
+        let Placed { line, column, end_line, end_column, source_line } = placed;
         Finding {
             severity: self.severity,
             code: self.code,
             file: Arc::clone(file),
             line,
-            column: self.position.position().unwrap_or(0),
+            column,
+            end_line,
+            end_column,
             message: self.message,
             hint: self.hint,
-            source_line: cut_line(source_line),
+            source_line,
+            related: self.related,
         }
+    }
+}
+
+impl Related {
+    /// What stands at a place of a file.
+    pub(super) fn at(
+        file: &Arc<str>,
+        text: &str,
+        position: rhai::Position,
+        message: impl Into<String>,
+    ) -> Self {
+        let Placed { line, column, end_line, end_column, source_line } =
+            Placed::position(text, position);
+        let (file, message) = (Arc::clone(file), message.into());
+        Self { file, line, column, end_line, end_column, message, source_line }
+    }
+}
+
+impl Finding {
+    /// A finding of a file that isn't Rhai, such as the config, about these bytes of its text; about
+    /// the file as a whole where they aren't known.
+    pub fn of_text(
+        severity: Severity,
+        code: &'static str,
+        file: &Arc<str>,
+        text: &str,
+        span: Option<Range<usize>>,
+        message: String,
+    ) -> Self {
+        let note = Note { severity, ..Note::error(code, rhai::Position::NONE, message) };
+        note.span(span).split_hint().place(file, text)
     }
 }
 
@@ -109,133 +233,17 @@ pub fn sort(findings: &mut Vec<Finding>) {
     findings.dedup();
 }
 
-struct Paint {
-    bold: &'static str,
-    blue: &'static str,
-    severity: &'static str,
-    reset: &'static str,
-}
-
-impl Paint {
-    const fn of(severity: Severity, color: bool) -> Self {
-        if !color {
-            return Self { bold: "", blue: "", severity: "", reset: "" };
-        }
-        let severity = match severity {
-            Severity::Error => "\x1b[1;31m",
-            Severity::Warning => "\x1b[1;33m",
-            Severity::Note => "\x1b[1;36m",
-        };
-        Self { bold: "\x1b[1m", blue: "\x1b[34m", severity, reset: "\x1b[0m" }
-    }
-}
-
-/// The findings as people read them, each with its source line and a caret, an empty line between.
-pub fn render(findings: &[Finding], color: bool) -> String {
-    let mut out = String::new();
-    for finding in findings {
-        if !out.is_empty() {
-            out.push('\n');
-        }
-        render_one(&mut out, finding, color);
-    }
-    out
-}
-
-fn render_one(out: &mut String, finding: &Finding, color: bool) {
-    let paint = Paint::of(finding.severity, color);
-    let Paint { bold, blue, severity, reset } = paint;
-    let word = match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    };
-    // Writing to a String can't fail.
-    writeln!(
-        out,
-        "{severity}{word}[{}]{reset}{bold}: {}{reset}",
-        finding.code,
-        escape_lines(&finding.message)
-    )
-    .ok();
-    let gutter = finding.line.to_string().len();
-    let place = match (finding.line, finding.column) {
-        (0, _) => finding.file.to_string(),
-        (line, 0) => format!("{}:{line}", finding.file),
-        (line, column) => format!("{}:{line}:{column}", finding.file),
-    };
-    writeln!(out, "{:gutter$}{blue}-->{reset} {place}", "").ok();
-    if finding.line > 0 && !finding.source_line.is_empty() {
-        // A tab is shown as one space, so that the caret stands right.
-        let shown: String =
-            finding.source_line.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
-        writeln!(out, "{:gutter$} {blue}|{reset}", "").ok();
-        writeln!(out, "{blue}{} |{reset} {}", finding.line, escape(&shown)).ok();
-        if finding.column > 0 && finding.column <= shown.chars().count() + 1 {
-            let before: String = shown.chars().take(finding.column - 1).collect();
-            let indent = escape(&before).chars().count();
-            writeln!(out, "{:gutter$} {blue}|{reset} {:indent$}{severity}^{reset}", "", "").ok();
-        }
-    }
-    if let Some(hint) = &finding.hint {
-        writeln!(out, "{:gutter$} {blue}={reset} hint: {}", "", escape_lines(hint)).ok();
-    }
-}
-
-/// Escapes each line, keeping the line breaks that are ours.
-fn escape_lines(text: &str) -> String {
-    text.lines().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n    ")
-}
-
 /// The findings as a JSON array, for editors.
 pub fn to_json(findings: &[Finding]) -> serde_json::Value {
     serde_json::to_value(findings).unwrap_or_default()
 }
 
-/// The known word that is nearest to a mistyped one: at most a third of its letters wrong.
+/// The other known word that is nearest to a mistyped one.
 pub(super) fn did_you_mean<'w>(
     word: &str,
     known: impl IntoIterator<Item = &'w str>,
 ) -> Option<&'w str> {
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
-    known
-        .into_iter()
-        .filter(|candidate| *candidate != word)
-        .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(far, _)| *far <= allowed)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// Insertions, deletions, replacements and swaps of neighbours between two words.
-fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().take(64).collect();
-    let b: Vec<char> = b.chars().take(64).collect();
-    let width = b.len() + 1;
-    let mut rows: Vec<usize> = vec![0; (a.len() + 1) * width];
-    let at = |rows: &[usize], i: usize, j: usize| {
-        rows.get(i * width + j).copied().unwrap_or(usize::MAX / 2)
-    };
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            let value = if i == 0 || j == 0 {
-                i.max(j)
-            } else {
-                let same = a.get(i - 1) == b.get(j - 1);
-                let mut best = (at(&rows, i - 1, j) + 1)
-                    .min(at(&rows, i, j - 1) + 1)
-                    .min(at(&rows, i - 1, j - 1) + usize::from(!same));
-                if i > 1 && j > 1 && a.get(i - 1) == b.get(j - 2) && a.get(i - 2) == b.get(j - 1) {
-                    best = best.min(at(&rows, i - 2, j - 2) + 1);
-                }
-                best
-            };
-            if let Some(cell) = rows.get_mut(i * width + j) {
-                *cell = value;
-            }
-        }
-    }
-    at(&rows, a.len(), b.len())
+    text::nearest(word, known.into_iter().filter(|candidate| *candidate != word))
 }
 
 #[cfg(test)]
@@ -253,12 +261,12 @@ mod tests {
         )
         .hint("did you mean `status`?")
         .place(&file, text);
-        insta::assert_snapshot!(render(&[finding], false), @r"
+        insta::assert_snapshot!(crate::rules::render(&[finding], false), @r"
         warning[unknown-field]: `http` events have no field `staus`
          --> rules/a.rhai:2:17
           |
         2 |     .when(|e| e.staus == 401)
-          |                 ^
+          |                 ^^^^^
           = hint: did you mean `status`?
         ");
     }

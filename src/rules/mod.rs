@@ -54,16 +54,18 @@ mod trial;
 // For people.
 mod parts;
 mod reference;
+mod render;
 
 pub use book::{Entry, Place};
 pub use draft::Param;
 pub use evaluate::BodyRun;
 pub use fault::{Fault, FaultKind};
-pub use finding::{Finding, Severity, render, sort, to_json};
+pub use finding::{Finding, Related, Severity, sort, to_json};
 pub use host::{Geo, Host, Lookups, NoLookups, StateValue};
 pub use load::Loaded;
 pub use parts::{Judged, Looked, Part, PartKind, Parts, Predicate, Role, Truth};
 pub use reference::{book, reference};
+pub use render::render;
 pub use rule::Rule;
 pub use set::{RuleSet, Test};
 pub use settings::{Known, ModuleFile, RuleFile, Settings};

@@ -8,7 +8,7 @@
 
 mod build;
 mod judge;
-mod scan;
+pub(super) mod scan;
 mod tree;
 
 use super::evaluate::Evaluator;

@@ -5,7 +5,7 @@ use super::{Call, Checker, Facts, Role, literal};
 use crate::clock::parse_duration;
 use crate::decisions::Target;
 use crate::event::net;
-use crate::rules::finding::{Note, did_you_mean};
+use crate::rules::finding::Note;
 use crate::rules::patterns;
 use rhai::{Expr, Position};
 use std::collections::BTreeSet;
@@ -135,10 +135,7 @@ fn configured(
     }
     let note =
         Note::warning("not-configured", position, format!("the config has no {what} `{name}`"));
-    notes.push(match did_you_mean(name, known.iter().map(String::as_str)) {
-        Some(near) => note.hint(format!("did you mean `{near}`?")),
-        None => note,
-    });
+    notes.push(note.did_you_mean(name, known.iter().map(String::as_str)));
 }
 
 fn pattern(text: Option<(&str, Position)>, notes: &mut Vec<Note>) {

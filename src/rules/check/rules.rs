@@ -5,7 +5,7 @@ use super::{Checker, FunctionKey};
 use crate::event::field::FieldType;
 use crate::event::{Field, Kind};
 use crate::rules::draft::{Closure, Draft, KeyPartDraft, Quantity};
-use crate::rules::finding::{Note, Severity, did_you_mean};
+use crate::rules::finding::{Note, did_you_mean};
 use crate::rules::syntax::{Function, walk};
 use crate::windows::WindowSpec;
 use rhai::{ASTNode, Position};
@@ -62,10 +62,7 @@ impl Checker<'_> {
         }
         if draft.then.is_none() {
             let message = format!("`{}` has no `then`: it only records its hits", draft.name);
-            notes.push(Note {
-                severity: Severity::Note,
-                ..Note::warning("no-body", draft.position, message)
-            });
+            notes.push(Note::note("no-body", draft.position, message));
         }
     }
 

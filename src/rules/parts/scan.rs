@@ -6,7 +6,7 @@
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::rules) enum Kind {
     /// A name or a word of the language.
     Word,
     /// A number, a text, a character.
@@ -21,7 +21,7 @@ pub(super) enum Kind {
 
 /// A piece of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Token<'t> {
+pub(in crate::rules) struct Token<'t> {
     pub kind: Kind,
     pub text: &'t str,
     /// Where it begins, in bytes.
@@ -30,12 +30,12 @@ pub(super) struct Token<'t> {
 
 impl Token<'_> {
     /// Where it ends, in bytes.
-    pub(super) fn end(&self) -> usize {
+    pub(in crate::rules) fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
     /// Whether it is this sign, bracket or word.
-    pub(super) fn is(&self, text: &str) -> bool {
+    pub(in crate::rules) fn is(&self, text: &str) -> bool {
         self.kind != Kind::Literal && self.text == text
     }
 
@@ -56,7 +56,7 @@ const SIGNS: &[&str] = &[
 ];
 
 /// The tokens of a text.
-pub(super) fn scan(text: &str) -> Vec<Token<'_>> {
+pub(in crate::rules) fn scan(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
@@ -70,6 +70,14 @@ pub(super) fn scan(text: &str) -> Vec<Token<'_>> {
         }
     }
     tokens
+}
+
+/// Where the token that begins at a byte of the text ends; the byte itself where none does.
+pub(in crate::rules) fn token_end(text: &str, start: usize) -> usize {
+    match text.get(start..).filter(|rest| !rest.is_empty()).map(next) {
+        Some((Some(_), length)) => start + length,
+        _ => start,
+    }
 }
 
 /// What a text begins with, and how many bytes of it; no kind for blanks and comments.
@@ -189,7 +197,7 @@ fn number(rest: &str) -> usize {
 }
 
 /// Where the bracket at `open` closes: the place of the token.
-pub(super) fn closing(tokens: &[Token<'_>], open: usize) -> Option<usize> {
+pub(in crate::rules) fn closing(tokens: &[Token<'_>], open: usize) -> Option<usize> {
     let mut depth = 0_usize;
     for (place, token) in tokens.iter().enumerate().skip(open) {
         match token.kind {
@@ -208,7 +216,7 @@ pub(super) fn closing(tokens: &[Token<'_>], open: usize) -> Option<usize> {
 
 /// The body of the closure or function that holds the place `inside` (in bytes), as a range of
 /// tokens; a function is looked for by its name. A block's braces belong to it.
-pub(super) fn body(
+pub(in crate::rules) fn body(
     tokens: &[Token<'_>],
     name: &str,
     inside: usize,
@@ -274,7 +282,7 @@ pub(super) fn one_line(tokens: &[Token<'_>]) -> String {
 }
 
 /// Line and column of a place, both counted from 1, the column in characters.
-pub(super) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+pub(in crate::rules) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
@@ -282,7 +290,7 @@ pub(super) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 }
 
 /// The place in bytes of a line and a column.
-pub(super) fn offset(text: &str, line: usize, column: usize) -> Option<usize> {
+pub(in crate::rules) fn offset(text: &str, line: usize, column: usize) -> Option<usize> {
     let mut start = 0;
     for _ in 1..line {
         start += text.get(start..)?.find('\n')? + 1;
