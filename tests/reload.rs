@@ -9,6 +9,8 @@
 )]
 
 mod support;
+#[path = "reload/hostile.rs"]
+mod hostile;
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
