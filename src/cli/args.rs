@@ -1,7 +1,8 @@
 //! The command line as typed: one definition gives parsing, help, man page and completion.
 
 use super::{
-    check::CheckArgs, explain::ExplainArgs, parse::ParseArgs, replay::ReplayArgs, test::TestArgs,
+    check::CheckArgs, editor::EditorCommand, explain::ExplainArgs, parse::ParseArgs,
+    replay::ReplayArgs, test::TestArgs,
 };
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -81,6 +82,9 @@ pub enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+    /// Write what editors read: definitions of the rules' functions, the config's schema
+    #[command(subcommand)]
+    Editor(EditorCommand),
     /// Print the man page
     Man,
     /// Write the generated pages of docs/

@@ -21,6 +21,7 @@ mod run;
 mod demo;
 mod bench;
 mod pages;
+mod editor;
 
 use crate::decisions::Mode;
 use crate::pipeline::control::Request;
@@ -125,6 +126,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         }
         Command::Completions { shell } => pages::completions(shell, out),
         Command::Man => pages::man(out),
+        Command::Editor(command) => editor::editor(&command, out),
         Command::Docs { dir } => pages::docs(&dir, out),
         Command::Demo(args) => demo::demo(&args, out),
         Command::Bench(args) => bench::bench(&args, out),

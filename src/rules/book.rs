@@ -1,5 +1,19 @@
 //! The book of the script API: each function is registered and described in one place, so the
 //! reference, the completions and `check` can't fall behind the code.
+//!
+//! To add a function:
+//!
+//! 1. Register it with [`Api::doc`]: where it may be called, its name, how it is called, a
+//!    paragraph, a short example of one line.
+//! 2. Write its page, `src/rules/pages/PLACE/NAME.rhai`, and name it in the list of `pages.rs`. The
+//!    page's head has a line for each way to call it, with types; then `argument: what is expected,
+//!    with its unit`, `gives: …`, `errors: …` and `since: VERSION`, each on one line. Below it stands
+//!    a rule file that shows the function, and a `test(…)` that shows that it does what is said.
+//! 3. `riposte docs docs` and `riposte editor definitions --out deploy` write what is made from it.
+//!
+//! Tests fail for a function without an entry, an entry without a page, a page whose calls have
+//! other numbers of arguments than those registered, and an example that `check` complains of or
+//! whose test doesn't pass.
 
 use rhai::Engine;
 

@@ -53,20 +53,27 @@ mod trial;
 
 // For people.
 mod parts;
+mod pages;
+mod samples;
 mod reference;
 mod render;
+mod reference_tables;
+mod definitions;
 
 pub use book::{Entry, Place};
+pub use definitions::definitions;
 pub use draft::Param;
 pub use evaluate::BodyRun;
 pub use fault::{Fault, FaultKind};
 pub use finding::{Finding, Related, Severity, sort, to_json};
 pub use host::{Geo, Host, Lookups, NoLookups, StateValue};
 pub use load::Loaded;
+pub use pages::{Call, Page};
 pub use parts::{Judged, Looked, Part, PartKind, Parts, Predicate, Role, Truth};
-pub use reference::{book, reference};
+pub use reference::{book, event_properties, hit_properties, reference, time_properties};
 pub use render::render;
 pub use rule::Rule;
+pub use samples::{Sample, sample};
 pub use set::{RuleSet, Test};
 pub use settings::{Known, ModuleFile, RuleFile, Settings};
 pub use state::{ScriptState, StateImage};

@@ -1,18 +1,36 @@
-//! The reference of the rule language, as Markdown, from the same tables that register it: fields
-//! by kind, functions with an example each, windows, limits, modes.
+//! The reference of the rule language, as Markdown, from the same tables that register it: first a
+//! table of contents, then each function with an example that a test runs, then (in
+//! `reference_tables`) fields, limits, names.
 //!
-//! In: the book of the API, the fields' table, the limits. Out: text. A test compares it with
-//! docs/rules.md.
+//! In: the book of the API and its pages. Out: text. A test compares it with docs/rules.md.
 
 use super::book::{Entry, Place};
 use super::builder;
-use super::engine::{self, Purpose, REFUSED, RESERVED};
-use super::{event, hit};
-use crate::event::field::FieldType;
-use crate::event::{Field, Kind};
-use crate::limits;
+use super::engine::{self, Purpose};
+use super::{event, hit, reference_tables, values};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
+
+const TYPES: &str = r#"
+## Types
+
+The calls below name the types of what they take and give; `|` stands between those that will do.
+
+| type | what it is |
+| --- | --- |
+| `text` | text, in quotes or backquotes |
+| `int`, `float`, `number` | a whole number, one with a fraction, either |
+| `bool` | `true` or `false` |
+| `list`, `map` | `[…]`, `#{…}` |
+| `closure` | `\|e\| …`, `\|hit\| { … }`, or `\|\| …` |
+| `address` | an IPv4 or IPv6 address; compares with text, joins text with `+` and in backquotes |
+| `time` | a moment in event time; two of them compare, and subtract to seconds |
+| `event` | what happened; has fields. `e["name"]` reads a field whose name Rhai keeps for itself |
+| `hit` | a rule's firing |
+| `rule`, `prefix`, `escalation` | what `rule(…)`, `prefix(…)` and `escalate(…)` give |
+| `any` | whatever |
+| `nothing` | `()` |
+"#;
 
 /// The whole book: every function that a rule file, predicate, body or test may call, in the order
 /// of the reference.
@@ -40,13 +58,204 @@ pub fn book() -> Vec<Entry> {
 /// The reference of the rule language, as Markdown.
 pub fn reference() -> String {
     let mut out = String::new();
+    let book = book();
     out.push_str(INTRODUCTION);
-    functions(&mut out);
-    fields(&mut out);
-    properties(&mut out);
+    contents(&book, &mut out);
+    out.push_str(TYPES);
+    for group in GROUPS {
+        write!(out, "\n## {}\n\n{}\n", group.title, group.said).ok();
+        for entry in members(group, &book) {
+            function(entry, &mut out);
+        }
+    }
+    out.push_str("\nRhai's own functions on text, numbers, lists and maps are there too (`len`, `to_lower`, `split`, `sub_string`, `min`, `round` …).\n");
+    reference_tables::fields(&mut out);
+    reference_tables::properties(&mut out);
     out.push_str(MEANING);
-    names(&mut out);
-    bounds(&mut out);
+    reference_tables::names(&mut out);
+    reference_tables::bounds(&mut out);
+    out
+}
+
+/// What every event has beside its fields: name and meaning.
+pub const fn event_properties() -> &'static [(&'static str, &'static str)] {
+    event::PROPERTIES
+}
+
+/// What a hit has: name and meaning.
+pub const fn hit_properties() -> &'static [(&'static str, &'static str)] {
+    hit::PROPERTIES
+}
+
+/// What a time has: name and meaning.
+pub const fn time_properties() -> &'static [(&'static str, &'static str)] {
+    values::TIME_PROPERTIES
+}
+
+/// Functions that are read together. A function that no group names is in the first group of its
+/// place.
+struct Group {
+    title: &'static str,
+    place: Place,
+    names: &'static [&'static str],
+    said: &'static str,
+}
+
+const GROUPS: &[Group] = &[
+    Group {
+        title: "At the top of a file",
+        place: Place::File,
+        names: &[],
+        said: "What a rule file may declare when it is loaded.",
+    },
+    Group {
+        title: "Rules",
+        place: Place::Rule,
+        names: &[],
+        said: "What `rule(…)` gives has these; each gives the rule again, so they are written one after the other.",
+    },
+    Group {
+        title: "Windows",
+        place: Place::Rule,
+        names: &["count", "distinct", "sum", "leaky", "consecutive", "sequence", "absent", "ratio"],
+        said: "How often it must happen. A rule has one window at most; a firing empties the window of its key.",
+    },
+    Group {
+        title: "On text",
+        place: Place::Pure,
+        names: &[],
+        said: "In predicates, keys and bodies.",
+    },
+    Group {
+        title: "On addresses",
+        place: Place::Pure,
+        names: &["within", "is_v6", "is_private", "network", "address"],
+        said: "In predicates, keys and bodies. `e.ip` is an address; it compares with text (`e.ip == \"203.0.113.9\"`), and stands in text as it is written.",
+    },
+    Group {
+        title: "On events, and look-ups",
+        place: Place::Pure,
+        names: &["has", "in_feed", "geo"],
+        said: "In predicates, keys and bodies.",
+    },
+    Group {
+        title: "Decisions",
+        place: Place::Body,
+        names: &["block", "challenge", "captcha", "throttle", "allow", "escalate", "unblock"],
+        said: "In bodies (`then`, `every`, `cron`). They ask; the guard judges.",
+    },
+    Group {
+        title: "Effects and marks",
+        place: Place::Body,
+        names: &[],
+        said: "In bodies (`then`, `every`, `cron`).",
+    },
+    Group {
+        title: "State",
+        place: Place::State,
+        names: &[],
+        said: "In bodies. What is kept is saved with each checkpoint, so a restart loses nothing.",
+    },
+    Group {
+        title: "Tests: what happens",
+        place: Place::Test,
+        names: &[],
+        said: "On the `t` of a test. Nothing leaves a test; its time is that of its events.",
+    },
+    Group {
+        title: "Tests: what is expected",
+        place: Place::Test,
+        names: &["expect_"],
+        said: "An expectation that doesn't hold is told with what came instead, and the test goes on.",
+    },
+];
+
+impl Group {
+    /// Whether it names a function itself; a name that ends with `_` names all that begin so.
+    fn names(&self, entry: &Entry) -> bool {
+        self.place == entry.place
+            && self.names.iter().any(|name| {
+                *name == entry.name || (name.ends_with('_') && entry.name.starts_with(name))
+            })
+    }
+}
+
+/// The functions of a group.
+fn members<'b>(group: &'static Group, book: &'b [Entry]) -> impl Iterator<Item = &'b Entry> {
+    let rest = group.names.is_empty();
+    book.iter().filter(move |entry| {
+        if rest {
+            entry.place == group.place && !GROUPS.iter().any(|other| other.names(entry))
+        } else {
+            group.names(entry)
+        }
+    })
+}
+
+/// A function's name as its heading shows it.
+fn heading(entry: &Entry) -> String {
+    match entry.place {
+        Place::Rule => format!(".{}", entry.name),
+        Place::State => format!("state::{}", entry.name),
+        Place::Test => format!("t.{}", entry.name),
+        _ => entry.name.to_owned(),
+    }
+}
+
+/// The anchor that a heading gets.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+fn contents(book: &[Entry], out: &mut String) {
+    out.push_str("\n## Contents\n\n");
+    for group in GROUPS {
+        let links: Vec<String> = members(group, book)
+            .map(|entry| {
+                let heading = heading(entry);
+                format!("[`{heading}`](#{})", anchor(&heading))
+            })
+            .collect();
+        writeln!(out, "- [{}](#{}): {}", group.title, anchor(group.title), links.join(", ")).ok();
+    }
+    for title in [
+        "Types",
+        "Fields",
+        "Every event has",
+        "A hit has",
+        "A time has",
+        "What holds",
+        "Names that can't be used",
+        "Limits",
+    ] {
+        writeln!(out, "- [{title}](#{})", anchor(title)).ok();
+    }
+}
+
+/// Writing to a String can't fail.
+fn function(entry: &Entry, out: &mut String) {
+    let page = entry.page();
+    write!(out, "\n### {}\n\n```text\n", heading(entry)).ok();
+    for call in &page.calls {
+        writeln!(out, "{}", call.text).ok();
+    }
+    write!(out, "```\n\n{}\n\n", entry.doc).ok();
+    out.push_str(&particulars(&page));
+    write!(out, "\n```rhai\n{}\n```\n", page.example).ok();
+}
+
+/// Arguments, what is given, errors and since when, as a list in Markdown.
+pub(super) fn particulars(page: &super::pages::Page) -> String {
+    let mut out = String::new();
+    for (name, said) in &page.arguments {
+        writeln!(out, "- `{name}`: {said}").ok();
+    }
+    for (word, said) in [("Gives", page.gives), ("Errors", page.errors), ("Since", page.since)] {
+        if !said.is_empty() {
+            writeln!(out, "- {word}: {said}").ok();
+        }
+    }
     out
 }
 
@@ -85,135 +294,3 @@ const MEANING: &str = "
 - **Constants** (`const LIMIT = 10;`) and functions of the file are seen in closures and functions. Plugins that are Rhai are called as `NAME::function()`.
 - **Time** is the events' own: windows, `state`, timers and `until` follow it, so a replay decides as the live run did. Timers tick in UTC.
 ";
-
-fn functions(out: &mut String) {
-    let book = book();
-    let sections = [
-        (Place::File, "At the top of a file"),
-        (Place::Rule, "Rules"),
-        (Place::Pure, "In predicates, keys and bodies"),
-        (Place::Body, "In bodies"),
-        (Place::State, "State, in bodies"),
-        (Place::Test, "Tests"),
-    ];
-    for (place, title) in sections {
-        // Writing to a String can't fail.
-        write!(out, "\n## {title}\n").ok();
-        for entry in book.iter().filter(|entry| entry.place == place) {
-            write!(
-                out,
-                "\n### `{}`\n\n{}\n\n```rhai\n{}\n```\n",
-                entry.signature, entry.doc, entry.example
-            )
-            .ok();
-        }
-    }
-    out.push_str("\nRhai's own functions on text, numbers, lists and maps are there too (`len`, `to_lower`, `split`, `sub_string`, `min`, `round` …).\n");
-}
-
-fn fields(out: &mut String) {
-    out.push_str("\n## Fields\n\nEach with the name it has when events leave riposte: Elastic Common Schema, OpenTelemetry.\n");
-    for kind in Kind::BUILT_IN {
-        write!(out, "\n### Kind `{kind}`\n\n").ok();
-        let Some(fields) = kind.fields() else {
-            out.push_str("Its fields are those that the source's format names.\n");
-            continue;
-        };
-        out.push_str(
-            "| field | type | meaning | ECS | OpenTelemetry |\n| --- | --- | --- | --- | --- |\n",
-        );
-        for field in fields {
-            writeln!(
-                out,
-                "| `{}` | {} | {} | `{}` | `{}` |",
-                field.name(),
-                type_name(*field),
-                field.doc(),
-                field.ecs(),
-                field.otel()
-            )
-            .ok();
-        }
-    }
-    out.push_str("\nA rule may `emit` a kind of its own, with any fields.\n");
-}
-
-const fn type_name(field: Field) -> &'static str {
-    match field.kind() {
-        FieldType::Text => "text",
-        FieldType::Int => "whole number",
-        FieldType::Float => "number",
-        FieldType::Address => "address",
-    }
-}
-
-fn properties(out: &mut String) {
-    for (title, list) in [("Every event has", event::PROPERTIES), ("A hit has", hit::PROPERTIES)] {
-        write!(out, "\n## {title}\n\n| property | meaning |\n| --- | --- |\n").ok();
-        for (name, doc) in list {
-            writeln!(out, "| `{name}` | {doc} |").ok();
-        }
-    }
-}
-
-fn names(out: &mut String) {
-    out.push_str("\n## Names that can't be used\n\n");
-    let words = RESERVED.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    writeln!(
-        out,
-        "Rhai keeps these words for itself: {words}. A field of such a name is read as `e[\"default\"]`.\n"
-    ).ok();
-    out.push_str("Not available in rules:\n\n");
-    for (name, instead) in REFUSED {
-        writeln!(out, "- `{name}`: {instead}.").ok();
-    }
-    out.push_str("\nA function of a file that has the name of one of riposte's own is an error.\n");
-}
-
-fn bounds(out: &mut String) {
-    out.push_str("\n## Limits\n\n| of | at most |\n| --- | --- |\n");
-    let rows: &[(&str, String)] = &[
-        ("operations of a predicate, key or body", limits::SCRIPT_OPERATIONS_MAX.to_string()),
-        ("operations of a file at load", limits::SCRIPT_LOAD_OPERATIONS_MAX.to_string()),
-        ("depth of calls", limits::SCRIPT_CALL_LEVELS_MAX.to_string()),
-        (
-            "depth of an expression, at the top and in functions",
-            format!(
-                "{}, {}",
-                limits::SCRIPT_EXPRESSION_DEPTH_MAX,
-                limits::SCRIPT_FUNCTION_EXPRESSION_DEPTH_MAX
-            ),
-        ),
-        ("a field's text, in bytes (then it is cut)", limits::SCRIPT_STRING_BYTES_MAX.to_string()),
-        (
-            "a text that a script builds, in bytes",
-            limits::SCRIPT_BUILT_STRING_BYTES_MAX.to_string(),
-        ),
-        ("items of a list", limits::SCRIPT_ARRAY_ITEMS_MAX.to_string()),
-        ("entries of a map", limits::SCRIPT_MAP_ENTRIES_MAX.to_string()),
-        ("variables at once", limits::SCRIPT_VARIABLES_MAX.to_string()),
-        ("functions and closures of a file", limits::SCRIPT_FUNCTIONS_MAX.to_string()),
-        ("bytes of a file", limits::RULE_FILE_BYTES_MAX.to_string()),
-        ("rules", limits::RULES_MAX.to_string()),
-        ("what a body asks for", limits::BODY_ASKS_MAX.to_string()),
-        ("fields of `emit` and `webhook`", limits::EMIT_FIELDS_MAX.to_string()),
-        (
-            "a message, a reason, a field of `emit`, in bytes (then it is cut)",
-            limits::MESSAGE_BYTES_MAX.to_string(),
-        ),
-        ("a pattern, in bytes", limits::RULE_PATTERN_BYTES_MAX.to_string()),
-        ("a pattern, compiled, in bytes", limits::RULE_PATTERN_COMPILED_BYTES_MAX.to_string()),
-        ("entries of `state`, all rules together", limits::STATE_ENTRIES_MAX.to_string()),
-        ("a text in `state`, in bytes", limits::STATE_TEXT_BYTES_MAX.to_string()),
-        (
-            "how long an entry of `state` stays, in days",
-            (limits::STATE_TTL_SECS_MAX / 86_400).to_string(),
-        ),
-        ("events in `hit.events`", limits::EVIDENCE_EVENTS_MAX.to_string()),
-        ("lines of `t.repeat`", limits::TEST_LINES_MAX.to_string()),
-    ];
-    for (what, value) in rows {
-        writeln!(out, "| {what} | {value} |").ok();
-    }
-    writeln!(out, "\nA timer runs at most every {} s.", limits::TIMER_PERIOD_SECS_MIN).ok();
-}

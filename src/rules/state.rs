@@ -26,7 +26,7 @@ pub struct StateImage {
 }
 
 /// The state of all rules. The engine owns it; rule bodies reach it through the host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ScriptState {
     entries: BTreeMap<String, Entry>,
     /// By end, then key: the first goes first.
@@ -42,6 +42,13 @@ pub struct StateError {
     shard: u16,
 }
 
+/// With the default bound: a derived one would bound it to nothing, and keep nothing.
+impl Default for ScriptState {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl ScriptState {
     /// An empty state with the default bound.
     pub fn new() -> Self {
@@ -50,7 +57,12 @@ impl ScriptState {
 
     /// An empty state with a bound of its own.
     pub fn with_entries_max(entries_max: usize) -> Self {
-        Self { entries_max: entries_max.max(1), ..Self::default() }
+        Self {
+            entries: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            entries_max: entries_max.max(1),
+        }
     }
 
     /// How many entries it holds, ended ones that nobody has looked for included.

@@ -19,6 +19,17 @@ pub(super) struct Address(pub IpAddr);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(super) struct Moment(pub Timestamp);
 
+/// Properties of a time, for the reference and for editors.
+pub(super) const TIME_PROPERTIES: &[(&str, &str)] = &[
+    ("unix", "Seconds since 1970-01-01T00:00:00Z, a whole number."),
+    ("hour", "The hour in UTC, 0 to 23."),
+    ("minute", "The minute, 0 to 59."),
+    ("day", "The day of the month, 1 to 31."),
+    ("month", "The month, 1 to 12."),
+    ("year", "The year, as in 2026."),
+    ("weekday", "The day of the week, 1 (Monday) to 7."),
+];
+
 /// What `escalate` gives.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Escalation(pub DurationAsk);

@@ -6,7 +6,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
 
 mod definitions;
+mod examples;
 mod pages;
+mod schema;
+mod schema_use;
 
 use definitions::Definitions;
 use riposte::config::Config;
@@ -64,6 +67,8 @@ fn the_config_reference_is_fresh() {
     let mut stale = Vec::new();
     hold("docs/config.md", &pages::reference(&definitions()), &mut stale);
     hold("deploy/riposte.toml", &pages::example(&definitions()), &mut stale);
+    hold("deploy/riposte.schema.json", &schema::schema(&definitions()), &mut stale);
+    hold("deploy/riposte.d.rhai", &riposte::rules::definitions(), &mut stale);
     assert_fresh(&stale);
 }
 

@@ -111,8 +111,20 @@ fn value_at(values: &toml::Table, section: &Section) -> toml::Table {
     at.as_table().unwrap().clone()
 }
 
+/// The default of a key (`guard.allow_asn`), where it has one that isn't for its example alone.
+pub fn default_of(path: &str) -> Option<serde_json::Value> {
+    let mut at = toml::Value::Table(values());
+    for part in path.split('.') {
+        if let toml::Value::Array(list) = &at {
+            at = list.first()?.clone();
+        }
+        at = at.get(part)?.clone();
+    }
+    (path != "sources.paths").then(|| serde_json::to_value(at).unwrap())
+}
+
 /// Whether the key must be given.
-fn is_required(field: &Field, structure: &Struct) -> bool {
+pub fn is_required(field: &Field, structure: &Struct) -> bool {
     !field.has_default && !structure.all_default
 }
 

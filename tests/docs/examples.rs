@@ -1,0 +1,91 @@
+//! The examples of docs/rules.md, each run as what it is: a rule file that `check` has nothing to
+//! say of, whose tests pass on the real stages.
+
+use riposte::config::Config;
+use riposte::event::{Field, Kind};
+use riposte::pipeline::trial::Trial;
+use riposte::rules::{
+    Finding, Known, RuleFile, RuleSet, Settings, Severity, TestBench, book, render, sample,
+};
+use std::sync::Arc;
+
+/// Kinds that the examples' sources are taken to make.
+const KINDS: &[&str] = &["backup.done", "deploy", "heartbeat", "probe"];
+
+/// What is wrong with a rule file: findings of weight, tests that fail, that it has none.
+fn wrong(text: &str) -> String {
+    let known =
+        Known { kinds: KINDS.iter().map(|kind| (*kind).to_owned()).collect(), ..Known::default() };
+    let settings = Settings { known, ..Settings::default() };
+    let file = RuleFile { path: "rules/example.rhai".to_owned(), text: text.to_owned() };
+    let loaded = RuleSet::load(&[file], &[], &settings);
+    let heavy: Vec<Finding> = loaded
+        .findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::Note)
+        .cloned()
+        .collect();
+    let mut said = render(&heavy, false);
+    let set = Arc::new(loaded.set);
+    if set.tests().is_empty() {
+        said.push_str("it has no tests\n");
+    }
+    let config = Arc::new(Config::default());
+    for test in set.tests() {
+        let bench: Box<dyn TestBench> = Box::new(Trial::new(Arc::clone(&set), Arc::clone(&config)));
+        for failure in set.run_test(test, bench).failures {
+            said.push_str(&format!("{}: {} {:?}\n", failure.line, failure.message, failure.got));
+        }
+    }
+    said
+}
+
+#[test]
+fn every_example_of_the_reference_does_what_it_says() {
+    let mut said = String::new();
+    let book = book();
+    assert!(book.len() > 70);
+    for entry in &book {
+        let page = entry.page();
+        let fault = wrong(page.example);
+        if !fault.is_empty() {
+            said.push_str(&format!("--- {:?} {}\n{fault}\n", entry.place, entry.name));
+        }
+    }
+    assert!(said.is_empty(), "\n{said}");
+}
+
+/// An example whose expectation is false must be found out, or the test above shows nothing.
+#[test]
+fn an_example_that_is_wrong_is_found_out() {
+    let right = book().iter().find(|entry| entry.name == "matches").unwrap().page().example;
+    assert_eq!(wrong(right), "");
+    assert!(
+        wrong(&right.replace(r#"t.expect_hits("wp-pages", 1)"#, r#"t.expect_hits("wp-pages", 2)"#))
+            .contains("wanted 2 hits")
+    );
+    assert!(wrong(&right.replace("e.path.", "e.pth.")).contains("unknown-field"));
+    assert!(wrong("rule(\"r\").on(\"http\").by(\"ip\").then(|hit| ());").contains("no tests"));
+}
+
+#[test]
+fn the_example_of_each_field_holds_for_its_value() {
+    let mut said = String::new();
+    for kind in Kind::BUILT_IN.iter().filter(|kind| kind.fields().is_some()) {
+        for field in kind.fields().unwrap() {
+            let sample = sample(*field);
+            let ip = if *field == Field::Ip { "" } else { r#"ip: "203.0.113.9", "# };
+            let text = format!(
+                "rule(\"r\").on(\"{kind}\").when(|e| {}).by(\"ip\").then(|hit| block(hit.ip, \"1h\"));\ntest(\"t\", |t| {{\n    t.event(\"{kind}\", #{{ {ip}{}: {} }});\n    t.expect_hits(\"r\", 1);\n}});",
+                sample.predicate,
+                field.name(),
+                sample.value
+            );
+            let fault = wrong(&text);
+            if !fault.is_empty() {
+                said.push_str(&format!("--- {text}\n{fault}\n"));
+            }
+        }
+    }
+    assert!(said.is_empty(), "\n{said}");
+}
