@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Runs every test. On Debian, as root, it installs the programs that the tests run against
-# (nftables, nginx, logrotate, …) where they are missing; elsewhere tests that need one of them say
-# so by name and are skipped. Needs: the Rust toolchain and gcc.
+# (nftables, nginx, logrotate, neovim, …) where they are missing; elsewhere tests that need one of
+# them say so by name and are skipped. Needs: the Rust toolchain and gcc.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-packages=(nftables iproute2 iputils-ping nginx-light logrotate curl haproxy apache2-bin caddy)
-programs=(nft ip ping nginx logrotate curl haproxy apache2 caddy)
+packages=(nftables iproute2 iputils-ping nginx-light logrotate curl haproxy apache2-bin caddy neovim python3-jsonschema)
+programs=(nft ip ping nginx logrotate curl haproxy apache2 caddy nvim jsonschema)
 missing=()
 for i in "${!programs[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "${programs[$i]}" >/dev/null || missing+=("${packages[$i]}")

@@ -190,6 +190,18 @@ mod tests {
 
     const HOUR: Duration = Duration::from_hours(1);
 
+    /// The engine makes its state with `default`, and once that kept nothing.
+    #[test]
+    fn a_default_state_keeps_what_it_is_given() {
+        let mut state = ScriptState::default();
+        state.set("a", StateValue::Int(1), HOUR, at(0));
+        assert_eq!(state.get("a", at(1)), Some(StateValue::Int(1)));
+        assert!(
+            (state.add("b", 1.0, HOUR, at(0)) + state.add("b", 1.0, HOUR, at(1)) - 3.0).abs()
+                < 1e-9
+        );
+    }
+
     #[test]
     fn entries_end_and_the_first_to_end_goes_when_full() {
         let mut state = ScriptState::with_entries_max(2);

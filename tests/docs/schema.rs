@@ -63,6 +63,9 @@ fn of_field(field: &Field, structure: &Struct, path: &str, definitions: &Definit
     let here = if path.is_empty() { field.name.clone() } else { format!("{path}.{}", field.name) };
     let mut value = of_type(field, &here, definitions);
     value["description"] = json!(field.doc);
+    if here == "sources.format" {
+        value["enum"] = json!(riposte::parsers::FORMATS);
+    }
     if let Some((_, least, most)) = BOUNDS.iter().find(|(key, ..)| *key == here) {
         value["minimum"] = json!(least);
         if let Some(most) = most {

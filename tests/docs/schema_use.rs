@@ -83,6 +83,7 @@ const SEEN: &[&str] = &[
     "duration",
     "mode",
     "no_memory",
+    "unknown_format",
     "unknown_key",
     "unknown_table",
     "web_file_format",
