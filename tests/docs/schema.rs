@@ -106,11 +106,11 @@ fn of_name(bare: &str, here: &str, definitions: &Definitions) -> Value {
             "additionalProperties": of_name(value, here, definitions),
         });
     }
-    if let Some(choice) = definitions.choice(bare) {
-        // `ChannelTo` is written as one of its words or as `word:NAME`.
-        if bare == "ChannelTo" {
-            return json!({ "type": "string", "pattern": "^(log|(webhook|exec):.+)$" });
-        }
+    // Written as one of its words or as `word:NAME`.
+    if bare == "ChannelTo" {
+        return json!({ "type": "string", "pattern": "^(log|(webhook|exec):.+)$" });
+    }
+    if let Some(choice) = definitions.choice(bare).filter(|choice| !choice.variants.is_empty()) {
         let words: Vec<Value> = choice
             .variants
             .iter()
