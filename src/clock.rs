@@ -120,6 +120,37 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// A moment that doesn't parse; the text says why and how one is written.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "`{text}` is not a moment\nhint: a date (`2026-11-26`), a time (`2026-11-26T13:00:00Z`, `2026-11-26 13:00` where you are), or how long ago (`7d`)"
+)]
+pub struct MomentError {
+    text: String,
+}
+
+/// Reads a moment: how long before `now` (`7d`, `1h30m`), an RFC 3339 time, or a date with or
+/// without a time in the machine's zone.
+pub fn parse_moment(text: &str, now: Timestamp) -> Result<Timestamp, MomentError> {
+    let text = text.trim();
+    if let Ok(ago) = parse_duration(text) {
+        return Ok(now.minus(ago));
+    }
+    if let Some(moment) = Timestamp::parse_rfc3339(text) {
+        return Ok(moment);
+    }
+    let fail = || MomentError { text: shown(text) };
+    let civil: jiff::civil::DateTime = text.parse().map_err(|_| fail())?;
+    let zone = jiff::tz::TimeZone::try_system().unwrap_or(jiff::tz::TimeZone::UTC);
+    let moment = zone.to_timestamp(civil).map_err(|_| fail())?;
+    Ok(Timestamp(moment.as_microsecond()))
+}
+
+/// What somebody typed, without what must not reach a terminal.
+fn shown(text: &str) -> String {
+    text.escape_debug().to_string()
+}
+
 /// A duration that doesn't parse; the text says why and how one is written.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
@@ -212,6 +243,20 @@ pub mod duration_text {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_written_in_many_ways() {
+        let now = Timestamp::parse_rfc3339("2026-11-26T12:00:00Z").unwrap();
+        let read = |text: &str| parse_moment(text, now).unwrap().to_string();
+        assert_eq!(read("7d"), "2026-11-19T12:00:00Z");
+        assert_eq!(read("2026-11-26T13:00:00+01:00"), "2026-11-26T12:00:00Z");
+        let here = |text: &str| parse_moment(text, now).unwrap();
+        let midnight = here("2026-11-26");
+        assert_eq!(here("2026-11-26 13:00").since(midnight), Duration::from_hours(13));
+        assert_eq!(here("2026-11-26T13:00:05").since(midnight).as_secs(), 46_805);
+        let told = parse_moment("yester\u{1b}day", now).unwrap_err().to_string();
+        assert!(told.starts_with("`yester\\u{1b}day` is not a moment"), "{told}");
+    }
 
     #[test]
     fn durations_are_read_and_written_back() {

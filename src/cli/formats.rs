@@ -32,8 +32,7 @@ pub fn of_file(
     if format != AUTO {
         return formats::named(config, format).map_err(Usage::of);
     }
-    let ahead = replay.peek_block().map_err(|error| Usage::of(text::escape(&error.to_string())))?;
-    let lines = ahead.split(|byte| *byte == b'\n');
+    let lines = replay.peek_block().split(|byte| *byte == b'\n');
     let chosen = if name == "-" {
         formats::of_lines(config, lines)
     } else {

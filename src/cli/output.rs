@@ -85,6 +85,31 @@ impl Output {
     }
 }
 
+/// A number for people: `1,234,567`.
+pub fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// So many things for people: `1 hit`, `2 hits`.
+pub fn counted(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", number(count))
+}
+
+/// So many a second.
+pub fn rate(count: u64, took: std::time::Duration) -> u64 {
+    let rate = u128::from(count) * 1_000_000 / took.as_micros().max(1);
+    u64::try_from(rate).unwrap_or(u64::MAX)
+}
+
 /// Rows with aligned columns; the last column is as wide as it wants. Widths count characters.
 pub fn table(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -129,6 +154,13 @@ fn visible_len(cell: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_easy_to_read() {
+        let said = [0, 999, 1_000, 1_234_567].map(number);
+        assert_eq!(said, ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!((counted(1, "hit"), counted(0, "hit")), ("1 hit".into(), "0 hits".into()));
+    }
 
     #[test]
     fn columns_align_also_with_colours() {

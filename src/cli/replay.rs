@@ -2,26 +2,34 @@
 //!
 //! The JSON shapes are a contract: scripts depend on them.
 
-use super::output::{Output, Style};
+mod progress;
+mod shapes;
+mod summary;
+
+use super::output::{Gone, Output, Style};
 use super::{End, Usage, context, formats, parse};
-use crate::clock::Timestamp;
+use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::decisions::Decision;
 use crate::event::text;
 use crate::pipeline::core::Firing;
 use crate::pipeline::live::real_client;
-use crate::pipeline::replay::{Input, ReplayEnd, Totals, replay as run};
+use crate::pipeline::replay::{Input, Plan, ReplayEnd, Report, Span, Totals, run};
+use crate::rules::RuleSet;
 use clap::{Args, ValueHint};
-use serde::Serialize;
-use std::collections::BTreeMap;
+use progress::Progress;
+use shapes::{DecisionLine, HitLine, SummaryLine};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::Duration;
+use summary::Seen;
 
 /// `riposte replay`
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// Log files, plain or gzip; `-` is standard input
+    /// Log files in any order, plain, gzip or zstd; `-` is standard input
     #[arg(required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
     /// Take the rules from this folder or file
@@ -31,6 +39,18 @@ pub struct ReplayArgs {
     /// source whose `paths` name the file, else what the first lines look like
     #[arg(long, value_name = "FORMAT", default_value = formats::AUTO)]
     pub format: String,
+    /// Pass over events before this moment: a date, a time, or how long ago (`7d`)
+    #[arg(long, value_name = "MOMENT")]
+    pub since: Option<String>,
+    /// Pass over events from this moment on
+    #[arg(long, value_name = "MOMENT")]
+    pub until: Option<String>,
+    /// Show the hits of this rule only; may be given several times. All rules are evaluated
+    #[arg(long, value_name = "NAME")]
+    pub rule: Vec<String>,
+    /// Threads that parse and match; as many as there are cores when not given
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
     /// Print one JSON object a line
     #[arg(long)]
     pub json: bool,
@@ -38,36 +58,80 @@ pub struct ReplayArgs {
 
 /// Replays files through the rules and prints what would have been decided.
 pub fn replay(config: &Path, args: &ReplayArgs, out: &mut Output) -> anyhow::Result<End> {
+    let span = span(args)?;
     let config = context::config_or_default(config)?;
     let rules = context::rules_to_run(&config, &args.rules, out)?;
+    let shown = shown(&args.rule, &rules)?;
     let facts = context::StandingFacts::new(&config);
     let inputs = inputs(&config, args, out)?;
+    let meters = inputs.iter().map(|input| input.replay.meter().clone()).collect();
     let mut core = context::replay_core(&config, rules);
-    let mut report = Report { facts, json: args.json, faults: 0, rules: BTreeMap::new() };
+    let real_client = real_client(&config);
+    let threads = args.threads.map(usize::from);
+    let plan = Plan { span, threads, ..Plan::new(inputs, &real_client) };
     let mut gone = None;
-    let started = Instant::now();
-    let mut progress = Progress::new(started);
+    let mut view = View { facts, json: args.json, shown, seen: Seen::default(), out };
+    let progress = RefCell::new(Progress::new(meters));
     let ended = run(
-        inputs,
-        &mut core,
-        &real_client(&config),
-        |firing| match report.firing(&firing, out) {
+        plan,
+        &mut [&mut core],
+        |_, firing| match view.firing(&firing, &progress) {
             Ok(()) => true,
             Err(error) => {
                 gone = Some(error);
                 false
             }
         },
-        |totals| progress.show(totals),
+        |totals| progress.borrow_mut().show(totals),
     );
-    progress.clear();
-    let totals = match ended {
-        Ok(totals) => totals,
-        Err(ReplayEnd::Stopped) => return Err(gone.unwrap_or_else(|| anyhow::anyhow!("stopped"))),
+    progress.borrow_mut().clear();
+    let report = match ended {
+        Ok(report) => report,
+        Err(ReplayEnd::Stopped) => {
+            return Err(gone.map_or_else(|| Usage::of("stopped"), Into::into));
+        }
         Err(ReplayEnd::Read(error)) => return Err(Usage::of(error)),
     };
-    report.summary(&totals, started.elapsed().as_secs_f64(), out)?;
-    Ok(End::Well)
+    view.summary(&report, progress.borrow().elapsed())?;
+    let whole = report.files.iter().all(|file| file.fault.is_none());
+    Ok(if whole { End::Well } else { End::Finding })
+}
+
+/// The span of event time that is wanted.
+fn span(args: &ReplayArgs) -> anyhow::Result<Span> {
+    let now = clock::now();
+    let moment = |name: &str, text: &Option<String>| -> anyhow::Result<Option<Timestamp>> {
+        let Some(text) = text else { return Ok(None) };
+        let moment = clock::parse_moment(text, now);
+        moment.map(Some).map_err(|error| Usage::of(format!("`--{name}`: {error}")))
+    };
+    let (since, until) = (moment("since", &args.since)?, moment("until", &args.until)?);
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(Usage::of(format!(
+            "nothing lies between `--since` {since} and `--until` {until}"
+        )));
+    }
+    Ok(Span { since, until })
+}
+
+/// The names of the rules whose hits are shown; empty for all.
+fn shown(names: &[String], rules: &RuleSet) -> anyhow::Result<BTreeSet<String>> {
+    let known = || rules.rules().iter().map(|rule| &*rule.name);
+    for name in names {
+        if !known().any(|known| known == name) {
+            let hint = match text::nearest(name, known()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`riposte rules list` shows them".to_owned(),
+            };
+            return Err(Usage::of(format!(
+                "no rule is named `{}`\nhint: {hint}",
+                text::escape(name)
+            )));
+        }
+    }
+    Ok(names.iter().cloned().collect())
 }
 
 /// Opens the files, each with the parser of its format.
@@ -80,187 +144,87 @@ fn inputs(config: &Config, args: &ReplayArgs, out: &mut Output) -> anyhow::Resul
         if !args.json {
             formats::tell(&name, &args.format, &chosen, out)?;
         }
+        // Its time will come; until then it need not be open.
+        replay.park();
         inputs.push(Input { replay, parser: chosen.parser });
     }
     Ok(inputs)
 }
 
 /// What is printed.
-struct Report {
+struct View<'o> {
     facts: context::StandingFacts,
     json: bool,
-    faults: u64,
-    /// Hits and decisions of each rule.
-    rules: BTreeMap<String, (u64, u64)>,
+    /// The rules whose hits are shown; empty for all.
+    shown: BTreeSet<String>,
+    seen: Seen,
+    out: &'o mut Output,
 }
 
-impl Report {
-    fn firing(&mut self, firing: &Firing, out: &mut Output) -> anyhow::Result<()> {
-        let counts = self.rules.entry(firing.hit.rule.to_string()).or_default();
-        counts.0 += 1;
-        counts.1 += firing.decisions.len() as u64;
-        if let Some(fault) = &firing.fault {
-            self.faults += 1;
-            tracing::warn!(rule = &*firing.hit.rule, %fault, "the rule's body failed");
-        }
-        if self.json {
-            out.json(&HitLine::of(firing))?;
-            for decision in &firing.decisions {
-                let guard = self.facts.verdict(decision);
-                out.json(&DecisionLine::of(decision, &guard))?;
-            }
+impl View<'_> {
+    fn firing(&mut self, firing: &Firing, progress: &RefCell<Progress>) -> Result<(), Gone> {
+        if !self.shown.is_empty() && !self.shown.contains(&*firing.hit.rule) {
             return Ok(());
         }
-        let hit = &firing.hit;
-        let rule = out.styled(Style::Bold, &*hit.rule);
-        out.line(format!("{}  {rule}  {}  count {}", hit.time, text::escape(&hit.key), hit.count))?;
+        self.seen.firing(firing);
+        let shares_terminal = std::io::stdout().is_terminal();
+        if shares_terminal {
+            progress.borrow_mut().clear();
+        }
+        if self.json {
+            self.out.json(&HitLine::of(firing))?;
+        } else {
+            self.hit(firing)?;
+        }
         for decision in &firing.decisions {
             let verdict = self.facts.verdict(decision);
-            let style = if verdict == "pass" { Style::Red } else { Style::Yellow };
-            let words = format!("{} {}", decision.remedy.name(), decision.target);
-            let words = out.styled(style, words);
-            let length = decision.duration().map_or_else(
-                || "for ever".to_owned(),
-                |long| format!("for {}", crate::clock::format_duration(long)),
-            );
-            let guard = if verdict == "pass" { String::new() } else { format!("  ({verdict})") };
-            out.line(format!("    {words} {length}: {}{guard}", text::escape(&decision.reason)))?;
+            self.seen.decision(decision, verdict == "pass");
+            if self.json {
+                self.out.json(&DecisionLine::of(decision, &verdict))?;
+            } else {
+                self.decision(decision, &verdict)?;
+            }
         }
-        Ok(())
+        if shares_terminal { self.out.flush() } else { Ok(()) }
     }
 
-    fn summary(&self, totals: &Totals, seconds: f64, out: &mut Output) -> anyhow::Result<()> {
-        let rate = if seconds > 0.0 { totals.lines as f64 / seconds } else { 0.0 };
-        let unparsed = totals.lines - totals.parsed;
-        if self.json {
-            out.json(&SummaryLine {
-                r#type: "summary",
-                lines: totals.lines,
-                parsed: totals.parsed,
-                unparsed,
-                hits: totals.hits,
-                decisions: totals.decisions,
-                seconds: (seconds * 1e6).round() / 1e6,
-                lines_per_second: rate.round(),
-            })?;
-            return Ok(());
-        }
-        let head = out.styled(Style::Bold, "\nsummary");
-        out.line(head)?;
-        out.line(format!(
-            "  {} lines, {} parsed, {unparsed} not; {} hits, {} decisions; {seconds:.2} s, {rate:.0} lines/s",
-            totals.lines, totals.parsed, totals.hits, totals.decisions
-        ))?;
-        for (rule, (hits, decisions)) in &self.rules {
-            out.line(format!("  {rule}: {hits} hits, {decisions} decisions"))?;
-        }
-        if self.faults > 0 {
-            let told = format!("  {} hits were skipped because a rule's body failed", self.faults);
-            let told = out.styled(Style::Yellow, told);
-            out.line(told)?;
-        }
-        Ok(())
-    }
-}
-
-/// A hit as a line of JSON.
-#[derive(Serialize)]
-struct HitLine<'f> {
-    r#type: &'static str,
-    time: Timestamp,
-    rule: &'f str,
-    key: &'f str,
-    count: u64,
-    source: &'f str,
-    line: u64,
-}
-
-impl<'f> HitLine<'f> {
-    fn of(firing: &'f Firing) -> Self {
+    fn hit(&mut self, firing: &Firing) -> Result<(), Gone> {
         let hit = &firing.hit;
-        Self {
-            r#type: "hit",
-            time: hit.time,
-            rule: &hit.rule,
-            key: &hit.key,
-            count: hit.count,
-            source: &hit.event.origin.source,
-            line: hit.event.line,
-        }
-    }
-}
-
-/// A decision as a line of JSON.
-#[derive(Serialize)]
-struct DecisionLine<'f> {
-    r#type: &'static str,
-    time: Timestamp,
-    rule: &'f str,
-    target: String,
-    remedy: &'static str,
-    duration_s: Option<u64>,
-    until: Option<Timestamp>,
-    reason: &'f str,
-    guard: &'f str,
-}
-
-impl<'f> DecisionLine<'f> {
-    fn of(decision: &'f Decision, guard: &'f str) -> Self {
-        Self {
-            r#type: "decision",
-            time: decision.from,
-            rule: &decision.rule,
-            target: decision.target.to_string(),
-            remedy: decision.remedy.name(),
-            duration_s: decision.duration().map(|duration| duration.as_secs()),
-            until: decision.until,
-            reason: &decision.reason,
-            guard,
-        }
-    }
-}
-
-/// The end of a replay as a line of JSON.
-#[derive(Serialize)]
-struct SummaryLine {
-    r#type: &'static str,
-    lines: u64,
-    parsed: u64,
-    unparsed: u64,
-    hits: u64,
-    decisions: u64,
-    seconds: f64,
-    lines_per_second: f64,
-}
-
-/// Progress on a terminal, on standard error.
-struct Progress {
-    started: Instant,
-    shown: Option<Instant>,
-    wanted: bool,
-}
-
-impl Progress {
-    fn new(started: Instant) -> Self {
-        Self { started, shown: None, wanted: std::io::stderr().is_terminal() }
+        let rule = self.out.styled(Style::Bold, &*hit.rule);
+        let key = text::escape(&hit.key);
+        self.out.line(format!("{}  {rule}  {key}  count {}", hit.time, hit.count))
     }
 
-    #[expect(clippy::print_stderr, reason = "progress is for a person at the terminal")]
-    fn show(&mut self, totals: &Totals) {
-        let due = self.shown.is_none_or(|shown| shown.elapsed().as_millis() >= 250);
-        let seconds = self.started.elapsed().as_secs_f64();
-        if !self.wanted || !due || seconds < 0.5 {
-            return;
-        }
-        self.shown = Some(Instant::now());
-        let rate = totals.lines as f64 / seconds;
-        eprint!("\r{} lines, {rate:.0} lines/s, {} hits\x1b[K", totals.lines, totals.hits);
+    fn decision(&mut self, decision: &Decision, verdict: &str) -> Result<(), Gone> {
+        let style = if verdict == "pass" { Style::Red } else { Style::Yellow };
+        let words = format!("{} {}", decision.remedy.name(), decision.target);
+        let words = self.out.styled(style, words);
+        let length = decision.duration().map_or_else(
+            || "for ever".to_owned(),
+            |long| format!("for {}", clock::format_duration(long)),
+        );
+        let guard = if verdict == "pass" { String::new() } else { format!("  ({verdict})") };
+        let reason = text::escape(&decision.reason);
+        self.out.line(format!("    {words} {length}: {reason}{guard}"))
     }
 
-    #[expect(clippy::print_stderr, reason = "progress is for a person at the terminal")]
-    fn clear(&self) {
-        if self.shown.is_some() {
-            eprint!("\r\x1b[K");
+    fn summary(&mut self, report: &Report, took: Duration) -> Result<(), Gone> {
+        if !self.json {
+            return self.seen.show(report, took, self.out);
         }
+        self.seen.faults_as_json(report, self.out)?;
+        let Totals { lines, parsed, .. } = report.totals;
+        let seconds = took.as_secs_f64();
+        let rate = if seconds > 0.0 { lines as f64 / seconds } else { 0.0 };
+        self.out.json(&SummaryLine {
+            r#type: "summary",
+            lines,
+            parsed,
+            unparsed: lines - parsed,
+            hits: self.seen.hits,
+            decisions: self.seen.decisions,
+            seconds: (seconds * 1e6).round() / 1e6,
+            lines_per_second: rate.round(),
+        })
     }
 }

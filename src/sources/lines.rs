@@ -70,6 +70,12 @@ fn push(
     records.push(RecordSpan { start: first, len, offset: base + u64::from(first), truncated });
 }
 
+/// How many lines `data` holds, the last one with or without its break.
+pub(super) fn count(data: &[u8]) -> u64 {
+    let breaks = memchr::memchr_iter(b'\n', data).count() as u64;
+    breaks + u64::from(data.last().is_some_and(|byte| *byte != b'\n'))
+}
+
 /// How many NUL bytes the line begins with.
 pub(super) fn leading_nuls(line: &[u8]) -> usize {
     line.iter().position(|byte| *byte != 0).unwrap_or(line.len())

@@ -12,9 +12,12 @@ pub mod supervise;
 
 // Parts of the file source, from the pure to the outside.
 mod lines;
+mod block;
 mod identity;
 mod rotation;
 mod belongs;
+mod archive;
+mod packed;
 mod content;
 mod tail;
 mod long_line;
@@ -29,6 +32,7 @@ mod spool;
 
 use crate::event::Batch;
 
+pub use block::{Batches, Block};
 pub use files::{Files, FilesConfig, Start};
 pub use replay::Replay;
 pub use reread::{RereadError, Rereader, reread};

@@ -3,6 +3,7 @@
 
 mod configs;
 mod formats;
+mod replays;
 mod troubles;
 mod words;
 

@@ -3,7 +3,7 @@
 //! In: an input. Out, for the merge: the next candidates with the event time that the file has
 //! come to. A lane keeps a bounded amount ahead of its turn.
 
-use super::pool::{Done, Job, LaneEnd, Worked};
+use super::pool::{Done, Job, LaneEnd, Worked, WorkedBatch};
 use super::{FileReport, Input};
 use crate::clock::Timestamp;
 use crate::event::{Event, Kind};
@@ -13,7 +13,7 @@ use crate::pipeline::core::{Core, Firing};
 use crate::pipeline::stage::Matched;
 use crate::sources::Replay;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::Scope;
@@ -21,6 +21,8 @@ use std::thread::Scope;
 /// How far ahead a lane may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ahead {
+    /// The length of a block.
+    pub block_bytes: usize,
     /// Blocks that are read and not worked through.
     pub blocks: usize,
     /// Bytes that are worked through and kept for their turn.
@@ -34,12 +36,16 @@ pub(super) struct Lane {
     /// Blocks that came before their turn.
     early: BTreeMap<u64, Done>,
     turn: u64,
-    /// The block whose turn it is, with each core's place in its candidates.
-    current: Option<(Worked, Vec<usize>)>,
+    /// Batches whose turn it is, in order.
+    ready: VecDeque<WorkedBatch>,
+    /// The batch whose turn it is, with each core's place in its candidates.
+    current: Option<(WorkedBatch, Vec<usize>)>,
     /// The newest event time so far: where in time the file is.
     reached: Timestamp,
     ended: bool,
     pub report: FileReport,
+    /// Predicates that failed, by core, rule number and fault, since they were last taken.
+    pub faults: Vec<(usize, u32, String)>,
 }
 
 impl Lane {
@@ -69,6 +75,7 @@ impl Lane {
         });
         let report = FileReport { path: Arc::clone(input.replay.name()), ..FileReport::default() };
         let (mut replay, lane) = (input.replay, Arc::clone(&end));
+        replay.set_block_bytes(ahead.block_bytes);
         scope.spawn(move || {
             let (last, ended) = read(&mut replay, number, &permitted, &jobs, &lane);
             // The merge may have stopped already.
@@ -79,18 +86,24 @@ impl Lane {
             end,
             early: BTreeMap::new(),
             turn: 0,
+            ready: VecDeque::new(),
             current: None,
             reached: Timestamp::EPOCH,
             ended: false,
             report,
+            faults: Vec::new(),
         }
     }
 
-    /// Waits until the next block with events is there, or the file has ended. Gives the records
+    /// Waits until the next batch with events is there, or the file has ended. Gives the records
     /// and bytes that were passed.
     pub(super) fn fill(&mut self) -> super::Totals {
         let mut passed = super::Totals::default();
         while self.current.is_none() && !self.ended {
+            if let Some(batch) = self.ready.pop_front() {
+                self.begin(batch, &mut passed);
+                continue;
+            }
             let done = match self.early.remove(&self.turn) {
                 Some(done) => done,
                 None => match self.done.recv() {
@@ -105,7 +118,7 @@ impl Lane {
             };
             self.turn += 1;
             match done {
-                Done::Block(worked) => self.begin(worked, &mut passed),
+                Done::Block(worked) => self.take(worked),
                 Done::End(fault) => {
                     self.report.fault = fault;
                     self.ended = true;
@@ -115,10 +128,18 @@ impl Lane {
         passed
     }
 
-    fn begin(&mut self, worked: Worked, passed: &mut super::Totals) {
+    fn take(&mut self, worked: Worked) {
         self.end.kept.fetch_sub(worked.kept, Ordering::Relaxed);
         if worked.holds_permit {
             self.end.permits.try_send(()).ok();
+        }
+        self.ready.extend(worked.batches);
+    }
+
+    fn begin(&mut self, mut worked: WorkedBatch, passed: &mut super::Totals) {
+        for (core, matched) in worked.matched.iter_mut().enumerate() {
+            let faults = std::mem::take(&mut matched.faults).into_iter();
+            self.faults.extend(faults.map(|(rule, fault)| (core, rule, fault)));
         }
         let Some(matched) = worked.matched.first() else { return };
         let outside = matched.outside.0 + matched.outside.1;
@@ -143,19 +164,19 @@ impl Lane {
         }
     }
 
-    /// Where in time the file will be with its next candidate, or with the end of the block where
+    /// Where in time the file will be with its next candidate, or with the end of its batch where
     /// none is left; `None` when it has ended.
     pub(super) fn next_time(&self) -> Option<Timestamp> {
         let (worked, places) = self.current.as_ref()?;
         let next = |(matched, place): (&Matched, &usize)| {
             matched.candidates.get(*place).map(|candidate| candidate.reached)
         };
-        let block_end = worked.matched.first().map(|matched| matched.newest);
+        let batch_end = worked.matched.first().map(|matched| matched.newest);
         let next = worked.matched.iter().zip(places).filter_map(next).min();
-        Some(self.reached.max(next.or(block_end)?))
+        Some(self.reached.max(next.or(batch_end)?))
     }
 
-    /// Gives the next candidate to the cores that have it; at the end of the block tells all of
+    /// Gives the next candidate to the cores that have it; at the end of the batch tells all of
     /// them the time.
     pub(super) fn step(&mut self, cores: &mut [&mut Core], firings: &mut Vec<(usize, Firing)>) {
         let Some(time) = self.next_time() else { return };
@@ -206,12 +227,12 @@ fn read(
 ) -> (u64, Done) {
     let mut number = 0;
     while permitted.recv().is_ok() && !lane.stop.load(Ordering::Relaxed) {
-        let batch = match replay.next_batch() {
-            Ok(Some(batch)) => batch,
+        let block = match replay.next_block() {
+            Ok(Some(block)) => block,
             Ok(None) => return (number, Done::End(None)),
             Err(error) => return (number, Done::End(Some(error))),
         };
-        if jobs.send(Job { input, number, batch, lane: Arc::clone(lane) }).is_err() {
+        if jobs.send(Job { input, number, block, lane: Arc::clone(lane) }).is_err() {
             break;
         }
         number += 1;
@@ -222,10 +243,8 @@ fn read(
 /// The time of the first event, as far as the first block shows one.
 pub(super) fn first_time(replay: &mut Replay, parser: &mut Parser) -> Option<Timestamp> {
     let arrival = replay.arrival();
-    // A fault is met again, and told, when the file is read.
-    let block = replay.peek_block().ok()?;
     let mut event = Event::new(Kind::Log, Timestamp::EPOCH);
-    block.split(|byte| *byte == b'\n').find_map(|line| {
+    replay.peek_block().split(|byte| *byte == b'\n').find_map(|line| {
         let record = bytes::Bytes::copy_from_slice(line);
         event.reset(record.clone());
         parser.parse(&record, arrival, &mut event).is_ok().then_some(event.time)

@@ -6,10 +6,11 @@
 
 use super::lane::{Ahead, Lane, first_time};
 use super::pool::{Job, Setting, work};
-use super::{FileReport, Input, Plan, ReplayEnd, Report, Totals};
+use super::{FaultOf, FileReport, Input, Plan, ReplayEnd, Report, Totals};
 use crate::clock::Timestamp;
 use crate::limits;
 use crate::pipeline::core::{Core, Firing};
+use crate::rules::RuleSet;
 use crossbeam_channel::{Sender, bounded};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -45,6 +46,7 @@ pub(super) fn run(
     let ahead = ahead(waiting.len());
     let mut totals = Totals::default();
     let mut firings = Vec::new();
+    let mut faults = Faults { rules: setting.rules.clone(), known: BTreeMap::new() };
     std::thread::scope(|scope| {
         let (jobs, to_do) = bounded::<Job>(threads * 2);
         for _ in 0..threads {
@@ -58,6 +60,7 @@ pub(super) fn run(
             // Goes on with this lane until it is another's turn.
             loop {
                 let passed = lane.fill();
+                faults.take(&mut lane.faults);
                 if passed.lines > 0 {
                     totals.add(&passed);
                     progress(&totals);
@@ -80,7 +83,7 @@ pub(super) fn run(
                 }
             }
         }
-        Ok(Report { totals, files: merge.reports() })
+        Ok(Report { totals, files: merge.reports(), faults: faults.all() })
     })
 }
 
@@ -91,8 +94,11 @@ fn cores_of_machine() -> usize {
 /// How far ahead each of so many files may be.
 fn ahead(files: usize) -> Ahead {
     let share = limits::REPLAY_AHEAD_BYTES_MAX / files.max(1);
-    let blocks = share / limits::BATCH_BYTES_MAX;
+    let block_bytes = (share / limits::REPLAY_BLOCKS_AHEAD_MAX)
+        .clamp(limits::REPLAY_BLOCK_BYTES_MIN, limits::REPLAY_BLOCK_BYTES_MAX);
+    let blocks = share / block_bytes;
     Ahead {
+        block_bytes,
         blocks: blocks.clamp(limits::REPLAY_BLOCKS_AHEAD_MIN, limits::REPLAY_BLOCKS_AHEAD_MAX),
         kept_max: share.max(limits::REPLAY_KEPT_BYTES_MIN),
     }
@@ -189,6 +195,37 @@ impl<'scope, 'env> Merge<'scope, 'env> {
     fn reports(mut self) -> Vec<FileReport> {
         self.finished.sort_by_key(|(named, _)| *named);
         self.finished.into_iter().map(|(_, report)| report).collect()
+    }
+}
+
+/// Predicates that failed, each fault once; a bounded number of them.
+struct Faults {
+    rules: Vec<Arc<RuleSet>>,
+    known: BTreeMap<(usize, u32, String), u64>,
+}
+
+impl Faults {
+    fn take(&mut self, faults: &mut Vec<(usize, u32, String)>) {
+        for fault in faults.drain(..) {
+            if self.known.len() < limits::REPLAY_FAULTS_SHOWN_MAX || self.known.contains_key(&fault)
+            {
+                *self.known.entry(fault).or_default() += 1;
+            }
+        }
+    }
+
+    fn all(self) -> Vec<FaultOf> {
+        let name = |core: usize, rule: u32| {
+            let rule = self.rules.get(core).and_then(|set| set.rules().get(rule as usize));
+            rule.map_or_else(|| Arc::from("?"), |rule| Arc::clone(&rule.name))
+        };
+        let fault = |((core, rule, message), count): ((usize, u32, String), u64)| FaultOf {
+            core,
+            rule: name(core, rule),
+            message,
+            count,
+        };
+        self.known.into_iter().map(fault).collect()
     }
 }
 

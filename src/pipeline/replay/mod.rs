@@ -82,6 +82,21 @@ pub struct Report {
     pub totals: Totals,
     /// Each file, in the order in which they were named.
     pub files: Vec<FileReport>,
+    /// Predicates that failed, of all cores, each fault once.
+    pub faults: Vec<FaultOf>,
+}
+
+/// A predicate that failed for a reason other than a missing field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultOf {
+    /// The core's number.
+    pub core: usize,
+    /// The rule.
+    pub rule: Arc<str>,
+    /// What went wrong.
+    pub message: String,
+    /// How often.
+    pub count: u64,
 }
 
 /// How one file went.

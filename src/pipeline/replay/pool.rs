@@ -10,6 +10,7 @@ use crate::limits;
 use crate::parsers::Parser;
 use crate::pipeline::stage::{Clamp, Matched, Span, Stage};
 use crate::rules::RuleSet;
+use crate::sources::Block;
 use crate::sources::replay::ReplayError;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::HashMap;
@@ -31,7 +32,7 @@ pub(super) struct Job {
     pub input: usize,
     /// Its number within the input, from 0.
     pub number: u64,
-    pub batch: Batch,
+    pub block: Block,
     pub lane: Arc<LaneEnd>,
 }
 
@@ -58,12 +59,18 @@ pub(super) enum Done {
     End(Option<ReplayError>),
 }
 
-/// A block that was worked through.
-pub(super) struct Worked {
+/// A batch that was worked through.
+pub(super) struct WorkedBatch {
     /// What each core's rules care about.
     pub matched: Vec<Matched>,
     /// The first lines that did not parse.
     pub unparsed: Vec<UnparsedLine>,
+}
+
+/// A block that was worked through.
+pub(super) struct Worked {
+    /// Its batches, in order; one, where its lines aren't very many.
+    pub batches: Vec<WorkedBatch>,
     /// Bytes that it keeps, as counted in the lane.
     pub kept: usize,
     /// The lane may read on when this block's turn has come, not before.
@@ -76,7 +83,7 @@ pub(super) fn work(jobs: &Receiver<Job>, setting: &Setting) {
     for job in jobs {
         let lane = &job.lane;
         let stages = stages.entry(job.input).or_insert_with(|| self::stages(&lane.parser, setting));
-        let worked = work_through(&job.batch, stages, lane);
+        let worked = work_through(job.block, stages, lane);
         // The lane may have been given up already.
         drop(lane.done.send((job.number, Done::Block(worked))));
     }
@@ -90,13 +97,18 @@ fn stages(parser: &Parser, setting: &Setting) -> Vec<Stage> {
     setting.rules.iter().map(stage).collect()
 }
 
-fn work_through(batch: &Batch, stages: &mut [Stage], lane: &LaneEnd) -> Worked {
-    let mut matched: Vec<Matched> = stages.iter_mut().map(|stage| stage.run(batch)).collect();
-    let unparsed = matched.first().map(|matched| unparsed(batch, matched)).unwrap_or_default();
-    let kept = matched.iter_mut().map(|matched| detach(batch, matched)).sum();
+fn work_through(block: Block, stages: &mut [Stage], lane: &LaneEnd) -> Worked {
+    let mut batches = Vec::new();
+    let mut kept = 0;
+    for batch in block.batches() {
+        let mut matched: Vec<Matched> = stages.iter_mut().map(|stage| stage.run(&batch)).collect();
+        let unparsed = matched.first().map(|matched| unparsed(&batch, matched)).unwrap_or_default();
+        kept += matched.iter_mut().map(|matched| detach(&batch, matched)).sum::<usize>();
+        batches.push(WorkedBatch { matched, unparsed });
+    }
     let before = lane.kept.fetch_add(kept, Ordering::Relaxed);
     let holds_permit = before + kept > lane.kept_max || lane.permits.try_send(()).is_err();
-    Worked { matched, unparsed, kept, holds_permit }
+    Worked { batches, kept, holds_permit }
 }
 
 fn unparsed(batch: &Batch, matched: &Matched) -> Vec<UnparsedLine> {
@@ -111,7 +123,8 @@ fn unparsed(batch: &Batch, matched: &Matched) -> Vec<UnparsedLine> {
     matched.unparsed.iter().filter_map(line).collect()
 }
 
-/// Lets the block go where few of its records are still wanted. Gives the bytes that are kept.
+/// Lets the block go where few of its records are still wanted. Gives the bytes that are kept, at
+/// least something, so that also what is empty is bounded.
 fn detach(batch: &Batch, matched: &mut Matched) -> usize {
     let records: usize = matched.candidates.iter().map(|next| next.event.record().len()).sum();
     let events = matched.candidates.len() * limits::REPLAY_CANDIDATE_BYTES;

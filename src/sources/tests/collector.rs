@@ -4,7 +4,7 @@ use crate::event::{Batch, Origin};
 use crate::sources::{Closed, Files, FilesConfig, Handle, Sink, Start};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
@@ -188,4 +188,13 @@ pub fn numbers(lines: &[String]) -> Vec<u32> {
 pub fn gzip(path: &Path) {
     let status = std::process::Command::new("gzip").arg("-f").arg(path).status().unwrap();
     assert!(status.success());
+}
+
+/// As `zstd --rm` from standard input does it: the frame doesn't say how long the file is.
+pub fn zstd(path: &Path) {
+    let name = format!("{}.zst", path.display());
+    let mut encoder = zstd::stream::write::Encoder::new(File::create(&name).unwrap(), 3).unwrap();
+    std::io::copy(&mut File::open(path).unwrap(), &mut encoder).unwrap();
+    encoder.finish().unwrap();
+    std::fs::remove_file(path).unwrap();
 }

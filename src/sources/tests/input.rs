@@ -1,6 +1,6 @@
 //! Standard input through its spool, and whole files in a replay.
 
-use super::collector::{Collector, cursors_of, gzip, lines_of, numbered, numbers, write};
+use super::collector::{Collector, cursors_of, gzip, lines_of, numbered, numbers, write, zstd};
 use crate::limits;
 use crate::sources::{Replay, Rereader, Sink, Stdin, StdinConfig};
 use std::io::{Read, Write as _};
@@ -83,17 +83,29 @@ fn a_full_spool_makes_stdin_wait_and_released_parts_go() {
     assert!(kept < 2 * limits::SPOOL_SEGMENT_BYTES_MAX + 200_000, "{kept}");
 }
 
+/// Lines of every kind that a replay may meet.
+fn odd_log(log: &std::path::Path) {
+    write(log, numbered(0..30_000));
+    let cut = "z".repeat(600_000);
+    write(log, format!("\n{cut}\r\nnot the last\n"));
+    write(log, [&[0_u8; 500][..], b"after NULs\n", &b"\n".repeat(40_000), b"the last"].concat());
+}
+
 #[test]
-fn replay_numbers_lines_in_plain_and_gzipped_files() {
+fn replay_numbers_lines_in_plain_and_compressed_files_whatever_the_blocks() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("a.log");
-    let cut = "z".repeat(600_000);
-    write(&log, numbered(0..30_000));
-    write(&log, format!("\n{cut}\r\nnot the last\nthe last"));
-    let read = |path: &std::path::Path| {
+    odd_log(&log);
+    let read = |path: &std::path::Path, block_bytes: usize| {
         let mut replay = Replay::open(path.to_str().unwrap()).unwrap();
-        assert_eq!(replay.peek().unwrap().unwrap(), b"line 000000 from a client");
-        let batches: Vec<_> = replay.map(Result::unwrap).collect();
+        assert!(replay.peek_block().starts_with(b"line 000000 from a client\n"));
+        let len = std::fs::metadata(path).unwrap().len();
+        assert_eq!(replay.meter().total(), Some(len));
+        replay.park();
+        assert_eq!(replay.meter().read(), 0);
+        replay.set_block_bytes(block_bytes);
+        let batches: Vec<_> = replay.by_ref().map(Result::unwrap).collect();
+        assert_eq!(replay.meter().read(), len);
         let mut next = 1;
         for batch in &batches {
             assert_eq!(batch.first_line, next);
@@ -102,13 +114,48 @@ fn replay_numbers_lines_in_plain_and_gzipped_files() {
         cursors_of(&batches);
         lines_of(&batches)
     };
-    let lines = read(&log);
-    assert_eq!(lines.len(), 30_004);
+    let lines = read(&log, limits::BATCH_BYTES_MAX);
+    assert_eq!(lines.len(), 70_005);
     assert_eq!(lines[30_000], "");
     assert_eq!(lines[30_001].len(), limits::RECORD_BYTES_MAX);
-    assert_eq!(lines[30_003], "the last");
-    gzip(&log);
-    assert_eq!(read(&dir.path().join("a.log.gz")), lines);
+    assert_eq!(lines[30_003], "after NULs");
+    assert_eq!(lines[70_004], "the last");
+    for block_bytes in [1_000, 70_000, 3_000_000] {
+        assert!(read(&log, block_bytes) == lines, "blocks of {block_bytes} bytes");
+    }
+    std::fs::remove_file(&log).unwrap();
+    for (pack, ending) in [(gzip as fn(&std::path::Path), "gz"), (zstd, "zst")] {
+        odd_log(&log);
+        pack(&log);
+        assert!(read(&dir.path().join(format!("a.log.{ending}")), 256 * 1024) == lines, "{ending}");
+    }
     let error = Replay::open("/nonexistent/a.log").unwrap_err();
     assert!(error.to_string().starts_with("failed to read `/nonexistent/a.log`: "));
+}
+
+#[test]
+fn of_a_file_that_breaks_off_the_whole_lines_are_given_then_the_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("a.log");
+    for (pack, ending) in [(gzip as fn(&std::path::Path), "gz"), (zstd, "zst")] {
+        write(&log, numbered(0..100_000));
+        pack(&log);
+        let path = dir.path().join(format!("a.log.{ending}"));
+        let packed = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &packed[..packed.len() * 3 / 4]).unwrap();
+        let mut replay = Replay::open(path.to_str().unwrap()).unwrap();
+        let mut batches = Vec::new();
+        let fault = loop {
+            match replay.next_batch() {
+                Ok(batch) => batches.push(batch.expect("the fault comes first")),
+                Err(fault) => break fault,
+            }
+        };
+        let told = format!("failed to read `{}`: the archive ends too early", path.display());
+        assert_eq!(fault.to_string(), told);
+        let read = numbers(&lines_of(&batches));
+        assert!(read.len() > 20_000, "{}", read.len());
+        assert!(read.iter().zip(0..).all(|(a, b)| *a == b), "all of them, none cut");
+        assert!(replay.next_batch().unwrap().is_none(), "told once");
+    }
 }

@@ -93,7 +93,9 @@ fn remove_dates_clash(log: &Path) {
     dated.sort();
     for path in dated {
         let name = path.to_str().unwrap();
-        let (stem, ending) = name.strip_suffix(".gz").map_or((name, ""), |stem| (stem, ".gz"));
+        let ending = [".gz", ".zst"].into_iter().find(|ending| name.ends_with(ending));
+        let ending = ending.unwrap_or_default();
+        let stem = name.strip_suffix(ending).unwrap();
         let (start, digits) = stem.rsplit_once('-').unwrap();
         let earlier = digits.parse::<u64>().unwrap() - 1;
         std::fs::rename(&path, format!("{start}-{earlier}{ending}")).unwrap();
@@ -133,4 +135,17 @@ fn dated() {
 #[test]
 fn dated_and_compressed() {
     live_and_late("dated_and_compressed", "create 0644\ndateext\ncompress\ndelaycompress", true);
+}
+
+#[test]
+fn compressed_with_zstd() {
+    let test = "compressed_with_zstd";
+    if Command::new("zstd").arg("--version").output().is_err() {
+        eprintln!("SKIPPED {test}: zstd is not installed");
+        return;
+    }
+    let zstd = "compress\ncompresscmd zstd\nuncompresscmd unzstd\ncompressext .zst";
+    live_and_late(test, &format!("create 0644\ndelaycompress\n{zstd}"), false);
+    live_and_late(test, &format!("copytruncate\n{zstd}"), false);
+    live_and_late(test, &format!("create 0644\ndateext\n{zstd}"), true);
 }

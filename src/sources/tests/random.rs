@@ -1,7 +1,7 @@
 //! Random rotations under a writer that never waits, and a reader that is stopped and started
 //! again at random: every line that was kept is read once, in the order of its file.
 
-use super::collector::{Collector, config, gzip, lines_of, numbered, numbers, start};
+use super::collector::{Collector, config, gzip, lines_of, numbered, numbers, start, zstd};
 use crate::event::Origin;
 use crate::sources::{FilesConfig, Rereader};
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ impl Writer {
 
     fn shift(&self) {
         for n in (1..60).rev() {
-            for ending in ["", ".gz"] {
+            for ending in ["", ".gz", ".zst"] {
                 let from = PathBuf::from(format!("{}{ending}", self.name(n).display()));
                 if from.exists() {
                     fs::rename(&from, format!("{}{ending}", self.name(n + 1).display())).unwrap();
@@ -62,7 +62,8 @@ impl Writer {
         }
         let compress = self.random.u32(1..5);
         if compress == 2 && self.name(2).exists() {
-            gzip(&self.name(2));
+            let pack = if self.random.bool() { gzip } else { zstd };
+            pack(&self.name(2));
         }
         self.append();
     }

@@ -1,6 +1,6 @@
 //! A stop and a later start: every kept line once, wherever its file has gone.
 
-use super::collector::{Collector, config, gzip, lines_of, numbered, numbers, start, write};
+use super::collector::{Collector, config, gzip, lines_of, numbered, numbers, start, write, zstd};
 use crate::sources::{FilesConfig, Rereader, Start, reread};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ fn a_renamed_file_is_finished_first() {
 
 #[test]
 fn compressed_and_dated_files_are_found() {
-    for dated in [false, true] {
+    for (dated, pack) in [(false, gzip as fn(&Path)), (true, gzip), (false, zstd), (true, zstd)] {
         let read = across(true, 9, |log| {
             let name = |n: u32| {
                 let ending = if dated { format!("-2026112{}", 5 - n) } else { format!(".{n}") };
@@ -73,10 +73,10 @@ fn compressed_and_dated_files_are_found() {
             };
             write(log, numbered(20..23));
             fs::rename(log, name(3)).unwrap();
-            gzip(&name(3));
+            pack(&name(3));
             write(log, numbered(30..32));
             fs::rename(log, name(2)).unwrap();
-            gzip(&name(2));
+            pack(&name(2));
             write(log, numbered(40..42));
             fs::rename(log, name(1)).unwrap();
             write(log, numbered(50..52));
@@ -87,16 +87,16 @@ fn compressed_and_dated_files_are_found() {
 
 #[test]
 fn a_copied_and_truncated_file_is_finished_in_the_copy() {
-    for compressed in [false, true] {
+    for pack in [None, Some(gzip as fn(&Path)), Some(zstd)] {
         let read = across(true, 4, |log| {
             write(log, numbered(20..22));
             fs::copy(log, beside(log, ".1")).unwrap();
-            if compressed {
-                gzip(&beside(log, ".1"));
+            if let Some(pack) = pack {
+                pack(&beside(log, ".1"));
             }
             fs::write(log, numbered(70..72)).unwrap();
         });
-        assert_eq!(read, [20, 21, 70, 71], "compressed {compressed}");
+        assert_eq!(read, [20, 21, 70, 71], "compressed {}", pack.is_some());
     }
 }
 
