@@ -4,7 +4,8 @@
 use super::Usage;
 use super::output::Output;
 use crate::config::{self, Config, RuleFiles, read_rules_from};
-use crate::decisions::{Decision, Entry, Guard, Subject};
+use crate::decisions::{Decision, Entry, Guard, Mode, Subject};
+use crate::event::text;
 use crate::pipeline::core::{Core, CoreConfig, Modes};
 use crate::pipeline::live::route_of;
 use crate::pipeline::machine;
@@ -41,11 +42,20 @@ pub fn config_or_default(path: &Path) -> anyhow::Result<Config> {
 
 /// The rules: of these paths where any are given, else of the config.
 pub fn rules(config: &Config, paths: &[PathBuf]) -> LoadedRules {
-    let modes = BTreeMap::new();
+    rules_as_set(config, paths, &BTreeMap::new(), 0)
+}
+
+/// The same with the modes that were set by hand, and an installation's seed.
+pub fn rules_as_set(
+    config: &Config,
+    paths: &[PathBuf],
+    modes: &BTreeMap<String, Mode>,
+    seed: u64,
+) -> LoadedRules {
     if paths.is_empty() {
-        return rule_set::load(config, &modes, 0);
+        return rule_set::load(config, modes, seed);
     }
-    rule_set::load_files(config, files_of(paths), &modes, 0)
+    rule_set::load_files(config, files_of(paths), modes, seed)
 }
 
 fn files_of(paths: &[PathBuf]) -> RuleFiles {
@@ -58,7 +68,11 @@ pub fn rules_to_run(
     paths: &[PathBuf],
     out: &Output,
 ) -> anyhow::Result<Arc<RuleSet>> {
-    let rules = rules(config, paths);
+    to_run(rules(config, paths), out)
+}
+
+/// Faults are told, and what could be loaded is used.
+pub fn to_run(rules: LoadedRules, out: &Output) -> anyhow::Result<Arc<RuleSet>> {
     let mut told: Vec<String> = rules.faults.iter().map(|fault| fault.message.clone()).collect();
     let errors: Vec<_> = rules
         .loaded
@@ -78,14 +92,23 @@ pub fn rules_to_run(
 
 /// A core for past events, in which every rule counts as enforced.
 pub fn replay_core(config: &Config, rules: Arc<RuleSet>) -> Core {
+    core(config, rules, 0, Modes::AllEnforce)
+}
+
+/// A core as the daemon has it, with an installation's seed.
+pub fn live_core(config: &Config, rules: Arc<RuleSet>, seed: u64) -> Core {
+    core(config, rules, seed, Modes::AsSet)
+}
+
+fn core(config: &Config, rules: Arc<RuleSet>, seed: u64, modes: Modes) -> Core {
     Core::new(
         rules,
         CoreConfig {
             window_bytes_max: config.memory.windows_bytes(machine::memory_bytes()),
-            seed: 0,
+            seed,
             guard: config.guard.clone(),
             route_of: route_of(config),
-            modes: Modes::AllEnforce,
+            modes,
         },
     )
 }
@@ -99,24 +122,7 @@ impl StandingFacts {
     /// From a config.
     pub fn new(config: &Config) -> Self {
         let mut guard = Guard::new(config.guard.clone());
-        guard.set_own(&machine::own_addresses());
-        let names: Vec<String> = config.guard.allow.clone();
-        guard.edit_allowlist(|list| {
-            for text in &names {
-                let Some(subject) = Subject::parse(text) else { continue };
-                let entry = Entry {
-                    subject,
-                    comment: "`guard.allow` of the config".to_owned(),
-                    added: crate::clock::now(),
-                    by: "config".to_owned(),
-                    until: None,
-                };
-                // A full list is a fault of the config, which `check` tells.
-                if list.add(entry).is_err() {
-                    break;
-                }
-            }
-        });
+        tell_guard(&mut guard, config);
         Self { guard }
     }
 
@@ -127,4 +133,35 @@ impl StandingFacts {
             Some(refusal) => format!("refused: {refusal}"),
         }
     }
+}
+
+/// Tells a guard the config's allowlist and this machine's addresses.
+pub fn tell_guard(guard: &mut Guard, config: &Config) {
+    guard.set_own(&machine::own_addresses());
+    guard.edit_allowlist(|list| {
+        for text in &config.guard.allow {
+            let Some(subject) = Subject::parse(text) else { continue };
+            let entry = Entry {
+                subject,
+                comment: "`guard.allow` of the config".to_owned(),
+                added: crate::clock::now(),
+                by: "config".to_owned(),
+                until: None,
+            };
+            // A full list is a fault of the config, which `check` tells.
+            if list.add(entry).is_err() {
+                break;
+            }
+        }
+    });
+}
+
+/// That there is no such rule, and which one may be meant.
+pub fn no_rule<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    let shown = text::escape(name);
+    let hint = match text::nearest(name, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`riposte rules list` shows them all".to_owned(),
+    };
+    format!("there is no rule `{shown}`\nhint: {hint}")
 }

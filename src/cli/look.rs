@@ -205,12 +205,17 @@ fn action_words(action: &Action) -> String {
             format!("put {} of {} in force", decision.remedy.name(), decision.target)
         }
         Action::Lift { target, .. } => format!("lift {target}"),
-        Action::Perform { effect, .. } => match effect {
-            Effect::Notify { channel, message } => format!("notify `{channel}`: {message}"),
-            Effect::Webhook { name, .. } => format!("webhook `{name}`"),
-            Effect::Exec { name, args } => format!("run `{name}` {}", args.join(" ")),
-            Effect::Log { message } => format!("log: {message}"),
-        },
+        Action::Perform { effect, .. } => effect_words(effect),
+    }
+}
+
+/// What an effect does.
+pub fn effect_words(effect: &Effect) -> String {
+    match effect {
+        Effect::Notify { channel, message } => format!("notify `{channel}`: {message}"),
+        Effect::Webhook { name, .. } => format!("webhook `{name}`"),
+        Effect::Exec { name, args } => format!("run `{name}` {}", args.join(" ")),
+        Effect::Log { message } => format!("log: {message}"),
     }
 }
 

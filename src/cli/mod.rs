@@ -5,6 +5,7 @@
 
 mod args;
 mod context;
+mod modes;
 mod output;
 mod formats;
 

@@ -5,4 +5,4 @@
 
 mod real_client;
 
-pub use real_client::RealClient;
+pub use real_client::{Client, RealClient};

@@ -20,6 +20,40 @@ const CLOUDFLARE: &str = "cf_connecting_ip";
 /// A chain longer than this is not walked further: honest chains have a handful of proxies.
 const HOPS_MAX: usize = 16;
 
+/// Who the client is, and how that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Client {
+    /// The record holds no address.
+    Nobody,
+    /// The address that the record names: it is no trusted proxy.
+    Itself {
+        /// The address.
+        peer: IpAddr,
+    },
+    /// The one that a trusted proxy names.
+    Stated {
+        /// The proxy's address.
+        peer: IpAddr,
+        /// The trusted network that it is in.
+        net: IpNet,
+        /// The field in which the record keeps what the proxy said.
+        field: &'static str,
+        /// The client.
+        client: IpAddr,
+    },
+    /// Unknown: the address is a trusted proxy's, which names no client that could be believed.
+    Unstated {
+        /// The proxy's address.
+        peer: IpAddr,
+        /// The trusted network that it is in.
+        net: IpNet,
+    },
+}
+
+fn net_of(nets: &[IpNet], address: IpAddr) -> Option<IpNet> {
+    nets.iter().copied().find(|net| net.contains(&address))
+}
+
 /// Finds the real client. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct RealClient {
@@ -54,17 +88,26 @@ impl RealClient {
         if !event.has_extra() || (self.proxies.is_empty() && self.cloudflare.is_empty()) {
             return;
         }
-        let Some(peer) = event.ip(Field::Ip) else {
-            return;
-        };
-        if !self.is_proxy(peer) {
-            return;
-        }
-        let stated = if self.is_cloudflare(peer) { self.stated(event, CLOUDFLARE) } else { None };
-        let client = stated.or_else(|| self.stated(event, FORWARDED));
-        if let Some(client) = client {
+        if let Client::Stated { peer, client, .. } = self.judge(event) {
             event.set(Field::Ip, Value::ip(client));
             event.set(Field::Peer, Value::ip(peer));
+        }
+    }
+
+    /// Who the client is, before [`Self::apply`] has put it into the event.
+    pub fn judge(&self, event: &Event) -> Client {
+        let Some(peer) = event.ip(Field::Ip) else {
+            return Client::Nobody;
+        };
+        let cloudflare = net_of(&self.cloudflare, peer);
+        let Some(net) = net_of(&self.proxies, peer).or(cloudflare) else {
+            return Client::Itself { peer };
+        };
+        let own = cloudflare.and_then(|_| Some((CLOUDFLARE, self.stated(event, CLOUDFLARE)?)));
+        let stated = own.or_else(|| Some((FORWARDED, self.stated(event, FORWARDED)?)));
+        match stated {
+            Some((field, client)) => Client::Stated { peer, net, field, client },
+            None => Client::Unstated { peer, net },
         }
     }
 

@@ -12,3 +12,7 @@ pub const INIT_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The most of a log's end whose lines `init` and `doctor` try.
 pub const LOG_TAIL_BYTES_MAX: u64 = 64 * 1024;
+
+/// Rules that an explained line missed by one part of their predicate, as many as a person reads;
+/// `--all` shows the others too.
+pub const NEAR_MISSES_SHOWN_MAX: usize = 5;

@@ -45,6 +45,16 @@ pub fn seed(store: &Store) -> Result<u64, StoreError> {
     Ok(store.meta_or_set(SEED, &fresh)?.parse().unwrap_or(0))
 }
 
+/// The seed, where there is one yet.
+pub fn known_seed(reader: &Reader) -> Result<Option<u64>, StoreError> {
+    Ok(reader.meta(SEED)?.and_then(|text| text.parse().ok()))
+}
+
+/// When riposte was installed here, where it ever ran.
+pub fn known_installed(reader: &Reader) -> Result<Option<Timestamp>, StoreError> {
+    Ok(reader.meta(INSTALLED)?.and_then(|text| Timestamp::parse_rfc3339(&text)))
+}
+
 /// The user's rule files as they were when they were good last: texts by path.
 pub fn good_rules(reader: &Reader) -> Result<BTreeMap<String, String>, StoreError> {
     let text = reader.meta(GOOD_RULES)?;

@@ -27,6 +27,7 @@ pub mod engine;
 pub mod formats;
 pub mod replay;
 pub mod trial;
+pub mod explain;
 pub mod rule_set;
 pub mod rule_keeper;
 pub mod meta;

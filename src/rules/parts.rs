@@ -128,6 +128,9 @@ pub struct Looked {
     pub value: Option<Json>,
 }
 
+/// Of a list so many items are shown.
+const SHOWN_ITEMS_MAX: usize = 3;
+
 /// Values are shown up to this many characters.
 const SHOWN_CHARACTERS_MAX: usize = 160;
 
@@ -140,6 +143,12 @@ impl Looked {
         };
         let shown = match value {
             Json::String(value) => format!("\"{}\"", text::escape(value)),
+            Json::Array(items) if items.len() > SHOWN_ITEMS_MAX => {
+                let first: Vec<String> =
+                    items.iter().take(SHOWN_ITEMS_MAX).map(ToString::to_string).collect();
+                let more = items.len() - first.len();
+                format!("[{}, … {more} more]", text::escape(&first.join(", ")))
+            }
             other => text::escape(&other.to_string()).into_owned(),
         };
         let mut characters = shown.chars();
@@ -184,7 +193,13 @@ impl Parts {
     /// What each part comes to for an event, in the order of [`Self::parts`]. Each closure is asked,
     /// whatever the others came to and whatever kinds the rule listens to.
     pub fn judge(&self, event: &Arc<Event>) -> Vec<Judged> {
-        judge::judge(self, event)
+        judge::judge(self, event, false)
+    }
+
+    /// The same, but every part is asked, also those that the parts before them make unnecessary:
+    /// shows how much of a predicate an event lacks.
+    pub fn judge_each(&self, event: &Arc<Event>) -> Vec<Judged> {
+        judge::judge(self, event, true)
     }
 
     /// What the engine makes of a predicate: by its native form, or by its script; the error tells

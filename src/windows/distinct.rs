@@ -1,7 +1,7 @@
 //! `distinct`: how many different values a key has shown, by their hashes.
 
 use super::spec::{Firing, Sample};
-use super::state::{Poured, State, gap, micros};
+use super::state::{Held, Poured, State, gap, micros};
 use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -85,5 +85,13 @@ impl State for Distinct {
 
     fn level(&self, _plan: &DistinctPlan) -> u64 {
         self.seen.len() as u64
+    }
+
+    fn held_at(&self, plan: &DistinctPlan, at: Timestamp) -> Held {
+        let now = at.as_micros().max(self.newest);
+        let counting = self.seen.iter().map(|(_, time)| *time);
+        let counting = counting.filter(|time| gap(now, *time) < plan.within);
+        let first = counting.clone().min().map(Timestamp::from_micros);
+        Held { count: counting.count() as u64, of: None, first }
     }
 }

@@ -2,7 +2,7 @@
 //! row, one after the other, and silence.
 
 use super::spec::{Firing, Sample};
-use super::state::{Poured, State, gap, micros};
+use super::state::{Held, Poured, State, gap, micros};
 use crate::clock::Timestamp;
 use crate::limits::WINDOW_IDLE_SECS_MAX;
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,12 @@ impl State for Leaky {
     fn level(&self, plan: &LeakyPlan) -> u64 {
         self.level.div_ceil(plan.leak.max(1))
     }
+
+    fn held_at(&self, plan: &LeakyPlan, at: Timestamp) -> Held {
+        let level = self.level.saturating_sub(gap(at.as_micros(), self.newest));
+        let first = (level > 0).then(|| Timestamp::from_micros(self.first));
+        Held { count: level.div_ceil(plan.leak.max(1)), of: None, first }
+    }
 }
 
 /// `Consecutive`: how many in a row.
@@ -135,6 +141,13 @@ impl State for Consecutive {
 
     fn level(&self, _plan: &u64) -> u64 {
         self.count
+    }
+
+    fn held_at(&self, plan: &u64, at: Timestamp) -> Held {
+        if self.over_at(plan) <= at {
+            return Held::default();
+        }
+        Held { count: self.count, of: None, first: Some(self.first) }
     }
 }
 
@@ -201,6 +214,16 @@ impl State for Sequence {
     fn level(&self, _plan: &SequencePlan) -> u64 {
         let done = self.begun.iter().rposition(|begun| *begun != i64::MIN);
         done.map_or(0, |place| place as u64 + 1)
+    }
+
+    fn held_at(&self, plan: &SequencePlan, at: Timestamp) -> Held {
+        let now = at.as_micros();
+        let lives = |begun: &i64| *begun != i64::MIN && gap(now, *begun) < plan.within;
+        let Some(place) = self.begun.iter().rposition(lives) else {
+            return Held::default();
+        };
+        let first = self.begun.get(place).copied().map(Timestamp::from_micros);
+        Held { count: place as u64 + 1, of: None, first }
     }
 }
 

@@ -65,7 +65,7 @@ pub enum LoadError {
 
 /// A key of `Each` rests this long unless the rule says otherwise: bodies cost about a
 /// microsecond, and an attack must not run one for each line.
-const EACH_COOLDOWN: Duration = Duration::from_mins(1);
+pub const EACH_COOLDOWN: Duration = Duration::from_mins(1);
 
 /// The seed of windows that were given none: replays and tests agree from run to run.
 const SEED: u64 = 0x52b7_1a5d_03c9_e86f;
@@ -187,7 +187,13 @@ impl Windows {
     /// What a key holds, for people.
     pub fn level(&self, rule: usize, key: &Key) -> Level {
         let table = self.tables.get(rule);
-        table.map_or_else(Level::default, |table| table.level(&self.place(key)))
+        table.map_or_else(Level::default, |table| table.level(&self.place(key), None))
+    }
+
+    /// What of it still counts at a time.
+    pub fn level_at(&self, rule: usize, key: &Key, at: Timestamp) -> Level {
+        let table = self.tables.get(rule);
+        table.map_or_else(Level::default, |table| table.level(&self.place(key), Some(at)))
     }
 
     /// The shards that changed since the last call, for the checkpoint. An image replaces any

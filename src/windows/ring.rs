@@ -3,7 +3,7 @@
 //! it may fire late by at most a bucket, never early.
 
 use super::spec::{Firing, Sample};
-use super::state::{Poured, State, gap, micros, whole};
+use super::state::{Held, Poured, State, gap, micros, whole};
 use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -32,6 +32,25 @@ fn add(slot: Option<&mut u32>, amount: u64) {
     if let Some(slot) = slot {
         *slot = slot.saturating_add(u32::try_from(amount).unwrap_or(u32::MAX));
     }
+}
+
+/// What is left in the buckets at a time, and when the first of them begins.
+fn left_at(
+    buckets: &[u32; BUCKETS],
+    newest: i64,
+    width: i64,
+    at: Timestamp,
+) -> ([u32; BUCKETS], Option<Timestamp>) {
+    let (mut left, mut newest) = (*buckets, newest);
+    let empty = |place: usize| {
+        if let Some(slot) = left.get_mut(place) {
+            *slot = 0;
+        }
+    };
+    // A time before what is held empties nothing.
+    move_on(&mut newest, at.as_micros().div_euclid(width), empty);
+    let first = (total(&left) > 0).then(|| first_time(&left, newest, width));
+    (left, first)
 }
 
 fn total(buckets: &[u32; BUCKETS]) -> u64 {
@@ -153,6 +172,12 @@ impl State for Ring {
             Measure::Amount(unit) => whole(total(&self.held) as f64 * unit),
         }
     }
+
+    fn held_at(&self, plan: &RingPlan, at: Timestamp) -> Held {
+        let (held, first) = left_at(&self.held, self.newest, plan.width, at);
+        let left = Self { newest: self.newest, held };
+        Held { count: left.level(plan), of: None, first }
+    }
 }
 
 pub(super) struct RatioPlan {
@@ -224,5 +249,11 @@ impl State for Ratio {
 
     fn level(&self, _plan: &RatioPlan) -> u64 {
         total(&self.hits)
+    }
+
+    fn held_at(&self, plan: &RatioPlan, at: Timestamp) -> Held {
+        let (all, first) = left_at(&self.all, self.newest, plan.width, at);
+        let (hits, _) = left_at(&self.hits, self.newest, plan.width, at);
+        Held { count: total(&hits), of: Some(total(&all)), first }
     }
 }

@@ -19,6 +19,17 @@ pub(super) enum Poured {
     Fired(Firing),
 }
 
+/// What a window holds at a time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Held {
+    /// How many, or how much.
+    pub count: u64,
+    /// Of how many, where a share counts.
+    pub of: Option<u64>,
+    /// The oldest that still counts, where that is known.
+    pub first: Option<Timestamp>,
+}
+
 /// The state of one key in one kind of window.
 ///
 /// - Pure: state and sample alone decide, so that a replay agrees.
@@ -44,6 +55,10 @@ pub(super) trait State: Sized + Serialize + DeserializeOwned + Send {
     fn over_at(&self, plan: &Self::Plan) -> Timestamp;
     /// How many (or how much) it holds, for people.
     fn level(&self, plan: &Self::Plan) -> u64;
+    /// What of it still counts at a time, for people.
+    fn held_at(&self, plan: &Self::Plan, _at: Timestamp) -> Held {
+        Held { count: self.level(plan), ..Held::default() }
+    }
     /// For `absent`: when it fires unless the key is seen again.
     fn due(&self, _plan: &Self::Plan) -> Option<(Timestamp, Firing)> {
         None

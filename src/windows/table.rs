@@ -7,7 +7,7 @@
 use super::shard::{LoadedShard, Shard};
 use super::slots::{KeyHasher, Slot, shard_of};
 use super::spec::{Firing, Sample};
-use super::state::{Poured, State, gap};
+use super::state::{Held, Poured, State, gap};
 use crate::clock::Timestamp;
 use crate::event::Key;
 use std::collections::BTreeSet;
@@ -28,6 +28,10 @@ pub(super) struct Place<'k> {
 pub struct Level {
     /// How many (or how much) its window holds.
     pub count: u64,
+    /// Of `ratio`: of how many.
+    pub of: Option<u64>,
+    /// When the oldest of them was seen, where the window knows it.
+    pub first: Option<Timestamp>,
     /// Until when it rests after a firing.
     pub resting_until: Option<Timestamp>,
 }
@@ -36,8 +40,8 @@ pub struct Level {
 pub(super) trait AnyTable: Send {
     /// Counts a sample; the second value says that it came too late.
     fn update(&mut self, place: &Place<'_>, sample: &Sample) -> (Option<Firing>, bool);
-    /// What a key holds.
-    fn level(&self, place: &Place<'_>) -> Level;
+    /// What a key holds; with a time, what of it still counts then.
+    fn level(&self, place: &Place<'_>, at: Option<Timestamp>) -> Level;
     /// Forgets what is over, shard by shard as time goes from one watermark to the next.
     fn sweep(&mut self, from: Timestamp, to: Timestamp);
     /// Takes out the keys that fire by silence, with the time at which each became due.
@@ -134,7 +138,7 @@ impl<S: State> AnyTable for Table<S> {
         }
     }
 
-    fn level(&self, place: &Place<'_>) -> Level {
+    fn level(&self, place: &Place<'_>, at: Option<Timestamp>) -> Level {
         let Some(shard) = self.shard(place.shard) else {
             return Level::default();
         };
@@ -143,9 +147,16 @@ impl<S: State> AnyTable for Table<S> {
         let live = live.and_then(|slot| shard.live.get(slot));
         let resting = shard.resting.find(place.hash, key);
         let resting = resting.and_then(|slot| shard.resting.get(slot));
+        let held = live.map_or_else(Held::default, |slot| match at {
+            Some(at) => slot.state.held_at(&self.plan, at),
+            None => Held { count: slot.state.level(&self.plan), ..Held::default() },
+        });
+        let until = resting.map(|slot| slot.state.plus(self.cooldown));
         Level {
-            count: live.map_or(0, |slot| slot.state.level(&self.plan)),
-            resting_until: resting.map(|slot| slot.state.plus(self.cooldown)),
+            count: held.count,
+            of: held.of,
+            first: held.first,
+            resting_until: until.filter(|until| at.is_none_or(|at| at < *until)),
         }
     }
 

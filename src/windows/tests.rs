@@ -223,3 +223,42 @@ fn windows_that_can_not_fire_are_refused() {
         assert!(bad.check().is_err(), "{bad:?}");
     }
 }
+
+#[test]
+fn what_still_counts_at_a_time_is_told() {
+    let level = |windows: &Windows, time: i64| {
+        let level = windows.level_at(0, &address(1), Timestamp::from_secs(time));
+        (level.count, level.of, level.first.map(|first| first.as_micros() / 1_000_000))
+    };
+    let mut counted = windows(WindowSpec::Count { n: 10, within: secs(300) });
+    for time in [0, 100, 250] {
+        counted.update(0, &address(1), &at(time));
+    }
+    assert_eq!(level(&counted, 299), (3, None, Some(0)));
+    assert_eq!(level(&counted, 300), (2, None, Some(100)));
+    assert_eq!(level(&counted, 550), (0, None, None));
+
+    let mut ratio = windows(WindowSpec::Ratio { share: 0.9, at_least: 100, within: secs(80) });
+    for time in [0, 20, 40] {
+        let flags = u64::from(time > 0);
+        ratio.update(0, &address(1), &Sample { flags, ..at(time) });
+    }
+    assert_eq!(level(&ratio, 40), (2, Some(3), Some(0)));
+    assert_eq!(level(&ratio, 85), (2, Some(2), Some(20)));
+    assert_eq!(level(&ratio, 900), (0, Some(0), None));
+
+    let mut leaky = windows(WindowSpec::Leaky { capacity: 5, leak_every: secs(10) });
+    for time in [0, 0, 0] {
+        leaky.update(0, &address(1), &at(time));
+    }
+    assert_eq!(level(&leaky, 15).0, 2);
+    assert_eq!(level(&leaky, 30).0, 0);
+
+    let mut rests = windows_resting(WindowSpec::Each, Some(secs(60)));
+    rests.update(0, &address(1), &at(0));
+    let resting = |time: i64| {
+        let until = rests.level_at(0, &address(1), Timestamp::from_secs(time)).resting_until;
+        until.is_some()
+    };
+    assert!(resting(59) && !resting(60));
+}

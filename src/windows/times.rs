@@ -2,7 +2,7 @@
 //! the threshold, so the answer is exact. 64 bytes a key with nine or fewer of them.
 
 use super::spec::{Firing, Sample};
-use super::state::{Poured, State, gap, micros};
+use super::state::{Held, Poured, State, gap, micros};
 use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -104,6 +104,19 @@ impl State for Times {
 
     fn level(&self, _plan: &TimesPlan) -> u64 {
         self.earlier.len() as u64 + 1
+    }
+
+    fn held_at(&self, plan: &TimesPlan, at: Timestamp) -> Held {
+        // How far the newest lies back; the others lie further.
+        let back = gap(plan.units(at), self.newest);
+        let counts = |other: u64| back.saturating_add(other) < u64::from(plan.within);
+        let mut all = self.earlier.iter().map(|other| u64::from(*other)).chain([0]);
+        let Some(oldest) = all.clone().find(|other| counts(*other)) else {
+            return Held::default();
+        };
+        let first = self.newest.saturating_sub(i64::try_from(oldest).unwrap_or(0));
+        let count = all.by_ref().filter(|other| counts(*other)).count() as u64;
+        Held { count, of: None, first: Some(plan.time(first)) }
     }
 }
 

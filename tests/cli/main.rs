@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "test helpers")]
 
 mod configs;
+mod explain;
 mod formats;
 mod replays;
 mod troubles;

@@ -16,7 +16,7 @@ use std::time::Instant;
 const WINDOWS_TABLE: &str = "";
 
 /// The blobs' names in the store.
-pub(super) const DESK_BLOB: &str = "desk";
+pub(in crate::pipeline) const DESK_BLOB: &str = "desk";
 pub(super) const WATERMARKS_BLOB: &str = "watermarks";
 
 impl Engine {

@@ -16,6 +16,7 @@ mod requests;
 mod settle;
 mod status;
 
+pub(super) use checkpoint::DESK_BLOB;
 pub use input::{Inputs, InputsTaken};
 pub use messages::{Facts, Message, Parts, Reloaded};
 pub use recovery::Recovery;

@@ -93,10 +93,11 @@ impl Leaf {
     }
 }
 
-/// Judges all parts.
-pub(super) fn judge(parts: &Parts, event: &Arc<Event>) -> Vec<Judged> {
+/// Judges all parts; where `each` is set also those that nobody needs.
+pub(super) fn judge(parts: &Parts, event: &Arc<Event>, each: bool) -> Vec<Judged> {
     let nobody = Judged { truth: Truth::Skipped, values: Vec::new() };
-    let mut judging = Judging { parts, event, missed: false, out: vec![nobody; parts.all.len()] };
+    let out = vec![nobody; parts.all.len()];
+    let mut judging = Judging { parts, event, each, missed: false, out };
     for predicate in &parts.predicates {
         judging.missed = false;
         judging.part(predicate.parts.start, true);
@@ -107,6 +108,7 @@ pub(super) fn judge(parts: &Parts, event: &Arc<Event>) -> Vec<Judged> {
 struct Judging<'j> {
     parts: &'j Parts,
     event: &'j Arc<Event>,
+    each: bool,
     /// Whether a field was read that isn't there, since the predicate began.
     missed: bool,
     out: Vec<Judged>,
@@ -144,13 +146,15 @@ impl Judging<'_> {
     fn children(&mut self, place: usize, wanted: bool) -> Flow {
         let parts = self.parts;
         let children = parts.all.iter().enumerate().skip(place + 1);
+        let mut decided = None;
         for (child, _) in children.filter(|(_, child)| child.parent == Some(place)) {
             match self.part(child, false) {
                 Flow::Is(truth) if truth == wanted => {}
+                other if self.each => decided = decided.or(Some(other)),
                 other => return other,
             }
         }
-        Flow::Is(wanted)
+        decided.unwrap_or(Flow::Is(wanted))
     }
 
     fn leaf(&mut self, place: usize, alone: bool) -> Flow {

@@ -151,6 +151,9 @@ const COMPARISONS: &[&str] = &["==", "!=", "<", "<=", ">", ">=", "in"];
 /// read: what they come to is worth showing.
 pub(super) fn operands(tokens: &[Token<'_>], leaf: Range<usize>) -> Vec<Range<usize>> {
     let outer: Vec<usize> = outermost(tokens, leaf.clone()).collect();
+    if outer.iter().any(|place| STATEMENTS.iter().any(|word| is(tokens, *place, word))) {
+        return Vec::new();
+    }
     let comparing = |place: &&usize| COMPARISONS.iter().any(|text| is(tokens, **place, text));
     let mut signs = outer.iter().filter(comparing);
     let found = match (signs.next(), signs.next()) {

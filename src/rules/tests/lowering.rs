@@ -9,7 +9,7 @@ use crate::event::Event;
 use proptest::prelude::*;
 
 /// Functions that generated predicates call.
-const FUNCTIONS: &str = "
+pub(super) const FUNCTIONS: &str = "
     fn low(text) { text.to_lower() }
     fn either(e, a, b) {
         if a == () || low(a) == b { return true; }

@@ -1,7 +1,7 @@
 //! Predicates in parts: what they are, what each came to, and that together they come to the verdict
 //! of the engine, on generated predicates and events.
 
-use super::lowering::{event, named, predicate};
+use super::lowering::{FUNCTIONS, event, named, predicate};
 use super::*;
 use proptest::prelude::*;
 
@@ -122,6 +122,7 @@ fn texts_with_signs_in_them_do_not_mislead() {
         (r"!!(e.status == 200)", 3),
         (r"e.status - -1 == 201 && !e.path.is_empty() == true", 3),
         (r"e.status in 100..300", 1),
+        (r"(if e.status == 200 { true } else { false }) && e.status == 200", 3),
         (r"{ return e.status == 200 && e.path.len() == 7; }", 3),
     ] {
         let parts = parts_of(predicate);
@@ -151,7 +152,7 @@ proptest! {
             format!("rule(\"a{place}\").on(\"http\").when(|e| {predicate}).by(\"ip\").count(2, \"1m\");\n\
                      rule(\"b{place}\").on(\"http\").by(\"ip\").consecutive(|e| {predicate}, 2);\n")
         });
-        let loaded = load(&rules.collect::<String>());
+        let loaded = load(&(FUNCTIONS.to_owned() + rules.collect::<String>().as_str()));
         prop_assert!(!loaded.has_errors(), "{}", render(&loaded.findings, false));
         let set = loaded.set;
         for rule in 0..u32::try_from(set.rules().len()).unwrap() {

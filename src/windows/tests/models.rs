@@ -208,4 +208,33 @@ proptest! {
             Ok(())
         })?;
     }
+
+    #[test]
+    fn one_that_would_be_the_nth_fires(
+        n in 2_u64..6, distinct in any::<bool>(),
+        steps in prop::collection::vec((0_i64..3_000, 0_u64..4), 1..60)
+    ) {
+        let spec = if distinct {
+            WindowSpec::Distinct { n, within: within() }
+        } else {
+            WindowSpec::Count { n, within: within() }
+        };
+        let mut windows = windows(spec);
+        let mut time = 0;
+        for (gap, value) in steps {
+            time += gap;
+            let sample = Sample { distinct: Some(value), ..moment(time) };
+            let before = windows.level_at(0, &address(1), sample.time);
+            let fired = windows.update(0, &address(1), &sample);
+            let after = windows.level_at(0, &address(1), sample.time);
+            if distinct {
+                prop_assert!(fired.is_none() || before.count + 1 >= n);
+                prop_assert!(fired.is_some() || (before.count..=before.count + 1).contains(&after.count));
+            } else {
+                prop_assert_eq!(fired.is_some(), before.count + 1 >= n);
+                prop_assert!(fired.is_some() || after.count == before.count + 1);
+            }
+            prop_assert!(fired.is_none() || after.count == 0);
+        }
+    }
 }
