@@ -82,7 +82,32 @@ fn a_line_of_a_file_comes_after_those_before_it() {
       fires   for 203.0.113.9, count 1
       then    log: seen
     "#);
-    insta::assert_snapshot!(small.run(&["explain", "access.log:1", "--rule", "secrets"]).all(), @"SECOND");
+    insta::assert_snapshot!(small.run(&["explain", "access.log:1", "--rule", "secrets"]).all(), @r#"
+    [0]
+    parsed as combined: http at 2026-10-10T13:55:36Z  (3 of 3 lines are access log lines as nginx and Apache write them)
+      ip = 203.0.113.9
+      method = GET
+      path = /.env
+      status = 404
+      bytes = 153
+      user_agent = curl/8
+      protocol = HTTP/1.1
+    client  203.0.113.9: the record's own address, which is no trusted proxy
+    state   the windows begin empty, as before the first line
+
+    secrets: matches  rule.rhai:3
+      ✓ all of
+        ✓ e.path in WANTED  e.path = "/.env", WANTED = ["/.env","/.git/config"]
+        ✓ not
+          ✗ any of
+            ✗ e.status == 200  e.status = 404
+            ✗ e.user_agent.contains("friend")  e.user_agent = "curl/8"
+      key     203.0.113.9 (ip)
+      window  2 within 1m
+              0 of 2 → 1 of 2
+              fires with 1 more within 1m; the oldest counts until 2026-10-10T13:56:36Z
+      mode    enforce (rule file)
+    "#);
     assert_eq!(
         small.run(&["explain", "access.log:4"]).stderr,
         "error: `access.log` has no line 4\n"

@@ -76,6 +76,7 @@ fn state_words(state: &State) -> String {
             };
             format!("the windows as of the daemon's checkpoint {} ago{since}", ago(as_of.at))
         }
+        State::Lines(0) => "the windows begin empty, as before the first line".to_owned(),
         State::Lines(1) => "the windows after 1 line before it".to_owned(),
         State::Lines(lines) => format!("the windows after {lines} lines before it"),
     }
