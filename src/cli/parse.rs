@@ -5,6 +5,7 @@ use super::{End, Usage, formats};
 use crate::clock::Timestamp;
 use crate::event::{Event, Kind, text};
 use crate::sources::Replay;
+use crate::sources::replay::ReplayError;
 use clap::{Args, ValueHint};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ pub fn parse(config: &Path, args: &ParseArgs, out: &mut Output) -> anyhow::Resul
     let mut parser = chosen.parser;
     let mut event = Event::new(Kind::Log, Timestamp::EPOCH);
     let mut all_parsed = true;
-    while let Some(batch) = replay.next_batch()? {
+    while let Some(batch) = replay.next_batch().map_err(told)? {
         for index in 0..batch.records.len() {
             let Some(record) = batch.record(index) else { continue };
             event.reset(record.clone());
@@ -60,7 +61,12 @@ pub fn parse(config: &Path, args: &ParseArgs, out: &mut Output) -> anyhow::Resul
 
 /// Opens a file; its name may hold anything.
 pub(super) fn open(name: &str) -> anyhow::Result<Replay> {
-    Replay::open(name).map_err(|error| Usage::of(text::escape(&error.to_string())))
+    Replay::open(name).map_err(told)
+}
+
+/// A file that can't be read, or not on: a name may hold anything.
+fn told(error: ReplayError) -> anyhow::Error {
+    Usage::of(text::escape(&error.to_string()))
 }
 
 fn show(event: &Event, out: &mut Output) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::decisions::Decision;
 use crate::event::text;
+use crate::limits;
 use crate::pipeline::core::Firing;
 use crate::pipeline::live::real_client;
 use crate::pipeline::replay::{Input, Plan, ReplayEnd, Report, Span, Totals, run};
@@ -140,6 +141,7 @@ fn inputs(config: &Config, args: &ReplayArgs, out: &mut Output) -> anyhow::Resul
     for file in &args.files {
         let name = file.to_string_lossy();
         let mut replay = parse::open(&name)?;
+        replay.set_block_bytes(limits::REPLAY_LOOK_BYTES);
         let chosen = formats::of_file(config, &args.format, &name, &mut replay)?;
         if !args.json {
             formats::tell(&name, &args.format, &chosen, out)?;

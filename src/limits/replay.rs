@@ -11,6 +11,9 @@ pub const DETECT_LINES_MAX: usize = 50;
 /// remembers.
 pub const UNPARSED_SHOWN_MAX: usize = 3;
 
+/// What is looked at of a file before its turn, for its format and its first event.
+pub const REPLAY_LOOK_BYTES: usize = 64 * 1024;
+
 /// Characters of such a line that are shown.
 pub const UNPARSED_SHOWN_CHARS_MAX: usize = 120;
 

@@ -99,6 +99,10 @@ fn of_a_broken_archive_what_could_be_read_is_used_and_the_rest_told() {
         "{}",
         ran.all()
     );
+    let ran = small.run(&["parse", "--json", "a.log.zst"]);
+    assert_eq!(ran.code, 2);
+    assert_eq!(ran.stderr, "error: failed to read `a.log.zst`: the archive ends too early\n");
+    assert!(ran.stdout.lines().count() > 100, "{}", ran.all());
     // A window of 2 GiB is not made.
     small.write("giant.zst", [0x28, 0xb5, 0x2f, 0xfd, 0, 21 << 3, 1, 0, 0]);
     let ran = small.run(&["replay", "giant.zst"]);

@@ -109,6 +109,7 @@ fn ahead(files: usize) -> Ahead {
 fn in_order(inputs: Vec<Input>) -> VecDeque<Waiting> {
     let mut waiting: Vec<Waiting> = Vec::new();
     for (named, mut input) in inputs.into_iter().enumerate() {
+        input.replay.set_block_bytes(limits::REPLAY_LOOK_BYTES);
         let first = first_time(&mut input.replay, &mut input.parser).unwrap_or(Timestamp::EPOCH);
         input.replay.park();
         waiting.push(Waiting { first, named, input });

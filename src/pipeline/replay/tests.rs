@@ -139,6 +139,25 @@ fn rotated_files_in_any_order_and_on_any_number_of_threads_say_what_the_whole_lo
 }
 
 #[test]
+fn wherever_a_log_is_cut_the_parts_say_what_the_whole_says() {
+    for seed in 10..22 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let lines = log(seed, 600);
+        let whole = ran(vec![of_text("whole", &lines.concat())], &[RULES], 1, Span::default());
+        let mut cuts: Vec<usize> = (0..random.usize(1..9)).map(|_| random.usize(0..600)).collect();
+        cuts.extend([0, 600]);
+        cuts.sort_unstable();
+        let parts = cuts.windows(2).filter_map(|cut| lines.get(cut[0]..cut[1]));
+        // Rotated files are named by their age; a cut within a second is told by it.
+        let mut inputs: Vec<Input> =
+            (0..).zip(parts).map(|(n, part)| of_text(&format!("{n:02}"), &part.concat())).collect();
+        random.shuffle(&mut inputs);
+        let parts = ran(inputs, &[RULES], random.usize(1..5), Span::default());
+        assert_eq!(parts.told, whole.told, "seed {seed}, cut at {cuts:?}");
+    }
+}
+
+#[test]
 fn one_file_of_many_blocks_says_the_same_on_any_number_of_threads() {
     let text = log(2, 40_000).concat();
     assert!(text.len() > 10 * limits::BATCH_BYTES_MAX);
