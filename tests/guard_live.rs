@@ -62,7 +62,7 @@ fn serial_allow_works_at_once_lifts_and_outlives_a_restart() {
     place.append(&(attack(&address(0)) + &*attack(&address(1))));
     blocked_are(&place, &[address(0), address(1)]);
     let text = does(&place, &["allow", &address(0), "--comment", "a friend"]);
-    assert!(text.contains("1 decisions ended"), "{text}");
+    assert!(text.contains("1 decision ended"), "{text}");
     blocked_are(&place, &[address(1)]);
     place.append(&attack(&address(0)));
     place.wait(Duration::from_secs(5), "it is hit again", || place.hits("three")[&address(0)] == 2);
@@ -81,7 +81,7 @@ fn serial_allow_works_at_once_lifts_and_outlives_a_restart() {
     // With the daemon dead.
     daemon.terminate();
     let text = does(&place, &["allow", &address(1)]);
-    assert!(text.contains("1 decisions ended"), "{text}");
+    assert!(text.contains("1 decision ended"), "{text}");
     blocked_are(&place, &[address(0)]);
     let daemon = place.start_and_wait();
     place.append(&attack(&address(1)));

@@ -87,7 +87,7 @@ fn serial_a_crash_leaves_no_gap_and_sets_as_wanted() {
     assert!(!network.reaches("203.0.113.9"));
     // A person lifts one: it is let in at once, and only it.
     let told = place.ask(&["allow", "203.0.113.9", "--comment", "a friend"]);
-    assert!(told.contains("1 decisions ended"), "{told}");
+    assert!(told.contains("1 decision ended"), "{told}");
     place.wait(Duration::from_secs(2), "the friend is let in", || network.reaches("203.0.113.9"));
     assert!(!network.reaches("203.0.113.10"));
     // And panic lifts all.

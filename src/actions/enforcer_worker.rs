@@ -61,7 +61,7 @@ impl WorkerState {
 impl<E: Enforcer> EnforcerWorker<E> {
     /// Runs until the queue is stopped. What is put off (a reload) is done before it ends.
     pub(super) fn run(mut self) {
-        self.reconcile();
+        self.reconcile(0);
         loop {
             let woken = self.queue.take(self.batch_max(), Some(self.deadline()));
             if woken.stopped {
@@ -96,7 +96,8 @@ impl<E: Enforcer> EnforcerWorker<E> {
         let whole = lost.contains(&&Loss::Structure);
         let due = Instant::now() >= self.state.next_reconcile;
         if woken.reconcile || due || whole {
-            self.reconcile();
+            // What waits is wanted (or no longer) already, and is not there yet: no alarm.
+            self.reconcile(woken.items.len() + self.queue.len());
         } else if !lost.is_empty() {
             let soon = Instant::now() + ELEMENT_LOSS_PAUSE;
             self.state.next_reconcile = self.state.next_reconcile.min(soon);
@@ -115,14 +116,16 @@ impl<E: Enforcer> EnforcerWorker<E> {
         self.health.takes(decision)
     }
 
-    fn reconcile(&mut self) {
+    /// Compares and mends; up to `own` differences are this thread's own work that still waits.
+    fn reconcile(&mut self, own: usize) {
         let wanted = self.wanted();
         telemetry::counter(names::RECONCILE_RUNS).add(1);
         match self.enforcer.reconcile(&wanted, clock::now()) {
             Ok(difference) => {
                 self.state.failures = 0;
                 self.state.next_reconcile = Instant::now() + self.reconcile_every;
-                if self.state.adopted && !difference.is_none() {
+                let waited = difference.missing + difference.extra <= own && !difference.rebuilt;
+                if self.state.adopted && !difference.is_none() && !waited {
                     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
                     telemetry::counter(names::RECONCILE_MISSING).add(count(difference.missing));
                     telemetry::counter(names::RECONCILE_EXTRA).add(count(difference.extra));

@@ -61,7 +61,7 @@ pub enum Command {
     Journal(JournalArgs),
     /// Show how the running daemon is
     Status(JsonArgs),
-    /// List rules and set their modes
+    /// List rules, set their modes and take that back
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Lift everything that riposte put in force and keep to shadow; works with the daemon dead
@@ -70,7 +70,7 @@ pub enum Command {
     Resume(JsonArgs),
     /// End the cautious first day of a new install
     Arm(JsonArgs),
-    /// Remove what is stored about a person's address or name
+    /// Remove what is stored about a person's address or name; also ends what is in force for it
     Forget(ForgetArgs),
     /// Look for what is wrong here, and say how to mend it
     Doctor(DoctorArgs),
@@ -106,7 +106,7 @@ pub struct JsonArgs {
 /// `riposte init`
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// Overwrite a config that is there
+    /// Overwrite a config that is there; the old one is kept beside it
     #[arg(long)]
     pub force: bool,
     /// Print the config instead of writing it
@@ -226,6 +226,11 @@ pub enum RulesCommand {
     },
     /// Let a rule only say what it would do
     Shadow {
+        /// Its name
+        rule: String,
+    },
+    /// Leave a rule's mode to its file and the config again
+    Reset {
         /// Its name
         rule: String,
     },

@@ -4,6 +4,7 @@
 //! In: config, store, logs, enforcers and the machine, all read only. Out: findings. One file looks
 //! at each of them.
 
+mod actions;
 mod enforcers;
 mod machine;
 mod report;
@@ -15,7 +16,6 @@ mod tests;
 use super::args::DoctorArgs;
 use super::output::{Output, Style};
 use super::{End, Usage, context};
-use crate::actions;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::event::text;
@@ -75,6 +75,7 @@ fn examine(path: &Path) -> Report {
     let in_force = state::check(&config, daemon.as_ref(), &mut report);
     sources::check(&config, daemon.as_ref(), &mut report);
     enforcers::check(&config, daemon.as_ref(), in_force.as_deref(), &mut report);
+    actions::check(&config, &mut report);
     machine::check(&config, daemon.as_ref(), &mut report);
     report
 }
@@ -91,7 +92,11 @@ fn rules(config: &Config, report: &mut Report) {
         .filter(|finding| finding.severity == RuleSeverity::Error)
         .count();
     if errors > 0 {
-        report.error("rules", format!("the rules have {errors} errors"), "riposte check");
+        report.error(
+            "rules",
+            format!("the rules have {}", text::count(errors, "error")),
+            "riposte check",
+        );
     } else if loaded.faults.is_empty() {
         report.well("rules", format!("{} rules are loaded", loaded.loaded.set.rules().len()));
     }
@@ -174,7 +179,7 @@ fn remove(config: &Config, json: bool, out: &mut Output) -> anyhow::Result<End> 
     } else {
         None
     };
-    let removed = actions::remove_all(&config.actions);
+    let removed = crate::actions::remove_all(&config.actions);
     for (enforcer, result) in &removed {
         if json {
             let error = result.as_ref().err();

@@ -50,8 +50,12 @@ pub fn init(config: &Path, args: &InitArgs, out: &mut Output) -> anyhow::Result<
         out.line(text.trim_end())?;
         return Ok(End::Well);
     }
+    let kept = keep_old(&path)?;
     write(&path, &page::page(&found, &folder, true))?;
     show(report::findings(&found), out)?;
+    if let Some(kept) = kept {
+        out.line(format!("\nthe config that was there is kept as {}", kept.display()))?;
+    }
     out.line(format!("\nwrote {} (only its owner can read it)", path.display()))?;
     show(report::next_steps(&found, config, is_default), out)?;
     Ok(if found.sources.is_empty() { End::Finding } else { End::Well })
@@ -88,6 +92,20 @@ fn nft() -> Nft {
         Err(ProcessError::Missing { .. }) => Nft::Missing,
         Err(error) => Nft::Refused(error.to_string()),
     }
+}
+
+/// Puts the config that is there aside, under a name that nothing has yet.
+fn keep_old(path: &Path) -> anyhow::Result<Option<PathBuf>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let name = |number: u32| match number {
+        0 => path.with_extension("toml.old"),
+        more => path.with_extension(format!("toml.old.{more}")),
+    };
+    let free = (0..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0));
+    std::fs::copy(path, &free).map_err(|error| failed("keep the old config as", &free, &error))?;
+    Ok(Some(free))
 }
 
 /// Writes the config, whole or not at all, readable by its owner alone; and makes the folders

@@ -118,6 +118,9 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         Command::Rules(RulesCommand::Off { rule }) => {
             remote::ask(&config, remote::mode(&rule, Mode::Off), false, out)
         }
+        Command::Rules(RulesCommand::Reset { rule }) => {
+            remote::ask(&config, Request::ResetMode { rule }, false, out)
+        }
         Command::Panic(args) => remote::panic(&config, args.json, out),
         Command::Resume(args) => remote::ask(&config, Request::Resume, args.json, out),
         Command::Arm(args) => remote::ask(&config, Request::Arm, args.json, out),
@@ -142,5 +145,9 @@ fn allow(config: &Path, args: &AllowArgs, out: &mut Output) -> anyhow::Result<En
     } else {
         remote::allow(target, &args.comment, args.duration.as_deref())?
     };
-    remote::ask(config, request, args.json, out)
+    let end = remote::ask(config, request, args.json, out)?;
+    if !args.json && !args.remove {
+        remote::tell_addresses(target, out)?;
+    }
+    Ok(end)
 }

@@ -9,6 +9,7 @@ use crate::decisions::{Mode, Remedy, Subject, Target};
 use crate::event::text;
 use crate::pipeline::control::{self, AskError, Reply, Request};
 use crate::pipeline::live::Live;
+use crate::pipeline::machine;
 use std::path::Path;
 
 /// Has a request answered, and prints the answer.
@@ -99,6 +100,23 @@ pub fn allow(target: &str, comment: &str, duration: Option<&str>) -> anyhow::Res
         Some(text) => Some(clock::now().plus(parse_duration(text).map_err(Usage::of)?)),
     };
     Ok(Request::Allow { target: target.to_owned(), comment: comment.to_owned(), until })
+}
+
+/// What a host name stands for now.
+pub fn tell_addresses(target: &str, out: &mut Output) -> anyhow::Result<()> {
+    let Some(Subject::Name(name)) = Subject::parse(target) else { return Ok(()) };
+    let found = machine::resolve(&name);
+    if found.is_empty() {
+        let line =
+            format!("`{name}` resolves to no address now: nobody is protected by it until it does");
+        let line = out.styled(Style::Yellow, line);
+        return Ok(out.line(line)?);
+    }
+    let addresses: Vec<String> = found.iter().map(ToString::to_string).collect();
+    Ok(out.line(format!(
+        "`{name}` resolves to {} now; riposte looks again every few minutes",
+        addresses.join(", ")
+    ))?)
 }
 
 /// Lifts everything, also with the daemon dead: then the enforcers are cleared from here.

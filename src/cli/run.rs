@@ -114,7 +114,12 @@ fn reload(path: &Path, live: &Live) {
         Ok(config) => match live.reload(config) {
             Ok(found) => {
                 tell(&found);
-                tracing::info!(rules_stay = found.all_kept, "config and rules were read again");
+                if !found.all_kept {
+                    tracing::info!(
+                        files_kept = found.kept.len(),
+                        "config and rules were read again and are in force"
+                    );
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "the store can't be read: rules stay as they are");
@@ -149,7 +154,7 @@ fn tell_kept(found: &Found) {
     }
     if found.all_kept {
         tracing::error!(
-            "all rules stay as they were: the last good version of a bad file does not fit the others"
+            "config and rules stay as they were: the last good version of a bad file does not fit the others"
         );
     }
     for table in &found.at_next_start {

@@ -65,6 +65,13 @@ pub fn escape_cut(bytes: &[u8], chars_max: usize) -> String {
     }
 }
 
+/// How many of something, in words: `1 error`, `2 errors`.
+pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
 /// The word of `known` that `word` was most likely meant to be: at most a third of its letters
 /// (at least one, at most three) may differ; upper and lower case don't.
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {

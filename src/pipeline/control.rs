@@ -64,6 +64,11 @@ pub enum Request {
         /// The mode.
         mode: Mode,
     },
+    /// Leave a rule's mode to its file and the config again.
+    ResetMode {
+        /// The rule.
+        rule: String,
+    },
     /// Lift everything and keep to shadow.
     Panic,
     /// End a panic.
@@ -119,6 +124,9 @@ pub struct Status {
     pub rules_enforce: usize,
     /// Rules in shadow.
     pub rules_shadow: usize,
+    /// Rules that act otherwise than they are set, for another reason than panic or first days.
+    #[serde(default)]
+    pub held: Vec<HeldRule>,
     /// Decisions in force.
     pub decisions_in_force: usize,
     /// Decisions that wait for the ceiling of blocks a minute.
@@ -133,6 +141,15 @@ pub struct Status {
     pub metrics: Vec<(String, u64)>,
     /// Memory in use, bytes (resident).
     pub memory_bytes: u64,
+}
+
+/// A rule that only says what it would do, though it is set to enforce.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HeldRule {
+    /// Its name.
+    pub rule: String,
+    /// Why.
+    pub why: String,
 }
 
 /// Something that somebody should look at.

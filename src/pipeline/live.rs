@@ -291,7 +291,8 @@ impl Live {
                 reload();
                 return Reply::Done { message: "reloading".into(), decisions: Vec::new() };
             }
-            let changes_modes = matches!(request, Request::SetMode { .. });
+            let changes_modes =
+                matches!(request, Request::SetMode { .. } | Request::ResetMode { .. });
             let (answer, answered) = crossbeam_channel::bounded(1);
             let wait = Duration::from_secs(limits::CONTROL_REPLY_SECS_MAX);
             let asked = inputs.send_timeout(Message::Request(request, answer), wait);

@@ -4,6 +4,7 @@
 mod configs;
 mod explain;
 mod formats;
+mod look;
 mod replays;
 mod troubles;
 mod words;
@@ -284,5 +285,15 @@ fn init_writes_a_config_that_is_right_and_keeps_an_older_one() {
         again.stderr,
         "error: `root/etc/riposte/riposte.toml` is there already\nhint: `riposte init --print` shows what would be written, `--force` overwrites it\n"
     );
-    assert_eq!(small.run_bare(&["init", "--root", "root", "--force"]).code, 0);
+    std::fs::write(&config, "# mine\n").unwrap();
+    for kept in ["toml.old", "toml.old.1"] {
+        let forced = small.run_bare(&["init", "--root", "root", "--force"]);
+        assert_eq!(forced.code, 0);
+        assert!(
+            forced.stdout.contains(&format!("is kept as root/etc/riposte/riposte.{kept}\n")),
+            "{}",
+            forced.all()
+        );
+    }
+    assert_eq!(std::fs::read_to_string(config.with_extension("toml.old")).unwrap(), "# mine\n");
 }

@@ -27,16 +27,18 @@ fn decisions_are_made_shown_explained_and_ended() {
     hint: `riposte run` makes it
     $ riposte decisions add 203.0.113.77 --for forever --reason a test
     [0]
-    block of `203.0.113.77` is in force
+    block of `203.0.113.77` is decided and on its way to the enforcers
     $ riposte decisions list
     [0]
+    riposte does not run: this is what it recorded; nothing new is blocked, and only nftables' own timeouts end what is
     block  203.0.113.77  for ever  manual  a test
     $ riposte why 198.51.100.1
     [0]
     198.51.100.1 is not blocked: nothing is in force for it
+    the journal holds nothing about it
     $ riposte allow 203.0.113.0/24 --comment our office
     [0]
-    `203.0.113.0/24` is on the allowlist; 1 decisions ended
+    `203.0.113.0/24` is on the allowlist; 1 decision ended
     $ riposte decisions list
     [0]
     nothing is in force

@@ -122,3 +122,33 @@ fn stamps_of_another_time_zone_are_seen() {
     let faults = faults(&config, "source");
     assert!(faults.len() == 1 && faults[0].contains("ahead of the time at which it was written / if the server logs in another time zone"), "{faults:?}");
 }
+
+#[test]
+fn what_actions_name_must_be_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let secret = dir.path().join("key");
+    std::fs::write(&secret, "x\n").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let text = |secret: &Path, program: &str, folder: &str| {
+        format!(
+            "[[actions.webhooks]]\nname = 'chat'\nurl = 'https://chat.example/x'\nsecret = 'file:{}'\n\
+             [[actions.programs]]\nname = 'page'\nargv = ['{program}', '--', '{{message}}']\n\
+             [[actions.files]]\nname = 'list'\nformat = 'plain'\npath = '{}/{folder}/list'\n",
+            secret.display(),
+            dir.path().display()
+        )
+    };
+    std::fs::create_dir(dir.path().join("there")).unwrap();
+    let config = write_config(dir.path(), &text(&secret, "true", "there"));
+    assert!(faults(&config, "action").is_empty(), "{:?}", faults(&config, "action"));
+    let config =
+        write_config(dir.path(), &text(&dir.path().join("none"), "no-such-program", "nowhere"));
+    let faults = faults(&config, "action").join("\n");
+    for part in [
+        "webhook `chat`, `secret`: ",
+        "program `page`: `no-such-program` is no program",
+        "/nowhere` is not there",
+    ] {
+        assert!(faults.contains(part), "{part}: {faults}");
+    }
+}

@@ -5,6 +5,7 @@ use crate::clock::{self, Timestamp};
 use crate::decisions::{
     Decision, Entry, Mode, Remedy, Route, Steps, Subject, Target, Verdict, ids,
 };
+use crate::event::text::count as count_of;
 use crate::pipeline::control::{Reply, Request};
 use crate::pipeline::meta;
 use crate::store::{AllowEntry, StoreError};
@@ -29,6 +30,7 @@ impl Engine {
             }
             Request::Lift { target, reason } => self.lift(&target, &reason),
             Request::SetMode { rule, mode } => self.set_mode(&rule, mode),
+            Request::ResetMode { rule } => self.reset_mode(&rule),
             Request::Panic => Ok(self.set_panic(true)),
             Request::Resume => Ok(self.set_panic(false)),
             Request::Arm => self.arm(),
@@ -83,7 +85,13 @@ impl Engine {
         }
         let what = match ended.len() {
             0 => format!("`{}` is on the allowlist", row.entry),
-            count => format!("`{}` is on the allowlist; {count} decisions ended", row.entry),
+            count => {
+                format!(
+                    "`{}` is on the allowlist; {} ended",
+                    row.entry,
+                    count_of(count, "decision")
+                )
+            }
         };
         Ok(done(&format!("{what}{}", unsaved(kept)), ended))
     }
@@ -135,7 +143,14 @@ impl Engine {
         self.book(steps, now);
         match verdict {
             Some(Verdict::Pass) => {
-                Ok(done(&format!("{} of `{target}` is in force", remedy.name()), vec![decision]))
+                let words = if self.config.actions.enforcer_names().is_empty() {
+                    "is recorded only: the config names no enforcer that could carry it out"
+                } else if self.dry_run {
+                    "is recorded only: it is a dry run"
+                } else {
+                    "is decided and on its way to the enforcers"
+                };
+                Ok(done(&format!("{} of `{target}` {words}", remedy.name()), vec![decision]))
             }
             Some(verdict) => Err(format!("`{target}`: {}", verdict.words())),
             None => Err(format!("`{target}`: nothing was decided")),
@@ -150,18 +165,12 @@ impl Engine {
             return Err(format!("nothing is in force for `{target}`"));
         }
         let count = ended.len();
-        Ok(done(&format!("{count} decisions for `{target}` ended"), ended))
+        let words = format!("{} for `{target}` ended", count_of(count, "decision"));
+        Ok(done(&words, ended))
     }
 
     fn set_mode(&mut self, rule: &str, mode: Mode) -> Answer {
-        if !self.core.rules().rules().iter().any(|known| &*known.name == rule) {
-            let rules = self.core.rules();
-            let names = rules.rules().iter().map(|rule| &*rule.name);
-            let hint = crate::event::text::nearest(rule, names)
-                .map(|name| format!("\nhint: did you mean `{name}`?"))
-                .unwrap_or_default();
-            return Err(format!("there is no rule `{rule}`{hint}"));
-        }
+        self.known_rule(rule)?;
         let now = clock::now();
         self.store
             .set_rule_mode(&Arc::from(rule), Some(mode), now)
@@ -171,6 +180,38 @@ impl Engine {
             self.desk().guard.arm_rule(rule);
         }
         Ok(done(&format!("rule `{rule}` is set to `{}`", mode_name(mode)), Vec::new()))
+    }
+
+    /// The rule file's or the config's mode holds again.
+    fn reset_mode(&mut self, rule: &str) -> Answer {
+        let modes = self.store.read().rule_modes().map_err(|error| error.to_string())?;
+        if !modes.iter().any(|row| *row.rule == *rule) {
+            self.known_rule(rule)?;
+            let now = match self.config.rules.modes.get(rule) {
+                Some(mode) => format!("`{}` by the config", mode_name(*mode)),
+                None => "as its file says".to_owned(),
+            };
+            return Err(format!("the mode of `{rule}` was not set by hand: it is {now}"));
+        }
+        self.store.set_rule_mode(rule, None, clock::now()).map_err(|error| error.to_string())?;
+        let from = match self.config.rules.modes.get(rule) {
+            Some(mode) => format!("`{}` by the config", mode_name(*mode)),
+            None => "as its file says".to_owned(),
+        };
+        Ok(done(&format!("rule `{rule}` is {from} again"), Vec::new()))
+    }
+
+    fn known_rule(&self, rule: &str) -> Result<(), String> {
+        let rules = self.core.rules();
+        let mut names = rules.rules().iter().map(|rule| &*rule.name);
+        if names.clone().any(|known| known == rule) {
+            return Ok(());
+        }
+        let hint = match crate::event::text::nearest(rule, &mut names) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => "`riposte rules list` shows them all".to_owned(),
+        };
+        Err(format!("there is no rule `{rule}`\nhint: {hint}"))
     }
 
     fn set_panic(&mut self, on: bool) -> Reply {
@@ -184,8 +225,8 @@ impl Engine {
         let kept = meta::set_panic(&self.store, on);
         let what = if on {
             format!(
-                "panic: {} decisions ended; rules keep to shadow until `riposte resume`",
-                ended.len()
+                "panic: {} ended; rules keep to shadow until `riposte resume`",
+                count_of(ended.len(), "decision")
             )
         } else {
             "panic is over: rules act again".to_owned()
@@ -204,20 +245,24 @@ impl Engine {
 
     fn forget(&mut self, target: &Target) -> Answer {
         let steps = self.desk.book(|desk| desk.lift(target, "forgotten"));
-        self.book(steps, clock::now());
+        let ended = self.book(steps, clock::now());
         self.core.forget(target);
         let forgotten = self.store.forget(target).map_err(|error| error.to_string())?;
         self.checkpoint();
         self.store.scrub().map_err(|error| error.to_string())?;
+        let lifted = match ended.len() {
+            0 => String::new(),
+            count => format!("; {} that stood for it ended", count_of(count, "decision")),
+        };
         let words = format!(
-            "`{target}` is forgotten: {} hits, {} decisions, {} actions and {} notes removed, {} mentions taken out",
-            forgotten.hits,
-            forgotten.decisions,
-            forgotten.actions,
-            forgotten.notes,
-            forgotten.redacted
+            "`{target}` is forgotten{lifted}; removed: {}, {}, {} and {}; taken out: {}",
+            count_of(forgotten.hits, "hit"),
+            count_of(forgotten.decisions, "decision"),
+            count_of(forgotten.actions, "action"),
+            count_of(forgotten.notes, "note"),
+            count_of(forgotten.redacted, "mention")
         );
-        Ok(done(&words, forgotten.were_in_force))
+        Ok(done(&words, ended))
     }
 
     /// Books steps in a transaction of their own; gives the decisions that ended.

@@ -2,8 +2,9 @@
 
 use super::Engine;
 use crate::actions::HealthState;
-use crate::decisions::Mode;
-use crate::pipeline::control::{DestinationStatus, SourceStatus, Status};
+use crate::clock::{self, format_duration};
+use crate::decisions::{Guard, Mode};
+use crate::pipeline::control::{DestinationStatus, HeldRule, SourceStatus, Status};
 use crate::pipeline::machine;
 use crate::telemetry::{self, names};
 
@@ -36,6 +37,7 @@ impl Engine {
             first_days_until: desk.guard.first_days_until(),
             rules_enforce: of_mode(Mode::Enforce),
             rules_shadow: of_mode(Mode::Shadow),
+            held: self.held_rules(&desk.guard),
             decisions_in_force: desk.standing.len(),
             decisions_queued: desk.guard.waiting(),
             alarms: self.alarms.iter().cloned().collect(),
@@ -47,6 +49,24 @@ impl Engine {
                 .collect(),
             memory_bytes: machine::resident_bytes(),
         }
+    }
+
+    fn held_rules(&self, guard: &Guard) -> Vec<HeldRule> {
+        let now = clock::now();
+        let rules = self.core.rules().rules().iter().filter(|rule| rule.mode == Mode::Enforce);
+        let held = rules.filter_map(|rule| {
+            let why = if self.defective.contains(&rule.name) {
+                "its code is defective whatever an event holds; mend the file".to_owned()
+            } else {
+                let until = guard.asks_until(&rule.name, now)?;
+                format!(
+                    "it hit clients with an authenticated success; armed again in {}",
+                    format_duration(until.since(now))
+                )
+            };
+            Some(HeldRule { rule: rule.name.to_string(), why })
+        });
+        held.collect()
     }
 
     fn sources(&self) -> Vec<SourceStatus> {

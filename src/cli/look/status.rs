@@ -1,0 +1,104 @@
+//! `riposte status`: how the daemon is.
+
+use crate::cli::output::{Output, Style};
+use crate::cli::{End, Usage, context};
+use crate::clock::{self, format_duration};
+use crate::event::text;
+use crate::pipeline::control::{self, Reply, Request, Status};
+use serde_json::json;
+use std::path::Path;
+
+/// How the daemon is.
+pub fn status(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<End> {
+    let config = context::config(path)?;
+    let reply = match control::ask(&config.state_dir, &Request::Status) {
+        Ok(reply) => reply,
+        Err(control::AskError::NotRunning(_)) => {
+            if json {
+                out.json(&json!({ "running": false }))?;
+            } else {
+                let line = out.styled(Style::Yellow, "riposte does not run");
+                out.line(line)?;
+            }
+            return Ok(End::Finding);
+        }
+        Err(error) => return Err(Usage::of(error)),
+    };
+    let Reply::Status(status) = reply else {
+        return Err(anyhow::anyhow!("the daemon's answer is none to `status`"));
+    };
+    if json {
+        out.json(&status)?;
+        return Ok(End::Well);
+    }
+    show_status(&status, out)
+}
+
+fn show_status(status: &Status, out: &mut Output) -> anyhow::Result<End> {
+    let since = format_duration(clock::now().since(status.started));
+    let head = format!("riposte {} runs since {since} (pid {})", status.version, status.pid);
+    let head = out.styled(Style::Bold, head);
+    out.line(head)?;
+    if status.panic {
+        let line =
+            out.styled(Style::Red, "PANIC is on: nothing is put in force until `riposte resume`");
+        out.line(line)?;
+    }
+    if status.dry_run {
+        out.line("dry run: nothing is carried out")?;
+    }
+    if let Some(until) = status.first_days_until {
+        out.line(format!(
+            "first days: rules that could hit an honest client shadow for {} more (`riposte arm` ends it)",
+            format_duration(until.since(clock::now()))
+        ))?;
+    }
+    out.line(format!(
+        "rules      {} enforce, {} shadow",
+        status.rules_enforce, status.rules_shadow
+    ))?;
+    out.line(format!(
+        "decisions  {} in force, {} waiting",
+        status.decisions_in_force, status.decisions_queued
+    ))?;
+    out.line(format!("memory     {:.1} MiB", status.memory_bytes as f64 / 1_048_576.0))?;
+    for source in &status.sources {
+        let last = source.last_arrival.map_or_else(
+            || "nothing yet".to_owned(),
+            |at| format!("last {} ago", format_duration(clock::now().since(at))),
+        );
+        out.line(format!(
+            "source     {}: {} records, {} parsed, {last}",
+            source.name, source.records, source.parsed
+        ))?;
+    }
+    for destination in &status.destinations {
+        let word = if destination.healthy {
+            out.styled(Style::Green, "well")
+        } else {
+            out.styled(Style::Red, "in trouble")
+        };
+        out.line(format!(
+            "to         {}: {word}{}{}",
+            destination.name,
+            if destination.queued > 0 {
+                format!(", {} waiting", destination.queued)
+            } else {
+                String::new()
+            },
+            if destination.detail.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", text::escape(&destination.detail))
+            }
+        ))?;
+    }
+    for alarm in &status.alarms {
+        let line =
+            format!("alarm      {} {}: {}", alarm.time, alarm.from, text::escape(&alarm.text));
+        let line = out.styled(Style::Yellow, line);
+        out.line(line)?;
+    }
+    let trouble = status.panic || status.destinations.iter().any(|to| !to.healthy);
+    Ok(if trouble { End::Finding } else { End::Well })
+}
