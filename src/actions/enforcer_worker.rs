@@ -124,8 +124,8 @@ impl<E: Enforcer> EnforcerWorker<E> {
             Ok(difference) => {
                 self.state.failures = 0;
                 self.state.next_reconcile = Instant::now() + self.reconcile_every;
-                let waited = difference.missing + difference.extra <= own && !difference.rebuilt;
-                if self.state.adopted && !difference.is_none() && !waited {
+                let own_work = difference.missing + difference.extra <= own && !difference.rebuilt;
+                if self.state.adopted && !difference.is_none() && !own_work {
                     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
                     telemetry::counter(names::RECONCILE_MISSING).add(count(difference.missing));
                     telemetry::counter(names::RECONCILE_EXTRA).add(count(difference.extra));

@@ -103,7 +103,7 @@ fn keep_old(path: &Path) -> anyhow::Result<Option<PathBuf>> {
         0 => path.with_extension("toml.old"),
         more => path.with_extension(format!("toml.old.{more}")),
     };
-    let free = (0..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0));
+    let free = (0..1_000).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0));
     std::fs::copy(path, &free).map_err(|error| failed("keep the old config as", &free, &error))?;
     Ok(Some(free))
 }

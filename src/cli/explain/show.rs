@@ -104,7 +104,7 @@ fn rules(
     for opinion in opinions.iter().filter(told).filter(|opinion| !fires(opinion)) {
         one(report, event, opinion, out)?;
     }
-    if !opinions.iter().any(|opinion| opinion.matched()) {
+    if !opinions.iter().any(Opinion::matched) {
         out.line("\nno rule matches")?;
     }
     let mut near: Vec<&Opinion<'_>> = opinions.iter().filter(|opinion| opinion.is_near()).collect();

@@ -8,6 +8,7 @@ use crate::cli::{End, context, remote};
 use crate::clock;
 use crate::decisions::{Decision, Target};
 use crate::event::{net, text};
+use crate::store::Why;
 use serde_json::json;
 use std::path::Path;
 
@@ -63,6 +64,20 @@ pub fn why(path: &Path, args: &WhyArgs, out: &mut Output) -> anyhow::Result<End>
             out.line(format!("  {line}"))?;
         }
     }
+    rest(&why, out)?;
+    if why.journal.is_empty() {
+        out.line("the journal holds nothing about it")?;
+    } else {
+        out.line("\nwhat happened, the newest first:")?;
+    }
+    for row in &why.journal {
+        show_row(row, out)?;
+    }
+    Ok(End::Well)
+}
+
+/// What speaks for a target, and what it did.
+fn rest(why: &Why, out: &mut Output) -> anyhow::Result<()> {
     for entry in &why.allowed {
         let line = format!("on the allowlist as `{}`: {}", entry.entry, text::escape(&entry.note));
         let line = out.styled(Style::Green, line);
@@ -76,15 +91,7 @@ pub fn why(path: &Path, args: &WhyArgs, out: &mut Output) -> anyhow::Result<End>
             offence.last
         ))?;
     }
-    if why.journal.is_empty() {
-        out.line("the journal holds nothing about it")?;
-    } else {
-        out.line("\nwhat happened, the newest first:")?;
-    }
-    for row in &why.journal {
-        show_row(row, out)?;
-    }
-    Ok(End::Well)
+    Ok(())
 }
 
 /// Whether a decision is about something inside a network that was asked about.
