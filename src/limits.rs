@@ -4,8 +4,10 @@
 
 mod engine;
 mod faces;
+mod editor;
 mod replay;
 
+pub use editor::*;
 pub use engine::*;
 pub use faces::*;
 pub use replay::*;

@@ -59,6 +59,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("reqwest", &["http_client", "actions"]),
     ("notify", &["sources", "pipeline"]),
     ("clap", &["cli"]),
+    ("lsp_types", &["cli"]),
     ("flate2", &["sources"]),
 ];
 

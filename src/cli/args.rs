@@ -1,7 +1,7 @@
 //! The command line as typed: one definition gives parsing, help, man page and completion.
 
 use super::{
-    check::CheckArgs, editor::EditorCommand, explain::ExplainArgs, parse::ParseArgs,
+    check::CheckArgs, editor::EditorCommand, explain::ExplainArgs, lsp::LspArgs, parse::ParseArgs,
     replay::ReplayArgs, test::TestArgs,
 };
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -82,6 +82,8 @@ pub enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+    /// Serve an editor: findings, completion and docs while you write rules (Language Server Protocol)
+    Lsp(LspArgs),
     /// Write what editors read: definitions of the rules' functions, the config's schema
     #[command(subcommand)]
     Editor(EditorCommand),

@@ -23,6 +23,7 @@ mod demo;
 mod bench;
 mod pages;
 mod editor;
+mod lsp;
 
 use crate::decisions::Mode;
 use crate::pipeline::control::Request;
@@ -130,6 +131,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         }
         Command::Completions { shell } => pages::completions(shell, out),
         Command::Man => pages::man(out),
+        Command::Lsp(_) => lsp::lsp(&config),
         Command::Editor(command) => editor::editor(&command, out),
         Command::Docs { dir } => pages::docs(&dir, out),
         Command::Demo(args) => demo::demo(&args, out),
