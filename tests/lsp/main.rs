@@ -22,7 +22,7 @@ fn codes(found: &[Value]) -> Vec<&str> {
 #[test]
 fn findings_come_with_places_in_utf_16_and_can_be_mended() {
     let mut client = Client::started();
-    let text = "rule(\"é😀\").on(\"http\").when(|e| e.host == \"😀\" && e.staus == 401).by(\"ip\").then(|hit| block(hit.ip, \"1h\"));\n";
+    let text = "rule(\"r\").on(\"http\").when(|e| e.host == \"😀\" && e.staus == 401).by(\"ip\").then(|hit| block(hit.ip, \"1h\"));\n";
     let path = client.write("a b.rhai", text);
     let address = uri(&path).replace(' ', "%20");
     let item = json!({ "uri": address, "languageId": "rhai", "version": 1, "text": text });
@@ -99,13 +99,10 @@ fn diagnostics_are_those_of_check() {
 fn other_files_of_the_folder_are_known() {
     let mut client = Client::started();
     client.write("other.rhai", RULE);
-    let path = client.write("mine.rhai", "");
+    let path = client.write("z.rhai", "");
     client.open(&path, RULE);
     let found = client.diagnostics(&path, 1);
-    assert!(
-        codes(&found).iter().any(|code| code.contains("name") || code.contains("twice")),
-        "{found:?}"
-    );
+    assert_eq!(codes(&found), ["duplicate-rule"]);
     // The open text counts, not what is on disk.
     let other = client.dir.path().canonicalize().unwrap().join("other.rhai");
     client.open(&other, &RULE.replace("scanner", "other"));
@@ -248,7 +245,7 @@ fn the_outline_lists_what_is_declared() {
         symbols.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["scanner", "f", "é"]);
     assert_eq!(symbols[0]["range"]["start"], json!({ "line": 2, "character": 0 }));
-    assert_eq!(symbols[0]["range"]["end"], json!({ "line": 7, "character": 36 }));
+    assert_eq!(symbols[0]["range"]["end"], json!({ "line": 7, "character": 37 }));
 }
 
 #[test]
@@ -256,7 +253,7 @@ fn broken_messages_and_early_ones_are_answered() {
     let mut client = Client::new();
     let early = client.answer("textDocument/hover", json!({}));
     assert_eq!(early["error"]["code"], -32_002);
-    client.raw(b"what?\r\n\r\nContent-Length: 9\r\n\r\n{\"broken\":Content-Length: 2\r\n\r\n[]");
+    client.raw(b"what?\r\n\r\nContent-Length: 10\r\n\r\n{\"broken\":Content-Length: 2\r\n\r\n[]");
     assert_eq!(client.wait(|message| message["error"]["code"] == -32_700)["id"], Value::Null);
     client.wait(|message| message["error"]["code"] == -32_600);
     client.ask("initialize", json!({ "capabilities": {} }));

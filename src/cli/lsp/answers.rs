@@ -111,10 +111,9 @@ fn symbols(server: &Server, params: &DocumentSymbolParams) -> Option<Value> {
     if document.language != Language::Rules {
         return Some(json!([]));
     }
-    Some(json!(look::symbols(document, &outline(&scan(&document.text)))))
+    Some(json!(look::symbols(document, &outline(&document.text, &scan(&document.text)))))
 }
 
-#[expect(clippy::mutable_key_type, reason = "the protocol's type is keyed by addresses")]
 fn actions(server: &Server, params: &CodeActionParams) -> Option<Value> {
     let uri = &params.text_document.uri;
     let document = server.document(uri.as_str())?;

@@ -214,7 +214,7 @@ fn nearby(config: &Config, files: &[RuleFile], rules: &[Rule]) -> Nearby {
     let mut kinds: Vec<String> = config.sources.iter().filter_map(|one| one.kind.clone()).collect();
     let mut infos: Vec<RuleInfo> = rules.iter().map(info).collect();
     for file in files {
-        let found = outline(&scan(&file.text));
+        let found = outline(&file.text, &scan(&file.text));
         kinds.extend(found.emitted.iter().cloned());
         // A file with a fault has no rules for now, and its names are meant all the same.
         for rule in found.all(super::outline::What::Rule) {

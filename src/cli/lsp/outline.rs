@@ -66,8 +66,8 @@ impl Outline {
     }
 }
 
-/// Reads the declarations of a file.
-pub fn outline(all: &[Token<'_>]) -> Outline {
+/// Reads the declarations of a file from its tokens.
+pub fn outline(text: &str, all: &[Token<'_>]) -> Outline {
     let mut outline = Outline::default();
     let code: Vec<Token<'_>> =
         all.iter().filter(|token| token.kind != Kind::Comment).copied().collect();
@@ -81,15 +81,12 @@ pub fn outline(all: &[Token<'_>]) -> Outline {
         }
         let rest = code.get(index..).unwrap_or_default();
         called_names(rest, &mut outline, open.as_mut());
-        // A name that is declared begins a declaration also where one before it has no end.
-        let begins = index.checked_sub(1).and_then(|before| code.get(before));
+        // What begins at the margin is declared also where what stands before it has no end.
+        let before = index.checked_sub(1).and_then(|before| code.get(before));
         let statement =
-            begins.is_none_or(|token| token.is(";") || token.is("}")) || starts_line(all, token);
+            before.is_none_or(|token| token.is(";") || token.is("}")) || at_margin(text, token);
         if statement && let Some(found) = begin(rest, all) {
-            if let Some(mut before) = open.take() {
-                before.whole.end = begins.map_or(before.whole.end, Token::end);
-                outline.declared.push(before);
-            }
+            outline.declared.extend(open.take());
             depth = 0;
             open = Some(found);
         } else if let Some(one) = &mut open {
@@ -107,16 +104,10 @@ pub fn outline(all: &[Token<'_>]) -> Outline {
     outline
 }
 
-/// Whether a token is the first of its line, at its very beginning.
-fn starts_line(all: &[Token<'_>], token: &Token<'_>) -> bool {
-    let place = all.partition_point(|other| other.start < token.start);
-    let Some(before) = place.checked_sub(1).and_then(|before| all.get(before)) else { return true };
-    matches!(token.text, "rule" | "test" | "fn" | "every" | "cron" | "const")
-        && token.kind == Kind::Word
-        // Texts in backquotes may hold line breaks; then nothing is known of the line.
-        && before.kind != Kind::Text
-        && !matches!(before.kind, Kind::Sign if before.is("."))
-        && (before.is(";") || before.is("}") || before.is(")") || before.kind == Kind::Comment)
+/// Whether a token is a word that declares, at the very beginning of a line.
+fn at_margin(text: &str, token: &Token<'_>) -> bool {
+    let declares = matches!(token.text, "rule" | "test" | "fn" | "every" | "cron" | "const");
+    declares && text.get(..token.start).is_some_and(|before| before.ends_with('\n'))
 }
 
 /// What `param("…`, `emit("…`, `.on("…` name.
@@ -194,7 +185,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> Vec<String> {
-        outline(&scan(text))
+        outline(text, &scan(text))
             .declared
             .iter()
             .map(|one| {
@@ -217,12 +208,12 @@ mod tests {
             [
                 "Constant N [] 13",
                 "Function bad [\"e\", \"x\"] 25",
-                "Rule é [\"http\", \"ssh.auth\"] 80",
+                "Rule é [\"http\", \"ssh.auth\"] 83",
                 "Test t [] 34",
                 "Timer 5m [] 18",
             ]
         );
-        let outline = outline(&scan(text));
+        let outline = outline(text, &scan(text));
         assert_eq!(outline.named(What::Function, "bad").unwrap().doc, "Whether.");
         assert_eq!(outline.emitted, ["my.kind"]);
     }
@@ -231,7 +222,7 @@ mod tests {
     fn a_broken_rule_does_not_hide_the_next() {
         let text = "rule(\"a\").on(\"http\").when(|e| e.\n}\nrule(\"b\").on(\"syslog\")\n// c\nrule(\"c\");";
         let names: Vec<String> =
-            outline(&scan(text)).declared.into_iter().map(|one| one.name).collect();
+            outline(text, &scan(text)).declared.into_iter().map(|one| one.name).collect();
         assert_eq!(names, ["a", "b", "c"]);
     }
 }

@@ -194,8 +194,7 @@ fn type_of(code: &[Token<'_>], place: &Place, outline: &Outline, offset: usize) 
     // The chain backwards: names, with whether they are called.
     let mut steps: Vec<(&str, bool)> = Vec::new();
     let mut end = code.len();
-    loop {
-        let Some(last) = end.checked_sub(1).and_then(|at| code.get(at)) else { break };
+    while let Some(last) = end.checked_sub(1).and_then(|at| code.get(at)) {
         let mut called = false;
         if last.is(")") {
             let Some(open) = matching(code, end - 1) else { break };
@@ -347,7 +346,7 @@ mod tests {
         let offset = text.find('¦').unwrap();
         let text = text.replace('¦', "");
         let tokens = scan(&text);
-        look(&tokens, &outline(&tokens), offset)
+        look(&tokens, &outline(&text, &tokens), offset)
     }
 
     fn after(text: &str) -> Type {

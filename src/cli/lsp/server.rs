@@ -196,14 +196,19 @@ impl Server {
 
     /// What a document is, by its name before its editor's word.
     fn language(&self, id: &str, path: Option<&Path>) -> Option<Language> {
-        let name = path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-        let name = name.unwrap_or_default();
-        let named = path.is_some() && path == self.config.as_deref();
-        if named || (name.ends_with(".toml") && name.starts_with("riposte")) {
+        if path.is_some() && path == self.config.as_deref() {
             return Some(Language::Config);
         }
-        (name.ends_with(".rhai") && !name.ends_with(".d.rhai") || id == "rhai")
-            .then_some(Language::Rules)
+        let name = path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default();
+        match name.rsplit_once('.') {
+            Some((stem, "toml")) if stem.starts_with("riposte") => Some(Language::Config),
+            // Definitions are no rules.
+            Some((stem, "rhai")) => {
+                (stem.rsplit_once('.').is_none_or(|(_, end)| end != "d")).then_some(Language::Rules)
+            }
+            _ => (id == "rhai").then_some(Language::Rules),
+        }
     }
 
     /// Has everything checked anew, soon.
@@ -231,10 +236,10 @@ impl Server {
 
     fn publish(&self, uri: &str, version: Option<i32>, found: &[Shown]) {
         let diagnostics: Vec<_> = found.iter().map(|one| &one.diagnostic).collect();
-        let mut params = json!({ "uri": uri, "diagnostics": diagnostics });
-        if let Some(version) = version {
-            params["version"] = json!(version);
-        }
+        let params = match version {
+            Some(version) => json!({ "uri": uri, "version": version, "diagnostics": diagnostics }),
+            None => json!({ "uri": uri, "diagnostics": diagnostics }),
+        };
         self.send(wire::notification("textDocument/publishDiagnostics", &params));
     }
 
@@ -252,7 +257,7 @@ impl Server {
     pub fn at(&self, uri: &str, position: Position) -> Option<At<'_>> {
         let document = self.document(uri).filter(|one| one.language == Language::Rules)?;
         let tokens = scan(&document.text);
-        let outline = outline(&tokens);
+        let outline = outline(&document.text, &tokens);
         let offset = document.offset(position);
         let place = place::look(&tokens, &outline, offset);
         Some(At { document, outline, place, offset, nearby: self.nearby(uri) })
