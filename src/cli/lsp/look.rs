@@ -68,13 +68,12 @@ fn name(word: &str, outline: &Outline, place: &Place) -> Option<String> {
         }
         Some(Type::Hit(_)) => said_of(rules::hit_properties()),
         Some(Type::Time) => said_of(rules::time_properties()),
-        Some(_) => None,
         None if place.module.is_none() => outline
             .declared
             .iter()
             .find(|one| matches!(one.what, What::Function | What::Constant) && one.name == word)
             .map(declared),
-        None => None,
+        _ => None,
     };
     own.or_else(|| {
         let module = place.module.as_deref();

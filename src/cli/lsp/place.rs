@@ -106,7 +106,7 @@ pub fn look(tokens: &[Token<'_>], outline: &Outline, offset: usize) -> Place {
         let inside = token.inside().1;
         match token.kind {
             Kind::Comment => {
-                place.in_comment = !token.text.starts_with("/*") || token.end() > offset
+                place.in_comment = !token.text.starts_with("/*") || token.end() > offset;
             }
             Kind::Text if inside.start <= offset && offset <= inside.end => {
                 place.in_text = true;
