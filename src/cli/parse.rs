@@ -37,7 +37,7 @@ pub fn parse(config: &Path, args: &ParseArgs, out: &mut Output) -> anyhow::Resul
     let mut parser = chosen.parser;
     let mut event = Event::new(Kind::Log, Timestamp::EPOCH);
     let mut all_parsed = true;
-    while let Some(batch) = replay.next_batch().map_err(told)? {
+    while let Some(batch) = replay.next_batch().map_err(|error| told(&error))? {
         for index in 0..batch.records.len() {
             let Some(record) = batch.record(index) else { continue };
             event.reset(record.clone());
@@ -61,11 +61,11 @@ pub fn parse(config: &Path, args: &ParseArgs, out: &mut Output) -> anyhow::Resul
 
 /// Opens a file; its name may hold anything.
 pub(super) fn open(name: &str) -> anyhow::Result<Replay> {
-    Replay::open(name).map_err(told)
+    Replay::open(name).map_err(|error| told(&error))
 }
 
 /// A file that can't be read, or not on: a name may hold anything.
-fn told(error: ReplayError) -> anyhow::Error {
+fn told(error: &ReplayError) -> anyhow::Error {
     Usage::of(text::escape(&error.to_string()))
 }
 
