@@ -9,7 +9,7 @@ use super::builder;
 use super::engine::{self, Purpose};
 use super::{event, hit, reference_tables, values};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 const TYPES: &str = r#"
 ## Types
@@ -35,6 +35,12 @@ The calls below name the types of what they take and give; `|` stands between th
 /// The whole book: every function that a rule file, predicate, body or test may call, in the order
 /// of the reference.
 pub fn book() -> Vec<Entry> {
+    static BOOK: OnceLock<Vec<Entry>> = OnceLock::new();
+    BOOK.get_or_init(gather).clone()
+}
+
+/// Builds every engine to see what it registers.
+fn gather() -> Vec<Entry> {
     let mut book: Vec<Entry> = Vec::new();
     for purpose in [Purpose::Load, Purpose::Pure, Purpose::Body, Purpose::Test] {
         let (mut engine, mut part) = engine::build(purpose);

@@ -5,6 +5,7 @@
 //! fresh below `target/docs/`, and the message has the command that takes it over.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
 
+mod definition_file;
 mod definitions;
 mod examples;
 mod pages;

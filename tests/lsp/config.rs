@@ -53,6 +53,11 @@ fn keys_values_and_tables_are_completed_by_the_schema() {
             assert!(!labels.iter().any(|one| one == label), "{marked}: `{label}` in {labels:?}");
         }
     }
+    let answer =
+        client.at("textDocument/completion", &path, 19, "[[sources]]\nformat = \"ng¦\" # é\n");
+    let edit = &answer["items"][0]["textEdit"]["range"];
+    assert_eq!(edit["start"], json!({ "line": 1, "character": 9 }), "{answer}");
+    assert_eq!(edit["end"], json!({ "line": 1, "character": 13 }));
     let hover = client.at("textDocument/hover", &path, 20, "[guard]\nfirst_da¦ys = \"1d\"\n");
     let said = hover["contents"]["value"].as_str().unwrap();
     assert!(said.contains("duration") && said.contains("Default: `\"1d\"`"), "{said}");

@@ -273,3 +273,77 @@ fn rule_names(request: &Request<'_>) -> Vec<CompletionItem> {
     }
     items
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::Language;
+    use super::super::{look, outline::outline, scan::scan};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What rule files are made of, and what people have half typed.
+    const PIECES: &[&str] = &[
+        "rule(",
+        "\"é😀\"",
+        ").on(\"http\")",
+        ".when(|e| ",
+        "e.",
+        "path",
+        ".",
+        "(",
+        ")",
+        "{",
+        "}",
+        "#{",
+        "`a${",
+        "`",
+        "\"",
+        "|",
+        "||",
+        "\n",
+        "fn f(e)",
+        "const A = ",
+        "state::",
+        "hit.",
+        ";",
+        ",",
+        " ",
+        "test(\"t\", |t| t.",
+        "expect_hit(\"",
+        "// x\n",
+        "/*",
+        "*/",
+        "1.",
+        "[",
+        "]",
+        "t.event(\"http\", #{",
+    ];
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_typed_breaks_an_answer(
+            pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..24),
+            at in 0usize..400,
+        ) {
+            let text: String = pieces.concat();
+            let document = Document::new(None, Language::Rules, 1, text);
+            let tokens = scan(&document.text);
+            let outline = outline(&document.text, &tokens);
+            let offset = document.text.floor_char_boundary(at.min(document.text.len()));
+            let place = place::look(&tokens, &outline, offset);
+            let nearby = Nearby::default();
+            let request = Request { document: &document, outline: &outline, nearby: &nearby, place: &place, offset, snippets: true };
+            for item in complete(&request) {
+                prop_assert!(!item.label.is_empty());
+            }
+            prop_assert!(place.word.start <= offset && offset <= place.word.end, "{:?} {}", place.word, offset);
+            look::hover(&document, &outline, &nearby, &place);
+            look::signatures(&document, &outline, &place);
+            look::definition(&document, &outline, &nearby, &place);
+            for symbol in look::symbols(&document, &outline) {
+                prop_assert!(symbol.range.start <= symbol.selection_range.start);
+                prop_assert!(symbol.selection_range.end <= symbol.range.end, "{:?}", symbol);
+            }
+        }
+    }
+}

@@ -102,7 +102,11 @@ pub fn complete(document: &Document, nearby: &Nearby, offset: usize) -> Vec<Comp
         let begin = before.rfind(['=', '[', ',']).map_or(0, |at| at + 1);
         let begin =
             begin + before.get(begin..).map_or(0, |part| part.len() - part.trim_start().len());
-        (begin..line.at, at(&path).map(values).unwrap_or_default())
+        // The quote that the editor put behind the cursor belongs to what is replaced.
+        let opened = before.get(begin..).is_some_and(|part| part.starts_with('"'));
+        let closed = line.text.get(line.at..).is_some_and(|rest| rest.starts_with('"'));
+        let end = line.at + usize::from(opened && closed);
+        (begin..end, at(&path).map(values).unwrap_or_default())
     } else {
         let begin = before.len() - before.trim_start().len();
         (begin..line.at, table_keys(document, &line, nearby))
