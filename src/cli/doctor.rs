@@ -98,7 +98,10 @@ fn rules(config: &Config, report: &mut Report) {
             "riposte check",
         );
     } else if loaded.faults.is_empty() {
-        report.well("rules", format!("{} rules are loaded", loaded.loaded.set.rules().len()));
+        report.well(
+            "rules",
+            format!("{} loaded", text::count(loaded.loaded.set.rules().len(), "rule")),
+        );
     }
 }
 

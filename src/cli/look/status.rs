@@ -31,10 +31,10 @@ pub fn status(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<End> 
         out.json(&status)?;
         return Ok(End::Well);
     }
-    show_status(&status, out)
+    show_status(&status, !config.actions.enforcer_names().is_empty(), out)
 }
 
-fn show_status(status: &Status, out: &mut Output) -> anyhow::Result<End> {
+fn show_status(status: &Status, has_enforcer: bool, out: &mut Output) -> anyhow::Result<End> {
     let since = format_duration(clock::now().since(status.started));
     let head = format!("riposte {} runs since {since} (pid {})", status.version, status.pid);
     let head = out.styled(Style::Bold, head);
@@ -57,8 +57,19 @@ fn show_status(status: &Status, out: &mut Output) -> anyhow::Result<End> {
         "rules      {} enforce, {} shadow",
         status.rules_enforce, status.rules_shadow
     ))?;
+    for held in &status.held {
+        let line =
+            format!("rule       `{}` acts as in shadow: {}", held.rule, text::escape(&held.why));
+        let line = out.styled(Style::Yellow, line);
+        out.line(line)?;
+    }
+    let decided = if !has_enforcer || status.dry_run {
+        "recorded only (no enforcer carries them out)"
+    } else {
+        "in force"
+    };
     out.line(format!(
-        "decisions  {} in force, {} waiting",
+        "decisions  {} {decided}, {} waiting",
         status.decisions_in_force, status.decisions_queued
     ))?;
     out.line(format!("memory     {:.1} MiB", status.memory_bytes as f64 / 1_048_576.0))?;
@@ -68,10 +79,25 @@ fn show_status(status: &Status, out: &mut Output) -> anyhow::Result<End> {
             |at| format!("last {} ago", format_duration(clock::now().since(at))),
         );
         out.line(format!(
-            "source     {}: {} records, {} parsed, {last}",
-            source.name, source.records, source.parsed
+            "source     {}: {}, {} parsed, {last}",
+            source.name,
+            text::count(source.records, "record"),
+            source.parsed
         ))?;
     }
+    destinations(status, out)?;
+    for alarm in &status.alarms {
+        let line =
+            format!("alarm      {} {}: {}", alarm.time, alarm.from, text::escape(&alarm.text));
+        let line = out.styled(Style::Yellow, line);
+        out.line(line)?;
+    }
+    let trouble = status.panic || status.destinations.iter().any(|to| !to.healthy);
+    Ok(if trouble { End::Finding } else { End::Well })
+}
+
+/// Where actions go, and how it is there.
+fn destinations(status: &Status, out: &mut Output) -> anyhow::Result<()> {
     for destination in &status.destinations {
         let word = if destination.healthy {
             out.styled(Style::Green, "well")
@@ -93,12 +119,5 @@ fn show_status(status: &Status, out: &mut Output) -> anyhow::Result<End> {
             }
         ))?;
     }
-    for alarm in &status.alarms {
-        let line =
-            format!("alarm      {} {}: {}", alarm.time, alarm.from, text::escape(&alarm.text));
-        let line = out.styled(Style::Yellow, line);
-        out.line(line)?;
-    }
-    let trouble = status.panic || status.destinations.iter().any(|to| !to.healthy);
-    Ok(if trouble { End::Finding } else { End::Well })
+    Ok(())
 }
