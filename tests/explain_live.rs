@@ -1,5 +1,4 @@
 //! `riposte explain` with a daemon's windows: as of its last checkpoint, without touching them.
-#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 

@@ -82,6 +82,11 @@ fn a_line_of_a_file_comes_after_those_before_it() {
       fires   for 203.0.113.9, count 1
       then    log: seen
     "#);
+}
+
+#[test]
+fn one_rule_is_shown_and_a_line_that_is_not_there_is_told() {
+    let small = small();
     insta::assert_snapshot!(small.run(&["explain", "access.log:1", "--rule", "secrets"]).all(), @r#"
     [0]
     parsed as combined: http at 2026-10-10T13:55:36Z  (3 of 3 lines are access log lines as nginx and Apache write them)
@@ -160,8 +165,7 @@ fn what_hides_the_client_and_what_the_guard_would_say_is_told() {
     );
     let client = |line: &str| {
         let ran = small.run(&["explain", "--format", "json", line]);
-        let told = ran.stdout.lines().find(|line| line.starts_with("client")).unwrap().to_owned();
-        told
+        ran.stdout.lines().find(|line| line.starts_with("client")).unwrap().to_owned()
     };
     insta::assert_snapshot!([client("json.log:1"), client("json.log:2")].join("\n"), @"
     client  203.0.113.9: by the field `x_forwarded_for`, which the proxy 10.0.0.7 (trusted by 10.0.0.0/8) wrote
