@@ -1,4 +1,4 @@
-//! The stages one by one on generated logs, as `riposte bench` measures them:
+//! What the way of a line costs on generated logs, as `riposte bench` measures it:
 //! `cargo bench --bench stages`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 

@@ -1,4 +1,4 @@
-//! `riposte bench`: what the stages cost on this machine.
+//! `riposte bench`: what the way of a line costs on this machine, beside what others do.
 
 use super::End;
 use super::args::BenchArgs;
@@ -13,8 +13,16 @@ pub fn bench(args: &BenchArgs, out: &mut Output) -> anyhow::Result<End> {
             out.line(told)?;
         }
         out.line(format!(
-            "{:<12} {:>9} {:>13} {:>9} {:>9}  input",
-            "stage", "ns each", "per second", "MB/s", "peak MB"
+            "{:<12} {:>5} {:>9} {:>12} {:>7} {:>8} {:>8} {:>7} {:>7}  input",
+            "stage",
+            "rules",
+            "ns each",
+            "per second",
+            "MB/s",
+            "peak MB",
+            "x script",
+            "x rg -c",
+            "x wc -l"
         ))?;
     }
     measure(args.lines, |figure| {
@@ -30,13 +38,22 @@ pub fn bench(args: &BenchArgs, out: &mut Output) -> anyhow::Result<End> {
 }
 
 fn words(figure: &Measurement) -> String {
+    let times = |ratio: Option<f64>| match ratio {
+        Some(ratio) if ratio >= 100.0 => format!("{ratio:.0}"),
+        Some(ratio) => format!("{ratio:.2}"),
+        None => String::new(),
+    };
     format!(
-        "{:<12} {:>9.0} {:>13.0} {:>9.0} {:>9.0}  {} ({} results)",
+        "{:<12} {:>5} {:>9.0} {:>12.0} {:>7.0} {:>8.0} {:>8} {:>7} {:>7}  {} ({} results)",
         figure.stage,
+        figure.rules,
         figure.nanos_each,
         figure.per_second,
         figure.bytes_per_second / 1e6,
         figure.peak_bytes as f64 / 1e6,
+        times(figure.against.script),
+        times(figure.against.rg),
+        times(figure.against.wc),
         figure.input,
         figure.results
     )

@@ -93,9 +93,16 @@ pub fn resident_bytes() -> u64 {
     status_kib("VmRSS:")
 }
 
-/// The most memory that this process had in use so far, bytes; 0 where it can't be told.
+/// The most memory that this process had in use so far, or since [`forget_peak`], bytes; 0 where it
+/// can't be told.
 pub fn peak_bytes() -> u64 {
     status_kib("VmHWM:")
+}
+
+/// Begins to look for the peak anew (`proc_pid_clear_refs(5)`); where it can't be done, the peak of
+/// the whole run stays.
+pub fn forget_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").ok();
 }
 
 /// A size of /proc/self/status (`proc_pid_status(5)`), in bytes.

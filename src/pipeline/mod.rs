@@ -32,8 +32,6 @@ pub mod rule_set;
 pub mod rule_keeper;
 pub mod meta;
 pub mod machine;
-mod measure_rules;
-mod measure_windows;
 pub mod control;
 pub mod live;
 pub mod watch;

@@ -58,7 +58,8 @@ impl SampleLogs {
         }
     }
 
-    fn stamp(&mut self, time: Timestamp) -> &str {
+    /// The time as the log has it.
+    pub fn stamp(&mut self, time: Timestamp) -> &str {
         if self.stamp_second != time.as_secs() {
             self.stamp_second = time.as_secs();
             self.stamp.clear();
@@ -125,17 +126,21 @@ impl SampleLogs {
         let mut out = String::with_capacity(capacity);
         for number in 0..lines {
             let time = start.plus(Duration::from_secs(number / per_second.max(1)));
-            if self.random.u8(..100) < attack_percent {
-                let client = self.attacker();
-                if self.random.bool() {
-                    self.probe(&client, time, &mut out);
-                } else {
-                    self.login_guess(&client, time, &mut out);
-                }
-            } else {
-                self.visitor(time, &mut out);
-            }
+            self.line(attack_percent, time, &mut out);
         }
         out
+    }
+
+    /// One line, with a chance of `attack_percent` that it is an attack.
+    pub fn line(&mut self, attack_percent: u8, time: Timestamp, out: &mut String) {
+        if self.random.u8(..100) >= attack_percent {
+            return self.visitor(time, out);
+        }
+        let client = self.attacker();
+        if self.random.bool() {
+            self.probe(&client, time, out);
+        } else {
+            self.login_guess(&client, time, out);
+        }
     }
 }

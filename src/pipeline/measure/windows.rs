@@ -1,6 +1,6 @@
-//! What a key of each kind of window costs: time an update, bytes a key.
+//! What windows cost: an update among a million live keys, and bytes a key of each kind.
 
-use super::measure::{Measurement, figure};
+use super::{Measurement, figure};
 use crate::clock::Timestamp;
 use crate::event::Key;
 use crate::windows::{RuleWindow, Sample, WindowSpec, Windows};
@@ -18,6 +18,16 @@ pub(super) fn measure(
     mut tell: impl FnMut(&Measurement) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let within = Duration::from_mins(5);
+    for (name, spec) in [
+        ("count(10, \"5m\")", WindowSpec::Count { n: 10, within }),
+        ("sum(.., 1000, \"5m\")", WindowSpec::Sum { at_least: 1_000.0, within }),
+        (
+            "leaky(100, \"1s\")",
+            WindowSpec::Leaky { capacity: 100, leak_every: Duration::from_secs(1) },
+        ),
+    ] {
+        tell(&million(name, spec))?;
+    }
     for (name, spec) in [
         ("each", WindowSpec::Each),
         ("count(10, \"5m\")", WindowSpec::Count { n: 10, within }),
@@ -38,7 +48,32 @@ pub(super) fn measure(
     Ok(())
 }
 
-fn kind(name: &str, spec: WindowSpec) -> Measurement {
+/// Updates of a million live keys, in no order: nearly each one waits for memory.
+fn million(name: &str, spec: WindowSpec) -> Measurement {
+    const MILLION: u32 = 1_000_000;
+    let mut windows = windows_of(spec);
+    let key = |number: u32| Key::net(IpAddr::V4(Ipv4Addr::from(number)).into());
+    let mut sample = Sample::at(Timestamp::from_secs(1_790_000_000));
+    sample.amount = 1.0;
+    for number in 0..MILLION {
+        windows.update(0, &key(number), &sample);
+    }
+    let mut random = fastrand::Rng::with_seed(1);
+    let order: Vec<u32> = (0..MILLION).map(|_| random.u32(..MILLION)).collect();
+    sample.time = sample.time.plus(Duration::from_secs(1));
+    let mut fired = 0;
+    let started = Instant::now();
+    for number in order {
+        fired += u64::from(windows.update(0, &key(number), &sample).is_some());
+    }
+    let took = started.elapsed();
+    let stats = windows.stats();
+    let bytes = stats.bytes as f64 / 1e6;
+    let input = format!("{name}: {} live keys in {bytes:.0} MB", stats.keys);
+    figure("window", input, (u64::from(MILLION), 0), took, stats.keys + fired)
+}
+
+fn windows_of(spec: WindowSpec) -> Windows {
     let mut windows = Windows::new(1024 * 1024 * 1024);
     windows.set_rules(&[RuleWindow {
         rule: Arc::from("bench"),
@@ -46,6 +81,11 @@ fn kind(name: &str, spec: WindowSpec) -> Measurement {
         spec,
         cooldown: None,
     }]);
+    windows
+}
+
+fn kind(name: &str, spec: WindowSpec) -> Measurement {
+    let mut windows = windows_of(spec);
     let mut fired = 0;
     let started = Instant::now();
     for round in 0..ROUNDS {
@@ -62,5 +102,5 @@ fn kind(name: &str, spec: WindowSpec) -> Measurement {
     let stats = windows.stats();
     let bytes = stats.bytes as f64 / stats.keys.max(1) as f64;
     let input = format!("{name}: {bytes:.0} bytes a key at {} live keys", stats.keys);
-    figure("window kind", &input, (u64::from(KEYS) * ROUNDS, 0), took, stats.keys + fired)
+    figure("window kind", input, (u64::from(KEYS) * ROUNDS, 0), took, stats.keys + fired)
 }
