@@ -199,6 +199,7 @@ fn hover_and_signatures_come_from_the_book() {
     };
     let cases = [
         (".when(|e| e.pa¦th == \"\")", "ECS `url.path`"),
+        (".when(|e| e.¦path == \"\")", "ECS `url.path`"),
         (".wh¦en(|e| true)", "Which events matter"),
         (".then(|hit| bl¦ock(hit.ip, \"1h\"))", "escalation"),
         (".then(|hit| hit.key¦)", "The key it fired for"),

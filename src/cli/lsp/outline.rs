@@ -225,4 +225,35 @@ mod tests {
             outline(text, &scan(text)).declared.into_iter().map(|one| one.name).collect();
         assert_eq!(names, ["a", "b", "c"]);
     }
+
+    /// What is made out without parsing is what loading finds.
+    #[test]
+    fn the_shipped_rules_are_read_as_they_are_loaded() {
+        use crate::config::pack::PACK;
+        use crate::rules::{RuleFile, RuleSet, Settings};
+        for (name, text) in PACK {
+            let file = RuleFile { path: (*name).to_owned(), text: (*text).to_owned() };
+            let set = RuleSet::load(&[file], &[], &Settings::default()).set;
+            let outline = outline(text, &scan(text));
+            let found: Vec<(&str, Vec<String>, usize)> = outline
+                .all(What::Rule)
+                .map(|rule| {
+                    let line = text.get(..rule.whole.start).unwrap().matches('\n').count() + 1;
+                    (rule.name.as_str(), rule.words.clone(), line)
+                })
+                .collect();
+            let loaded: Vec<(&str, Vec<String>, usize)> = set
+                .rules()
+                .iter()
+                .map(|rule| {
+                    let kinds = rule.kinds.iter().map(|kind| kind.name().to_owned()).collect();
+                    (&*rule.name, kinds, rule.line)
+                })
+                .collect();
+            assert_eq!(found, loaded, "{name}");
+            let tests: Vec<&str> = outline.all(What::Test).map(|test| test.name.as_str()).collect();
+            let loaded: Vec<&str> = set.tests().iter().map(|test| test.name.as_str()).collect();
+            assert_eq!(tests, loaded, "{name}");
+        }
+    }
 }

@@ -118,11 +118,11 @@ pub fn look(tokens: &[Token<'_>], outline: &Outline, offset: usize) -> Place {
         if place.in_text || token.kind == Kind::Word {
             passed = before.get(..end - 1).unwrap_or_default();
         }
-    } else if let Some(next) = tokens.get(end).filter(|token| token.start == offset) {
-        // The word that begins here is the one that is meant.
-        if next.kind == Kind::Word {
-            place.word = next.bytes();
-        }
+    }
+    // The word that begins here is the one that is meant, where none ends here.
+    let next = tokens.get(end).filter(|next| next.kind == Kind::Word && next.start == offset);
+    if let Some(next) = next.filter(|_| place.word.is_empty() && !place.in_text) {
+        place.word = next.bytes();
     }
     if place.in_comment {
         return place;
