@@ -2,11 +2,13 @@
 //!
 //! A bound that a user may set lives in the config; what is here is its default or its ceiling.
 
+mod check;
 mod engine;
 mod faces;
 mod editor;
 mod replay;
 
+pub use check::*;
 pub use editor::*;
 pub use engine::*;
 pub use faces::*;

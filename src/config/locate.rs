@@ -5,7 +5,7 @@
 //! nothing where it can't be told.
 
 /// Where the fault's subject stands in the text.
-pub(super) fn locate(text: &str, words: &str) -> Option<usize> {
+pub fn locate(text: &str, words: &str) -> Option<usize> {
     let tokens: Vec<&str> = words.split('`').skip(1).step_by(2).collect();
     let (start, tokens) = match (words.strip_prefix("source `"), words.strip_prefix("actions.")) {
         (Some(_), _) => {

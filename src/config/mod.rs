@@ -6,6 +6,7 @@
 pub mod environment;
 pub mod load;
 mod locate;
+pub use locate::locate;
 pub mod pack;
 mod rule_files;
 mod source;

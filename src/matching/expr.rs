@@ -110,7 +110,8 @@ impl Literal {
         Self(text.as_bytes().into())
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 }

@@ -17,6 +17,7 @@ mod value;
 
 pub use draw::{Draw, Drawer, Drawn};
 pub use expr::{AddressTest, Expr, Literal, TextChange, TextPart, TextTest};
+pub use need::{FoundBy, found_by};
 pub use value::{Comparison, Const, Operator};
 
 use crate::event::{Event, Kind};

@@ -76,6 +76,40 @@ pub(super) fn need(program: &Program, id: Id) -> Option<Need> {
     }
 }
 
+/// How the index finds a predicate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundBy {
+    /// The fields that it is looked up by, in the order of their names.
+    pub fields: Vec<String>,
+    /// How many texts, numbers and networks it is looked up by.
+    pub conditions: usize,
+    /// How much is known: of the events of its kinds, fewer meet a higher worth. Below 4 most
+    /// events do (the status of ordinary answers), from 20 on few.
+    pub worth: u32,
+}
+
+/// How the index finds a predicate; none where it has to be asked for each event.
+pub fn found_by(native: &super::Expr) -> Option<FoundBy> {
+    let mut program = Program::default();
+    let root = program.add(native);
+    program.close();
+    let need = need(&program, root)?;
+    let name = |condition: &Condition| match condition {
+        Condition::Literal { view, .. } => match program.view(program.root(*view)?)? {
+            View::Field(field) => Some(field.name().to_owned()),
+            View::Named(name) => Some(name.to_string()),
+            _ => None,
+        },
+        Condition::Number { field, .. } | Condition::Network { field, .. } => {
+            Some(field.name().to_owned())
+        }
+    };
+    let mut fields: Vec<String> = need.any.iter().filter_map(name).collect();
+    fields.sort();
+    fields.dedup();
+    Some(FoundBy { fields, conditions: need.any.len(), worth: need.worth })
+}
+
 fn join(parts: Vec<Need>) -> Option<Need> {
     let worth = parts.iter().map(|part| part.worth).min()?;
     Some(Need { any: parts.into_iter().flat_map(|part| part.any).collect(), worth })

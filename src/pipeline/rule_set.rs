@@ -30,6 +30,36 @@ pub fn load_files(
     LoadedRules { loaded, faults: files.faults }
 }
 
+/// Loads these rule files to tell all that is wrong with them; `text` is the config's own, with its
+/// path.
+pub fn load_to_check(config: &Config, files: RuleFiles, text: Option<RuleFile>) -> LoadedRules {
+    let mut settings = settings(config, &BTreeMap::new(), 0);
+    settings.analyse = true;
+    settings.config = text;
+    settings.known.given = Some(kinds_given(config).unwrap_or_default());
+    let loaded = RuleSet::load(&files.files, &[], &settings);
+    LoadedRules { loaded, faults: files.faults }
+}
+
+/// The built-in kinds that the sources of a config give; none where that isn't known: without
+/// sources, or where a source finds its format by itself.
+pub fn kinds_given(config: &Config) -> Option<BTreeSet<String>> {
+    let mut kinds = BTreeSet::new();
+    for source in &config.sources {
+        let given: &[&str] = match source.format.as_str() {
+            "nginx" | "apache" | "combined" | "common" | "caddy" | "traefik" | "haproxy" => {
+                &["http"]
+            }
+            "nginx-error" => &["http.error"],
+            "sshd" | "syslog" => &["ssh.auth", "syslog"],
+            "json" | "pattern" => &[source.kind.as_deref().unwrap_or("log")],
+            _ => return None,
+        };
+        kinds.extend(given.iter().map(|kind| (*kind).to_owned()));
+    }
+    (!kinds.is_empty()).then_some(kinds)
+}
+
 /// Loads these texts for a daemon: without their tests, which it never runs.
 pub fn load_to_run(
     config: &Config,
@@ -56,6 +86,7 @@ fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Setti
         feeds: Some(BTreeSet::new()),
         kinds: config.sources.iter().filter_map(|source| source.kind.clone()).collect(),
         fields: config.sources.iter().flat_map(|source| source.fields.keys().cloned()).collect(),
+        given: None,
     };
     let params = config.rules.params.iter().map(|(name, values)| {
         let values = values.iter().map(|(key, value)| (key.clone(), json(value))).collect();

@@ -3,7 +3,7 @@
 
 use super::draft::{Draft, Param};
 use super::evaluate::{Evaluator, Never, ScriptPredicate};
-use super::finding::{Finding, Note, Severity, sort};
+use super::finding::{Finding, Note, Related, Severity, sort};
 use super::keys::KeySpec;
 use super::load::{FileDraft, Loaded, Loader};
 use super::lower::lower;
@@ -36,19 +36,19 @@ impl Loader<'_> {
             .drafts
             .iter()
             .take_while(|other| other.position != at)
-            .any(|other| other.name == draft.name);
+            .find(|other| other.name == draft.name);
         if let Some((other, line)) = self.names.get(&draft.name) {
             notes.push(Note::error(
                 "duplicate-rule",
                 at,
                 format!("the rule `{}` is already declared at {other}:{line}", draft.name),
             ));
-        } else if twice_here {
-            notes.push(Note::error(
-                "duplicate-rule",
-                at,
-                format!("the rule `{}` is declared twice in this file", draft.name),
-            ));
+        } else if let Some(first) = twice_here {
+            let message = format!("the rule `{}` is declared twice in this file", draft.name);
+            let mut note = Note::error("duplicate-rule", at, message);
+            let unit = &file.unit;
+            note.related.push(Related::at(&unit.file, &unit.text, first.position, "the first one"));
+            notes.push(note);
         }
         if self.rules.len() >= limits::RULES_MAX {
             notes.push(Note::error(
@@ -150,6 +150,9 @@ impl Loader<'_> {
             });
         }
         self.findings.extend(self.rules.iter().flat_map(|rule| in_scripts(rule, files)));
+        if self.settings.analyse {
+            self.findings.extend(super::analysis::findings(&self.rules, files));
+        }
         let matcher = Matcher::new(made);
         sort(&mut self.findings);
         let set = RuleSet {
@@ -165,8 +168,12 @@ impl Loader<'_> {
 
     /// Modes and parameters of the config that concern nothing that was loaded.
     pub(super) fn unused_settings(&mut self, files: &[RuleFile]) {
-        let config: Arc<str> = Arc::from("config");
+        let config = self.settings.config.as_ref();
+        let path: Arc<str> = Arc::from(config.map_or("config", |config| config.path.as_str()));
+        let text = config.map_or("", |config| config.text.as_str());
+        let span = |table: &str, key: &str| self.settings.place(table, key).map(|place| place.1);
         let mut notes = Vec::new();
+        // Where a file was refused, its rules and parameters aren't known.
         if self.findings.iter().all(|finding| finding.severity != Severity::Error) {
             let known = || self.rules.iter().map(|rule| &*rule.name);
             for name in self
@@ -175,7 +182,7 @@ impl Loader<'_> {
                 .keys()
                 .filter(|name| !known().any(|known| known == name.as_str()))
             {
-                notes.push(unknown("rule", name, known()));
+                notes.push(unknown("rule", name, known()).span(span("modes", name)));
             }
             for (name, values) in &self.settings.params {
                 let of_file = files
@@ -188,7 +195,9 @@ impl Loader<'_> {
                     .find(|rule| *rule.name == **name || of_file == Some(&*rule.file));
                 let Some(rule) = rule else {
                     if of_file.is_none() {
-                        notes.push(unknown("rule or rule file", name, known()));
+                        let stems = files.iter().map(|file| stem(&file.path));
+                        let note = unknown("rule or rule file", name, known().chain(stems));
+                        notes.push(note.span(span("params", name).or(span(name, ""))));
                     }
                     continue;
                 };
@@ -196,11 +205,15 @@ impl Loader<'_> {
                 for param in
                     values.keys().filter(|param| !declared().any(|known| known == param.as_str()))
                 {
-                    notes.push(unknown("parameter", param, declared()));
+                    notes.push(
+                        unknown("parameter", param, declared())
+                            .span(span(&format!("params.{name}"), param)),
+                    );
                 }
             }
         }
-        self.findings.extend(notes.into_iter().map(|note| note.place(&config, "")));
+        let placed: Vec<Finding> = notes.into_iter().map(|note| note.place(&path, text)).collect();
+        self.findings.extend(placed);
     }
 }
 

@@ -38,9 +38,11 @@ impl Builder {
     }
 
     pub(super) fn duration(&self, context: &NativeCallContext, text: &str) -> Option<Duration> {
-        parse_duration(text)
-            .map_err(|error| self.error("bad-duration", context.call_position(), error.to_string()))
-            .ok()
+        let note = |error: String| {
+            let note = Note::error("bad-duration", context.call_position(), error);
+            self.note(note.argument(Note::LAST));
+        };
+        parse_duration(text).map_err(|error| note(error.to_string())).ok()
     }
 
     pub(super) fn count(&self, context: &NativeCallContext, number: i64) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! What a rule file declared, as it said it, before it is judged as a whole: plain data.
 
 use super::context::freeze;
-use super::finding::Note;
+use super::finding::{Note, Severity};
 use super::timers::Schedule;
 use super::values::from_json;
 use crate::decisions::Mode;
@@ -118,6 +118,11 @@ pub(super) struct Collector {
 }
 
 impl Collector {
+    /// Whether anything is wrong.
+    pub(super) fn has_errors(&self) -> bool {
+        self.notes.iter().any(|note| note.severity == Severity::Error)
+    }
+
     /// The value of a parameter: the config's where it fits the default's type.
     pub(super) fn param(&mut self, name: &str, default: &Dynamic, position: Position) -> Dynamic {
         let default = freeze(default);
@@ -136,6 +141,7 @@ impl Collector {
         let Some(given) = self.given.get(name) else {
             return default;
         };
+        let shown_default = super::values::to_json(&default);
         let value = from_json(given);
         let value = match (default.is_float(), value.as_int()) {
             // A whole number does for one with a fraction; parameters are small.
@@ -143,13 +149,11 @@ impl Collector {
             _ => value,
         };
         if value.type_id() != default.type_id() {
-            self.notes.push(
-                Note::error(
-                    "param-type",
-                    position,
-                    format!("the config sets the parameter `{name}` to `{given}`, which is not of the type of its default"),
-                ),
+            let message = format!(
+                "the config sets the parameter `{name}` to `{given}`, which is not of the type of its default"
             );
+            let note = Note::warning("param-type", position, message);
+            self.notes.push(note.hint(format!("the default `{shown_default}` stays")));
             return default;
         }
         if let Some(param) = self.params.iter_mut().find(|param| param.name == name) {

@@ -4,6 +4,7 @@
 //! In: findings of load and check. Out: places, JSON. Whether a finding stops anything is for callers.
 
 use super::parts::scan;
+use super::settings::RuleFile;
 use crate::event::text;
 use serde::Serialize;
 use std::ops::Range;
@@ -109,6 +110,10 @@ pub(super) struct Note {
     /// The bytes of the text that it is about, where that is more or less than the word at
     /// `position`.
     pub span: Option<Range<usize>>,
+    /// Which characters of the text literal at `position` it is about, counted from 0.
+    pub within: Option<Range<usize>>,
+    /// Which value of the call at `position` it is about, where it is about one.
+    pub argument: Option<usize>,
     pub message: String,
     pub hint: Option<String>,
     /// Places in other files, or in this one.
@@ -117,8 +122,17 @@ pub(super) struct Note {
 
 impl Note {
     pub(super) fn error(code: &'static str, position: rhai::Position, message: String) -> Self {
-        let (severity, span, hint) = (Severity::Error, None, None);
-        Self { severity, code, position, span, message, hint, related: Vec::new() }
+        Self {
+            severity: Severity::Error,
+            code,
+            position,
+            span: None,
+            within: None,
+            argument: None,
+            message,
+            hint: None,
+            related: Vec::new(),
+        }
     }
 
     pub(super) fn warning(code: &'static str, position: rhai::Position, message: String) -> Self {
@@ -147,6 +161,21 @@ impl Note {
         }
     }
 
+    /// The last value of a call.
+    pub(super) const LAST: usize = usize::MAX;
+
+    /// About a value of the call at its position, counted from 0.
+    pub(super) fn argument(mut self, place: usize) -> Self {
+        self.argument = Some(place);
+        self
+    }
+
+    /// About these characters of the text literal at its position.
+    pub(super) fn within(mut self, characters: Range<usize>) -> Self {
+        self.within = Some(characters);
+        self
+    }
+
     /// About these bytes of the text.
     pub(super) fn span(mut self, span: Option<Range<usize>>) -> Self {
         self.span = span;
@@ -164,7 +193,9 @@ impl Note {
 
     /// The finding in `file` with that text.
     pub(super) fn place(self, file: &Arc<str>, text: &str) -> Finding {
-        let placed = match &self.span {
+        let within =
+            self.within.as_ref().and_then(|within| in_literal(text, self.position, within));
+        let placed = match within.as_ref().or(self.span.as_ref()) {
             Some(span) => Placed::range(text, span),
             None => Placed::position(text, self.position),
         };
@@ -186,6 +217,14 @@ impl Note {
 }
 
 impl Related {
+    /// Bytes of a file.
+    pub(super) fn of_text(file: &RuleFile, span: Range<usize>, message: &str) -> Self {
+        let Placed { line, column, end_line, end_column, source_line } =
+            Placed::range(&file.text, &span);
+        let (file, message) = (Arc::from(file.path.as_str()), message.to_owned());
+        Self { file, line, column, end_line, end_column, message, source_line }
+    }
+
     /// What stands at a place of a file.
     pub(super) fn at(
         file: &Arc<str>,
@@ -214,6 +253,36 @@ impl Finding {
         let note = Note { severity, ..Note::error(code, rhai::Position::NONE, message) };
         note.span(span).split_hint().place(file, text)
     }
+}
+
+/// Where characters of a text literal stand in the file: escapes are longer there.
+fn in_literal(text: &str, position: rhai::Position, wanted: &Range<usize>) -> Option<Range<usize>> {
+    let start = scan::offset(text, position.line()?, position.position()?)?;
+    let literal = text.get(start..scan::token_end(text, start))?;
+    let quote = literal.chars().next()?;
+    let mut places = Vec::new();
+    let mut rest = literal.char_indices().skip(1).peekable();
+    while let Some((at, character)) = rest.next() {
+        if character == quote && rest.peek().is_none() {
+            places.push(at);
+            break;
+        }
+        places.push(at);
+        if quote != '"' || character != '\\' {
+            continue;
+        }
+        let digits = match rest.next().map(|(_, escaped)| escaped) {
+            Some('x') => 2,
+            Some('u') => 4,
+            Some('U') => 8,
+            _ => 0,
+        };
+        for _ in 0..digits {
+            rest.next();
+        }
+    }
+    let end = places.get(wanted.end).or(places.last())?;
+    Some(start + places.get(wanted.start)?..start + end)
 }
 
 /// A source line is shown up to this many characters.

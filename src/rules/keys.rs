@@ -27,6 +27,13 @@ impl FieldName {
         Field::from_name(name).map_or_else(|| Self::Other(Arc::from(name)), Self::Known)
     }
 
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Known(field) => field.name(),
+            Self::Other(name) => name,
+        }
+    }
+
     fn of<'e>(&self, event: &'e Event) -> Option<ValueRef<'e>> {
         match self {
             Self::Known(field) => event.get(*field),

@@ -1,17 +1,20 @@
 //! From the texts of rule files to a rule set: each file is run once, by itself, and what it
 //! declares is judged. A file with an error contributes nothing and takes nobody else down.
 
-use super::book::Api;
+use super::book::{Api, Place};
 use super::builder;
+use super::builder_misuse;
 use super::check::{self, Checker};
 use super::context::{Unit, freeze, lock};
 use super::draft::{Collector, Draft, Param};
 use super::engine::{self, Purpose};
 use super::evaluate::Evaluator;
-use super::fault::{explain, innermost};
-use super::finding::{Finding, Note, Severity};
+use super::fault::{FaultKind, explain, innermost};
+use super::finding::{Finding, Note, Related, Severity};
 use super::host::NoLookups;
-use super::make::{check_size, header, parse_note, stem};
+use super::make::{check_size, header, stem};
+use super::names;
+use super::recover;
 use super::rule::Rule;
 use super::set::{RuleSet, Test};
 use super::settings::{ModuleFile, RuleFile, Settings};
@@ -110,6 +113,7 @@ impl<'s> Loader<'s> {
                 evaluator.book.push(entry);
             }
         }
+        builder_misuse::register(&mut engine, &evaluator.book, &collector);
         Self {
             settings,
             engine,
@@ -171,8 +175,10 @@ impl<'s> Loader<'s> {
     fn load_module(&mut self, module: &ModuleFile) -> Result<(), Vec<Note>> {
         let file: Arc<str> = Arc::from(module.path.as_str());
         check_size(&module.text)?;
-        let mut ast =
-            self.engine.compile(&module.text).map_err(|error| vec![parse_note(&error)])?;
+        let (ast, faults) = recover::compile(&self.engine, &module.text);
+        let Some(mut ast) = ast.filter(|_| faults.is_empty()) else {
+            return Err(faults);
+        };
         ast.set_source(&*file);
         self.refuse_api_names(&ast)?;
         let notes = self.checker().module(&ast);
@@ -233,31 +239,43 @@ impl<'s> Loader<'s> {
     /// Runs a file and gathers what it declares.
     fn run_file(&mut self, path: &Arc<str>, file: &RuleFile) -> Result<FileDraft, Vec<Note>> {
         check_size(&file.text)?;
-        let mut ast = self.engine.compile(&file.text).map_err(|error| vec![parse_note(&error)])?;
+        let (ast, faults) = recover::compile(&self.engine, &file.text);
+        let Some(mut ast) = ast else {
+            return Err(faults);
+        };
         ast.set_source(&**path);
         self.refuse_api_names(&ast)?;
-        *lock(&self.collector) =
-            Collector { given: self.given(path, &ast), ..Collector::default() };
+        let given = self.given(path, &ast);
+        *lock(&self.collector) = Collector { given: given.clone(), ..Collector::default() };
         let mut scope = Scope::new();
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             self.engine.run_ast_with_scope(&mut scope, &ast)
         }));
-        let mut collected = std::mem::take(&mut *lock(&self.collector));
-        match outcome {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                collected.notes.push(self.error_note(&error));
-                return Err(collected.notes);
-            }
+        let mut failed = match &outcome {
+            Ok(Ok(())) => Vec::new(),
+            Ok(Err(error)) => vec![self.error_note(error)],
             Err(_) => {
-                collected.notes.push(Note::error(
-                    "internal",
-                    Position::NONE,
-                    "an internal error ended loading it; please report this".to_owned(),
-                ));
-                return Err(collected.notes);
+                vec![Note::error("internal", Position::NONE, recover::INTERNAL.to_owned())]
+            }
+        };
+        if let Ok(Err(error)) = &outcome {
+            // What grows without end isn't looked at any further.
+            let (inner, ..) = innermost(error, Position::NONE, "");
+            if explain(inner, &|name| self.evaluator.knows(name)).0 == FaultKind::Limit {
+                return Err(failed);
+            }
+            *lock(&self.collector) = Collector { given, ..Collector::default() };
+            let apart = self.run_apart(&ast);
+            // What fails only as a whole keeps its fault.
+            if !apart.is_empty() {
+                failed = apart;
             }
         }
+        let mut collected = std::mem::take(&mut *lock(&self.collector));
+        collected.notes.splice(0..0, faults);
+        collected.notes.extend(failed);
+        super::syntax::place_arguments(&ast, &mut collected.notes);
+        self.show_settings(path, &mut collected.notes);
         let constants = scope
             .iter_raw()
             .filter(|(_, is_constant, _)| *is_constant)
@@ -286,6 +304,17 @@ impl<'s> Loader<'s> {
         given
     }
 
+    /// Shows beside what is wrong with a parameter where the config sets it.
+    fn show_settings(&self, path: &str, notes: &mut [Note]) {
+        for note in notes.iter_mut().filter(|note| note.code == "param-type") {
+            let name = note.message.split('`').nth(1).unwrap_or_default();
+            let table = format!("params.{}", stem(path));
+            if let Some((config, span)) = self.settings.place(&table, name) {
+                note.related.push(Related::of_text(config, span, "it is set here"));
+            }
+        }
+    }
+
     fn refuse_api_names(&self, ast: &AST) -> Result<(), Vec<Note>> {
         let notes: Vec<Note> = ast
             .iter_functions()
@@ -307,9 +336,26 @@ impl<'s> Loader<'s> {
         if notes.is_empty() { Ok(()) } else { Err(notes) }
     }
 
-    fn error_note(&self, error: &rhai::EvalAltResult) -> Note {
+    /// What failed while a file ran.
+    pub(super) fn error_note(&self, error: &rhai::EvalAltResult) -> Note {
         let (inner, position, _) = innermost(error, Position::NONE, "");
+        if let rhai::EvalAltResult::ErrorVariableNotFound(name, _) = inner {
+            return super::syntax_words::unknown_variable(name, position);
+        }
         let (_, message) = explain(inner, &|name| self.evaluator.knows(name));
-        Note::error("load", position, message).split_hint()
+        let note = Note::error("load", position, message).split_hint();
+        let rhai::EvalAltResult::ErrorFunctionNotFound(signature, _) = inner else {
+            return note;
+        };
+        let name = signature.split([' ', '(']).next().unwrap_or(signature);
+        let book = &self.evaluator.book;
+        match book.iter().find(|entry| entry.name == name) {
+            Some(entry) => note.hint(format!("it is called as `{}`", entry.signature)),
+            None => {
+                let known = book.iter().filter(|entry| entry.place != Place::Test);
+                let known = known.map(|entry| entry.name).chain(names::STANDARD.iter().copied());
+                note.did_you_mean(name, known)
+            }
+        }
     }
 }

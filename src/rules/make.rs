@@ -11,7 +11,7 @@ use super::lower;
 use super::rule::{PureFn, QuantitySpec};
 use crate::limits;
 use crate::windows::WindowSpec;
-use rhai::{ParseError, ParseErrorType, Position};
+use rhai::Position;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -161,48 +161,6 @@ pub(super) fn check_size(text: &str) -> Result<(), Vec<Note>> {
         limits::RULE_FILE_BYTES_MAX
     );
     Err(vec![Note::error("too-long", Position::NONE, message)])
-}
-
-/// A syntax error, in our words where Rhai's don't help.
-pub(super) fn parse_note(error: &ParseError) -> Note {
-    let position = error.position();
-    let (message, hint) = match error.err_type() {
-        ParseErrorType::Reserved(word) => reserved(word),
-        ParseErrorType::ExprTooDeep => (
-            "the expression is nested too deeply".to_owned(),
-            Some("take it apart with `let`, or put a part of it into a function".to_owned()),
-        ),
-        ParseErrorType::TooManyFunctions => (
-            format!(
-                "the file has more than `{}` functions and closures",
-                limits::SCRIPT_FUNCTIONS_MAX
-            ),
-            None,
-        ),
-        other => (lower_first(&other.to_string()), None),
-    };
-    let note = Note::error("syntax", position, message);
-    match hint {
-        Some(hint) => note.hint(hint),
-        None => note,
-    }
-}
-
-fn reserved(word: &str) -> (String, Option<String>) {
-    if let Some((_, instead)) = super::engine::REFUSED.iter().find(|(name, _)| *name == word) {
-        return (format!("`{word}` is not available"), Some((*instead).to_owned()));
-    }
-    (
-        format!("`{word}` is a word that Rhai keeps for itself"),
-        Some(format!("a field of that name is read as `e[\"{word}\"]`")),
-    )
-}
-
-fn lower_first(text: &str) -> String {
-    let mut characters = text.chars();
-    characters
-        .next()
-        .map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
 }
 
 /// The header of a file: its first `//!` lines, joined.

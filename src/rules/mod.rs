@@ -34,15 +34,19 @@ mod engine;
 mod draft;
 mod builder;
 mod builder_windows;
+mod builder_misuse;
 mod timers;
 mod keys;
 mod rule;
 mod syntax;
+mod syntax_words;
+mod recover;
 mod check;
 mod make;
 mod literals;
 mod lower;
 mod assemble;
+mod analysis;
 mod load;
 
 // The rule set at work.
@@ -52,6 +56,7 @@ mod stamps;
 mod trial;
 
 // For people.
+mod costs;
 mod parts;
 mod pages;
 mod samples;
@@ -61,6 +66,7 @@ mod reference_tables;
 mod definitions;
 
 pub use book::{Entry, Place};
+pub use costs::{Cost, CostClass};
 pub use definitions::definitions;
 pub use draft::Param;
 pub use evaluate::BodyRun;

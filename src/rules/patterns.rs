@@ -51,3 +51,16 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
             }
         })
 }
+
+/// Which characters of a pattern are at fault, where it can be told: counted from 0.
+pub(super) fn fault(pattern: &str) -> Option<std::ops::Range<usize>> {
+    let error = regex_syntax::Parser::new().parse(pattern).err()?;
+    let span = match &error {
+        regex_syntax::Error::Parse(error) => error.span(),
+        regex_syntax::Error::Translate(error) => error.span(),
+        _ => return None,
+    };
+    let characters = |end: usize| pattern.get(..end).map(|text| text.chars().count());
+    let start = characters(span.start.offset)?;
+    Some(start..characters(span.end.offset)?.max(start + 1))
+}

@@ -2,7 +2,7 @@
 
 use super::context::{Run, ScriptFn};
 use super::draft::Param;
-use super::keys::{FieldName, KeySpec};
+use super::keys::{FieldName, KeyPartSpec, KeySpec};
 use crate::clock::format_duration;
 use crate::decisions::{Mode, RuleName};
 use crate::event::Kind;
@@ -78,6 +78,20 @@ impl Rule {
     /// Whether it does something beyond recording its hits.
     pub fn has_body(&self) -> bool {
         self.body.is_some()
+    }
+
+    /// How many closures of its key and window run as scripts for each candidate.
+    pub(super) fn scripts(&self) -> usize {
+        let quantity = self.quantity.iter().filter_map(|quantity| match quantity {
+            QuantitySpec::Closure(closure) => Some(closure),
+            QuantitySpec::Field(_) => None,
+        });
+        let key = self.key_spec.0.iter().filter_map(|part| match part {
+            KeyPartSpec::Closure(closure) => Some(closure),
+            _ => None,
+        });
+        let all = self.tests.iter().chain(quantity).chain(key);
+        all.filter(|closure| closure.native.is_none()).count()
     }
 
     /// The window in words (`10 within 5m`).

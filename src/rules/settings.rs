@@ -42,6 +42,9 @@ pub struct Known {
     pub feeds: Option<BTreeSet<String>>,
     /// Kinds that sources make beyond the built-in ones.
     pub kinds: BTreeSet<String>,
+    /// The built-in kinds that the configured sources may give, where all of them are known: other
+    /// rules never fire.
+    pub given: Option<BTreeSet<String>>,
     /// Fields that sources add to events beyond the well-known ones.
     pub fields: BTreeSet<String>,
 }
@@ -53,6 +56,8 @@ pub struct Settings {
     pub params: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
     /// Modes by rule name; they win over the file's own.
     pub modes: BTreeMap<String, Mode>,
+    /// The config itself, so that what is wrong with its parameters and modes is shown there.
+    pub config: Option<RuleFile>,
     /// What the config declares.
     pub known: Known,
     /// Seeds the hashes that `distinct` compares, so that nobody can make two values look alike;
@@ -62,4 +67,43 @@ pub struct Settings {
     pub lookups: Option<Arc<dyn Lookups>>,
     /// Leaves the files' tests out: a daemon runs none, and their log lines are most of the text.
     pub without_tests: bool,
+    /// Also looks for rules that can't fire and rules that others make needless: for `check` and
+    /// editors.
+    pub analyse: bool,
+}
+
+impl Settings {
+    /// Where the config sets a parameter or mode: its file, its text, and the bytes of the key.
+    pub(super) fn place(
+        &self,
+        table: &str,
+        key: &str,
+    ) -> Option<(&RuleFile, std::ops::Range<usize>)> {
+        let config = self.config.as_ref()?;
+        let mut here = false;
+        let mut start = 0;
+        let mut elsewhere = None;
+        for line in config.text.split_inclusive('\n') {
+            let bare = line.trim();
+            if bare.starts_with('[') {
+                let name = bare.trim_matches(['[', ']']).replace(['"', '\'', ' '], "");
+                here = name == table || name.strip_prefix("rules.") == Some(table);
+            }
+            let at = line.find(key).filter(|at| {
+                let before = line.get(..*at).unwrap_or_default().trim_matches(['"', '\'', ' ']);
+                let after = line.get(at + key.len()..).unwrap_or_default();
+                before.is_empty()
+                    && after.trim_start_matches(['"', '\'', ' ']).starts_with(['=', '.'])
+            });
+            if let Some(at) = at {
+                let range = start + at..start + at + key.len();
+                if here {
+                    return Some((config, range));
+                }
+                elsewhere = elsewhere.or(Some((config, range)));
+            }
+            start += line.len();
+        }
+        elsewhere
+    }
 }

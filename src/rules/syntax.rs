@@ -2,6 +2,7 @@
 //! change when lines move. The one place that knows the shape of Rhai's tree (pinned to 1.27.0).
 
 use super::draft::{Closure, Draft, KeyPartDraft, Quantity};
+use super::finding::Note;
 use crate::windows::WindowSpec;
 use regex::Regex;
 use rhai::{AST, ASTNode, Expr, Position, Stmt};
@@ -40,6 +41,34 @@ pub(super) fn body(ast: &AST, name: &str, parameters: usize) -> Vec<Stmt> {
     body
 }
 
+/// Gives notes on a value of a call the place of that value.
+pub(super) fn place_arguments(ast: &AST, notes: &mut [Note]) {
+    if notes.iter().all(|note| note.argument.is_none()) {
+        return;
+    }
+    walk(ast, &mut |path| {
+        let (call, position) = match path.last() {
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))
+                | ASTNode::Stmt(Stmt::FnCall(call, position)),
+            ) => (call, *position),
+            _ => return,
+        };
+        for note in notes.iter_mut().filter(|note| note.position == position) {
+            let value = note.argument.and_then(|place| match place {
+                Note::LAST => call.args.last(),
+                place => call.args.get(place),
+            });
+            let at = value.map_or(Position::NONE, Expr::start_position);
+            // A closure's own place isn't in the tree: what is in it lies elsewhere.
+            if !at.is_none() {
+                note.position = at;
+            }
+            note.argument = None;
+        }
+    });
+}
+
 /// The names in calls of `rule("…")`, before the file has run.
 pub(super) fn rule_names(ast: &AST) -> Vec<String> {
     let mut names = Vec::new();
@@ -66,7 +95,7 @@ pub(super) fn function_position(ast: &AST, name: &str) -> Position {
 }
 
 /// A function's tree as text without places and without the names that depend on them.
-fn shape(ast: &AST, closure: &Closure, depth: usize) -> String {
+pub(super) fn shape(ast: &AST, closure: &Closure, depth: usize) -> String {
     let mut text = String::new();
     let mut called: Vec<String> = Vec::new();
     walk(&function(ast, &closure.name), &mut |path| {

@@ -14,17 +14,17 @@ fn a_bad_rule_is_shown_with_its_place_and_the_others_load() {
      --> bad.rhai:4:17
       |
     4 |     .when(|e| e.pth == "/x")
-      |                 ^
+      |                 ^^^
       = hint: did you mean `path`?
 
     error[bad-duration]: `soon` is not a duration
-     --> bad.rhai:6:6
+     --> bad.rhai:6:15
       |
     6 |     .count(2, "soon")
-      |      ^
+      |               ^^^^^^
       = hint: write a number and a unit, as in `30s`, `5m`, `1h30m`, `7d` (units: ms, s, m, h, d, w)
 
-    1 rules, 0 timers, 1 tests: 1 errors, 1 warnings
+    1 rule, 0 timers, 1 test: 1 error, 1 warning
     "#);
 }
 
@@ -48,7 +48,7 @@ fn files_that_cannot_be_read() {
     error: failed to read `folder.log`: is a directory
     [1]
     error: failed to read the rule file `no-such.rhai`: No such file or directory (os error 2)
-    0 rules, 0 timers, 0 tests: 1 errors, 0 warnings
+    0 rules, 0 timers, 0 tests: 1 error, 0 warnings
     [2]
     error: none.toml: failed to read the config: No such file or directory (os error 2)
     hint: run `riposte init` to write one for this machine

@@ -41,6 +41,7 @@ impl Checker<'_> {
         };
         if let Some(kinds) = facts.events.get(root) {
             self.field(name, position, kinds, notes);
+            value_property(name, rest, notes);
         } else if let Some(kinds) = facts.hits.get(root) {
             if !hit::PROPERTIES.iter().any(|(known, _)| *known == name) {
                 let note =
@@ -105,6 +106,69 @@ impl Checker<'_> {
     }
 }
 
+/// Properties that texts and numbers have.
+const VALUE_PROPERTIES: &[&str] = &[
+    "bits",
+    "bytes",
+    "ceiling",
+    "chars",
+    "end",
+    "floor",
+    "fraction",
+    "int",
+    "is_empty",
+    "is_even",
+    "is_finite",
+    "is_infinite",
+    "is_nan",
+    "is_odd",
+    "is_zero",
+    "len",
+    "name",
+    "round",
+    "start",
+    "tag",
+];
+
+/// A property of a field's value that no value has.
+fn value_property(field: &str, rest: Option<&Expr>, notes: &mut Vec<Note>) {
+    let Some((name, position, _)) = rest.and_then(property) else { return };
+    let Some(field) = Field::from_name(field) else { return };
+    if VALUE_PROPERTIES.contains(&name) {
+        return;
+    }
+    let what = match field.kind() {
+        FieldType::Text => "a text",
+        FieldType::Int | FieldType::Float => "a number",
+        FieldType::Address => "an address",
+    };
+    let message = format!("`{}` is {what}, which has no `{name}`", field.name());
+    let note = Note::warning("unknown-property", position, message);
+    notes.push(match name {
+        "length" | "size" | "count" => note.hint("write `.len()`"),
+        "lower" | "lowercase" => note.hint("write `.to_lower()`"),
+        "upper" | "uppercase" => note.hint("write `.to_upper()`"),
+        _ => note.did_you_mean(name, VALUE_PROPERTIES.iter().copied()),
+    });
+}
+
+/// A text that a field hardly ever holds.
+fn unlikely(field: Field, text: &str, position: Position, notes: &mut Vec<Note>) {
+    const METHODS: &[&str] =
+        &["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
+    const OUTCOMES: &[&str] = &["success", "failure"];
+    let upper = text.to_uppercase();
+    if field == Field::Method && upper != text && METHODS.contains(&upper.as_str()) {
+        let message = format!("methods are sent in upper case, so `{text}` is hardly ever met");
+        let note = Note::warning("unlikely-value", position, message);
+        notes.push(note.hint(format!("write `\"{upper}\"`")));
+    } else if field == Field::Outcome && !OUTCOMES.contains(&text) {
+        let message = format!("an outcome is `success` or `failure`, hardly `{text}`");
+        let note = Note::warning("unlikely-value", position, message);
+        notes.push(note.did_you_mean(text, OUTCOMES.iter().copied()));
+    }
+}
+
 /// A comparison of a field with a constant that it never equals.
 pub(super) fn comparison(call: &Call<'_>, facts: &Facts, notes: &mut Vec<Note>) {
     let Call { expr: call, position, .. } = call;
@@ -158,6 +222,9 @@ fn field_of(expr: &Expr, facts: &Facts) -> Option<Field> {
 }
 
 fn compare(field: Field, constant: &Expr, position: Position, notes: &mut Vec<Note>) {
+    if let Expr::StringConstant(text, at) = constant {
+        unlikely(field, text, if at.is_none() { position } else { *at }, notes);
+    }
     let what = match constant {
         Expr::StringConstant(..) => "text",
         Expr::IntegerConstant(..) | Expr::FloatConstant(..) => "a number",

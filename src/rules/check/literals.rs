@@ -62,6 +62,7 @@ impl Checker<'_> {
                 configured("program", literal(args.first()), self.known.programs.as_ref(), notes);
             }
             "in_feed" => configured("feed", literal(second), self.known.feeds.as_ref(), notes),
+            "escalate" => escalation(args, notes),
             "matches" | "capture" => pattern(literal(second), notes),
             "within" => prefixes(second, notes),
             "has" if facts.roles.contains(&Role::Pure) => {}
@@ -107,8 +108,29 @@ fn duration(text: Option<(&str, Position)>, forever: bool, notes: &mut Vec<Note>
     if forever && text == "forever" {
         return;
     }
-    if let Err(error) = parse_duration(text) {
-        notes.push(Note::error("bad-duration", position, error.to_string()).split_hint());
+    match parse_duration(text) {
+        Err(error) => {
+            notes.push(Note::error("bad-duration", position, error.to_string()).split_hint());
+        }
+        Ok(duration) if duration.is_zero() && forever => {
+            let message = "a decision can't stand for no time".to_owned();
+            notes.push(Note::error("bad-duration", position, message));
+        }
+        Ok(_) => {}
+    }
+}
+
+/// `escalate` begins with the shorter one.
+fn escalation(args: &[Expr], notes: &mut Vec<Note>) {
+    let (Some((base, _)), Some((max, position))) = (literal(args.first()), literal(args.get(1)))
+    else {
+        return;
+    };
+    let (Ok(base_time), Ok(max_time)) = (parse_duration(base), parse_duration(max)) else { return };
+    if base_time.is_zero() || base_time > max_time {
+        let message = format!("`escalate` goes from `{base}` to `{max}`, which is not longer");
+        let note = Note::error("bad-duration", position, message);
+        notes.push(note.hint("first how long the first offence counts, then the most"));
     }
 }
 
@@ -138,11 +160,15 @@ fn configured(
     notes.push(note.did_you_mean(name, known.iter().map(String::as_str)));
 }
 
+/// A pattern that isn't one, with the place inside of it.
 fn pattern(text: Option<(&str, Position)>, notes: &mut Vec<Note>) {
     let Some((text, position)) = text else { return };
-    if let Err(error) = patterns::compile(text) {
-        notes.push(Note::error("bad-pattern", position, error).split_hint());
-    }
+    let Err(error) = patterns::compile(text) else { return };
+    let note = Note::error("bad-pattern", position, error).split_hint();
+    notes.push(match patterns::fault(text) {
+        Some(within) => note.within(within),
+        None => note,
+    });
 }
 
 fn prefixes(expr: Option<&Expr>, notes: &mut Vec<Note>) {

@@ -10,6 +10,7 @@ mod facts;
 mod fields;
 mod literals;
 mod rules;
+mod signatures;
 
 use super::book::Entry;
 use super::finding::{Note, Severity};
@@ -145,6 +146,9 @@ impl Checker<'_> {
             let Some(node) = path.last() else { return };
             if let Some(call) = call_of(node) {
                 self.call(&call, path, facts, functions, notes);
+                if !functions.iter().any(|function| function.name == call.expr.name.as_str()) {
+                    signatures::signature(&call, notes);
+                }
                 self.literals(&call, facts, notes);
                 comparison(&call, facts, notes);
             }

@@ -77,7 +77,11 @@ impl Checker<'_> {
                 .hint("say which with `.on(\"http\")`"),
             );
         }
-        for (kind, position) in &draft.kinds {
+        for (place, (kind, position)) in draft.kinds.iter().enumerate() {
+            if draft.kinds.iter().take(place).any(|(other, _)| other == kind) {
+                let message = format!("`{kind}` is named twice");
+                notes.push(Note::warning("kind-twice", *position, message));
+            }
             let Kind::Custom(name) = kind else { continue };
             if self.known.kinds.contains(&**name) || self.emitted.contains(&**name) {
                 continue;
@@ -87,15 +91,14 @@ impl Checker<'_> {
                 .map(Kind::name)
                 .chain(self.known.kinds.iter().map(String::as_str))
                 .chain(self.emitted.iter().map(String::as_str));
+            let message = format!("nothing makes events of the kind `{name}`");
+            let note = Note::warning("unknown-kind", *position, message);
             if let Some(near) = did_you_mean(name, known) {
-                notes.push(
-                    Note::warning(
-                        "unknown-kind",
-                        *position,
-                        format!("nothing makes events of the kind `{name}`"),
-                    )
-                    .hint(format!("did you mean `{near}`?")),
-                );
+                notes.push(note.hint(format!("did you mean `{near}`?")));
+            } else if self.known.given.is_some() {
+                notes.push(note.hint(
+                    "built in are `http`, `http.error`, `ssh.auth`, `syslog`, `log` and `decision`; others come from `emit(…)` or a source's `kind`",
+                ));
             }
         }
     }

@@ -72,9 +72,19 @@ pub(in crate::rules) fn scan(text: &str) -> Vec<Token<'_>> {
     tokens
 }
 
+/// A text in backquotes is followed to its end when no more code than this lies behind its start.
+const NESTED_MAX: usize = 64;
+
 /// Where the token that begins at a byte of the text ends; the byte itself where none does.
 pub(in crate::rules) fn token_end(text: &str, start: usize) -> usize {
-    match text.get(start..).filter(|rest| !rest.is_empty()).map(next) {
+    let rest = text.get(start..).filter(|rest| !rest.is_empty());
+    // Of a text that wasn't parsed nobody knows how deep one lies in the other.
+    if rest
+        .is_some_and(|rest| rest.starts_with('`') && rest.matches("${").nth(NESTED_MAX).is_some())
+    {
+        return start + 1;
+    }
+    match rest.map(next) {
         Some((Some(_), length)) => start + length,
         _ => start,
     }

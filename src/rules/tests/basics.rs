@@ -213,7 +213,8 @@ fn settings_give_parameters_and_modes() {
     );
     assert_eq!(by_rule.set.rules()[0].mode, Mode::Shadow);
     let wrong = RuleSet::load(&[file(text)], &[], &params("a", &[("threshold", json!("x"))]));
-    assert!(wrong.has_errors());
+    assert_eq!((wrong.has_errors(), wrong.findings[0].code), (false, "param-type"));
+    assert_eq!(wrong.set.rules()[0].params[0].value, json!(10));
     let unknown = RuleSet::load(&[file(text)], &[], &params("a", &[("treshold", json!(1))]));
     assert_eq!(unknown.findings[0].hint.as_deref(), Some("did you mean `threshold`?"));
 }

@@ -14,6 +14,7 @@ fn codes(text: &str) -> Vec<String> {
             feeds: Some(BTreeSet::new()),
             kinds: BTreeSet::from(["probe".to_owned()]),
             fields: BTreeSet::from(["tenant".to_owned()]),
+            given: Some(BTreeSet::new()),
         },
         ..Settings::default()
     };
@@ -61,7 +62,7 @@ fn each_kind_of_finding_has_its_code_and_place() {
         (rule("e.status in [1, \"2\"]"), "wrong-type"),
         (rule("e.ip == \"10.0.0.0/8\""), "wrong-type@1:48"),
         (rule("e.ip in \"10.0.0.0/8\""), "in-text@1:48"),
-        (rule("e.path.matches(\"(\")"), "bad-pattern@1:55"),
+        (rule("e.path.matches(\"(\")"), "bad-pattern@1:56"),
         (rule("e.ip.within(\"10.0.0.0/99\")"), "bad-prefix@1:52"),
         (rule("block(e.ip, \"1h\")"), "impure@1:40"),
         (rule("state::get(\"x\")"), "impure"),

@@ -18,7 +18,7 @@ pub(super) const FUNCTIONS: &str = "
     }
 ";
 
-fn rule_with(predicate: &str) -> String {
+pub(super) fn rule_with(predicate: &str) -> String {
     format!("rule(\"r\").on(\"http\").when(|e| {predicate}).by(\"ip\").count(2, \"1m\");\n")
 }
 

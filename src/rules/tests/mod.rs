@@ -4,6 +4,7 @@ mod basics;
 mod lowering;
 mod bodies;
 mod checks;
+mod codes;
 mod hostile;
 mod parts;
 mod random;

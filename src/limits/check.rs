@@ -1,0 +1,8 @@
+//! Bounds of what `check` looks at.
+
+/// Faults of syntax told of one rule file: each costs parsing the rest again, and what comes after
+/// so many mostly comes of them.
+pub const RULE_SYNTAX_FAULTS_MAX: usize = 16;
+
+/// Ways in which a predicate can be true that `check` follows up; beyond, less is said of the rule.
+pub const CHECK_ALTERNATIVES_MAX: usize = 64;
