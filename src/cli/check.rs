@@ -243,10 +243,10 @@ fn costs(set: &RuleSet, as_json: bool, out: &mut Output) -> anyhow::Result<()> {
     for (cost, nanoseconds) in &costs {
         let mut why = format!("{}; {}", cost.window, cost.why);
         if let Some(nanoseconds) = nanoseconds {
-            why.push_str(&format!("; {:.2} µs an event, measured here", nanoseconds / 1_000.0));
+            why += &microseconds(*nanoseconds);
         }
         if cost.scripts > 0 {
-            why.push_str(&format!("; {} run for each candidate", counted(cost.scripts, "script")));
+            why += &for_candidates(cost.scripts);
         }
         out.line(format!(
             "{:widest$}  {:10}  {:10}  {}",
@@ -266,6 +266,14 @@ fn costs(set: &RuleSet, as_json: bool, out: &mut Output) -> anyhow::Result<()> {
         .collect();
     out.line(format!("predicates: {}", words.join(", ")))?;
     Ok(())
+}
+
+fn microseconds(nanoseconds: f64) -> String {
+    format!("; {:.2} µs an event, measured here", nanoseconds / 1_000.0)
+}
+
+fn for_candidates(scripts: usize) -> String {
+    format!("; {} run for each candidate", counted(scripts, "script"))
 }
 
 /// Nanoseconds that the script of a rule's predicate takes for an event with every field filled.

@@ -108,26 +108,7 @@ fn cost(rule: &Rule) -> Cost {
         (None, _) => (CostClass::EachEvent, "it has no predicate".to_owned(), "all"),
         (Some(when), _) => match lower(when) {
             Err(why) => (CostClass::Script, why, "unknown"),
-            Ok(native) => match found_by(&native) {
-                Some(found) => {
-                    let share = match found.worth {
-                        0..=3 => "most",
-                        4..=19 => "some",
-                        _ => "few",
-                    };
-                    let (fields, count) = (found.fields.join("`, `"), found.conditions);
-                    let why = match count {
-                        0 => "nothing meets it".to_owned(),
-                        1 => format!("by `{fields}`"),
-                        _ => format!("by `{fields}`, {count} values"),
-                    };
-                    (CostClass::Indexed, why, share)
-                }
-                None => {
-                    let why = "nothing in it that an index could look up".to_owned();
-                    (CostClass::Native, why, "unknown")
-                }
-            },
+            Ok(native) => found(&native),
         },
     };
     Cost {
@@ -141,4 +122,24 @@ fn cost(rule: &Rule) -> Cost {
         scripts: rule.scripts(),
         body: rule.has_body(),
     }
+}
+
+/// How the index finds a predicate, in words.
+fn found(native: &crate::matching::Expr) -> (CostClass, String, &'static str) {
+    let Some(found) = found_by(native) else {
+        let why = "nothing in it that an index could look up".to_owned();
+        return (CostClass::Native, why, "unknown");
+    };
+    let share = match found.worth {
+        0..=3 => "most",
+        4..=19 => "some",
+        _ => "few",
+    };
+    let (fields, count) = (found.fields.join("`, `"), found.conditions);
+    let why = match count {
+        0 => "nothing meets it".to_owned(),
+        1 => format!("by `{fields}`"),
+        _ => format!("by `{fields}`, {count} values"),
+    };
+    (CostClass::Indexed, why, share)
 }

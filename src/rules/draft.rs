@@ -1,7 +1,7 @@
 //! What a rule file declared, as it said it, before it is judged as a whole: plain data.
 
 use super::context::freeze;
-use super::finding::{Note, Severity};
+use super::finding::Note;
 use super::timers::Schedule;
 use super::values::from_json;
 use crate::decisions::Mode;
@@ -118,11 +118,6 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Whether anything is wrong.
-    pub(super) fn has_errors(&self) -> bool {
-        self.notes.iter().any(|note| note.severity == Severity::Error)
-    }
-
     /// The value of a parameter: the config's where it fits the default's type.
     pub(super) fn param(&mut self, name: &str, default: &Dynamic, position: Position) -> Dynamic {
         let default = freeze(default);

@@ -140,7 +140,7 @@ impl Note {
     }
 
     /// Worth knowing only.
-    pub(super) fn note(code: &'static str, position: rhai::Position, message: String) -> Self {
+    pub(super) fn remark(code: &'static str, position: rhai::Position, message: String) -> Self {
         Self { severity: Severity::Note, ..Self::error(code, position, message) }
     }
 

@@ -349,13 +349,11 @@ impl<'s> Loader<'s> {
         };
         let name = signature.split([' ', '(']).next().unwrap_or(signature);
         let book = &self.evaluator.book;
-        match book.iter().find(|entry| entry.name == name) {
-            Some(entry) => note.hint(format!("it is called as `{}`", entry.signature)),
-            None => {
-                let known = book.iter().filter(|entry| entry.place != Place::Test);
-                let known = known.map(|entry| entry.name).chain(names::STANDARD.iter().copied());
-                note.did_you_mean(name, known)
-            }
+        if let Some(entry) = book.iter().find(|entry| entry.name == name) {
+            return note.hint(format!("it is called as `{}`", entry.signature));
         }
+        let known = book.iter().filter(|entry| entry.place != Place::Test);
+        let known = known.map(|entry| entry.name).chain(names::STANDARD.iter().copied());
+        note.did_you_mean(name, known)
     }
 }

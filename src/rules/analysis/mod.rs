@@ -270,7 +270,7 @@ fn needless(one: &Seen<'_>, wider: &Seen<'_>) -> Finding {
         let line = u16::try_from(seen.rule.line).unwrap_or(u16::MAX);
         Position::new(line, u16::try_from(column.unwrap_or(0) + 1).unwrap_or(1))
     };
-    let mut note = Note::note("subset-rule", place(one), message)
+    let mut note = Note::remark("subset-rule", place(one), message)
         .hint("leave one of them out, or let them do different things");
     note.related.push(Related::at(&wider.rule.file, wider.text, place(wider), "the wider rule"));
     note.place(&one.rule.file, one.text)

@@ -106,12 +106,12 @@ fn in_range(value: f64, low: (f64, bool), high: (f64, bool)) -> bool {
     above && (value < high.0 || (high.1 && value <= high.0))
 }
 
-fn holds(test: TextTest, text: &[u8], part: &[u8]) -> bool {
+fn holds(test: TextTest, whole: &[u8], part: &[u8]) -> bool {
     match test {
-        TextTest::Starts => text.starts_with(part),
-        TextTest::Ends => text.ends_with(part),
+        TextTest::Starts => whole.starts_with(part),
+        TextTest::Ends => whole.ends_with(part),
         TextTest::Contains => {
-            part.is_empty() || text.windows(part.len()).any(|window| window == part)
+            part.is_empty() || whole.windows(part.len()).any(|window| window == part)
         }
     }
 }

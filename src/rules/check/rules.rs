@@ -62,7 +62,7 @@ impl Checker<'_> {
         }
         if draft.then.is_none() {
             let message = format!("`{}` has no `then`: it only records its hits", draft.name);
-            notes.push(Note::note("no-body", draft.position, message));
+            notes.push(Note::remark("no-body", draft.position, message));
         }
     }
 

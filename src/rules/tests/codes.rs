@@ -63,7 +63,7 @@ fn each_code_of_the_source_stands_on_the_page() {
     let mut source = String::new();
     read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules"), &mut source);
     let calls =
-        regex::Regex::new(r#"(?:Note::(?:error|warning|note)|\.error|at|note)\(\s*(?:"count",\s*|"distinct",\s*)?"([a-z]+(?:-[a-z]+)*)","#)
+        regex::Regex::new(r#"(?:Note::(?:error|warning|remark)|\.error|at|note)\(\s*(?:"count",\s*|"distinct",\s*)?"([a-z]+(?:-[a-z]+)*)","#)
             .unwrap();
     let codes: BTreeSet<&str> =
         calls.captures_iter(&source).map(|found| found.get(1).unwrap().as_str()).collect();
