@@ -146,7 +146,7 @@ fn loading_is_bounded_and_reaches_nothing() {
     refused("print(\"x\");", "load");
     refused("debug(\"x\");", "load");
     refused("parse_json(\"{}\");", "load");
-    refused("block(\"203.0.113.9\", \"1h\");", "load");
+    refused("block(\"203.0.113.9\", \"1h\");", "misplaced");
     refused("open(\"/etc/passwd\");", "load");
     refused("fn notify(a, b) { }", "api-name");
     refused("fn matches(a, b) { true }", "api-name");
