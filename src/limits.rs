@@ -7,12 +7,14 @@ mod engine;
 mod faces;
 mod editor;
 mod replay;
+mod report;
 
 pub use check::*;
 pub use editor::*;
 pub use engine::*;
 pub use faces::*;
 pub use replay::*;
+pub use report::*;
 
 /// A longer record is cut here and counted. The longest request line nginx takes by default is
 /// 8 KiB (`large_client_header_buffers`); with referer and agent, 64 KiB holds any honest line.
@@ -24,12 +26,6 @@ pub const BATCH_BYTES_MAX: usize = 256 * 1024;
 
 /// Batches waiting between a source and the engine; full means that the source waits.
 pub const BATCHES_QUEUED_MAX: usize = 8;
-
-/// A record is kept as evidence up to this length.
-pub const EVIDENCE_RECORD_BYTES_MAX: usize = 1_024;
-
-/// Events shown to a rule body and journaled as evidence, a hit.
-pub const EVIDENCE_EVENTS_MAX: usize = 16;
 
 /// A text in a key is kept whole up to this length; of a longer one the rest is replaced by a
 /// hash. Long enough for host names, user names and nearly all paths.

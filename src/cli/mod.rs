@@ -14,6 +14,7 @@ mod doctor;
 mod check;
 mod test;
 mod replay;
+mod report;
 mod parse;
 mod explain;
 mod look;

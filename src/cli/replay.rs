@@ -7,7 +7,7 @@ mod shapes;
 mod summary;
 
 use super::output::{Gone, Output, Style};
-use super::{End, Usage, context, formats, parse};
+use super::{End, Usage, context, formats, parse, report};
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::decisions::Decision;
@@ -19,7 +19,8 @@ use crate::pipeline::replay::{Input, Plan, ReplayEnd, Report, Span, Totals, run}
 use crate::rules::RuleSet;
 use clap::{Args, ValueHint};
 use progress::Progress;
-use shapes::{DecisionLine, HitLine, SummaryLine};
+pub(super) use shapes::SummaryLine;
+use shapes::{DecisionLine, HitLine};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
@@ -55,12 +56,18 @@ pub struct ReplayArgs {
     /// Print one JSON object a line
     #[arg(long)]
     pub json: bool,
+    /// What is asked beside the decisions
+    #[command(flatten)]
+    pub report: report::ReportArgs,
 }
 
 /// Replays files through the rules and prints what would have been decided.
 pub fn replay(config: &Path, args: &ReplayArgs, out: &mut Output) -> anyhow::Result<End> {
     let span = span(args)?;
     let config = context::config_or_default(config)?;
+    if args.report.wanted() {
+        return report::run(&config, args, span, out);
+    }
     let rules = context::rules_to_run(&config, &args.rules, out)?;
     let shown = shown(&args.rule, &rules)?;
     let facts = context::StandingFacts::new(&config);
@@ -136,7 +143,11 @@ fn shown(names: &[String], rules: &RuleSet) -> anyhow::Result<BTreeSet<String>> 
 }
 
 /// Opens the files, each with the parser of its format.
-fn inputs(config: &Config, args: &ReplayArgs, out: &mut Output) -> anyhow::Result<Vec<Input>> {
+pub(super) fn inputs(
+    config: &Config,
+    args: &ReplayArgs,
+    out: &mut Output,
+) -> anyhow::Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for file in &args.files {
         let name = file.to_string_lossy();
@@ -151,6 +162,20 @@ fn inputs(config: &Config, args: &ReplayArgs, out: &mut Output) -> anyhow::Resul
         inputs.push(Input { replay, parser: chosen.parser });
     }
     Ok(inputs)
+}
+
+/// A hit and its decisions as lines of JSON.
+pub(super) fn firing_as_json(
+    firing: &Firing,
+    facts: &context::StandingFacts,
+    out: &mut Output,
+) -> Result<(), Gone> {
+    out.json(&HitLine::of(firing))?;
+    for decision in &firing.decisions {
+        let guard = facts.verdict(decision);
+        out.json(&DecisionLine::of(decision, &guard))?;
+    }
+    Ok(())
 }
 
 /// What is printed.

@@ -51,3 +51,9 @@ pub const LOWERED_CALL_LEVELS_MAX: usize = 8;
 
 /// So many calls of a file's functions are put in place in one predicate: each may grow it.
 pub const LOWERED_CALLS_MAX: usize = 64;
+
+/// A record is kept as evidence up to this length.
+pub const EVIDENCE_RECORD_BYTES_MAX: usize = 1_024;
+
+/// Events shown to a rule body and journaled as evidence, a hit.
+pub const EVIDENCE_EVENTS_MAX: usize = 16;

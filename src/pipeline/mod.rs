@@ -26,6 +26,8 @@ pub mod feed;
 pub mod engine;
 pub mod formats;
 pub mod replay;
+pub mod compare;
+pub mod report;
 pub mod trial;
 pub mod explain;
 pub mod rule_set;

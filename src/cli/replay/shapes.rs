@@ -83,7 +83,7 @@ pub(super) struct FaultLine<'f> {
 
 /// The end of a replay.
 #[derive(Serialize)]
-pub(super) struct SummaryLine {
+pub(in crate::cli) struct SummaryLine {
     pub r#type: &'static str,
     pub lines: u64,
     pub parsed: u64,

@@ -1,0 +1,281 @@
+//! `riposte replay … --against` and `--report`: what would change, and whom it would hit.
+//!
+//! One reading feeds one core, or two; a second one looks at those who would be stopped. What comes
+//! of it is shown on a terminal, as JSON lines or as a page.
+
+mod words;
+mod layout;
+mod terminal;
+mod changes;
+mod json;
+
+use super::output::Output;
+use super::replay::{ReplayArgs, inputs};
+use super::{End, Usage, context};
+use crate::config::{self, Config};
+use crate::decisions::Decision;
+use crate::enrich::RealClient;
+use crate::pipeline::compare::{Changes, Pairing, RuleChange, RuleText, Side, Texts, rule_changes};
+use crate::pipeline::core::{Core, Firing};
+use crate::pipeline::live::real_client;
+use crate::pipeline::replay::{self, Plan, ReplayEnd, Span, Totals};
+use crate::pipeline::report::{Blocked, Frame, Profiles, Reading, Report, Would, profiles};
+use clap::{Args, ValueHint};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What `riposte replay` is asked beside the decisions.
+#[derive(Debug, Default, Args)]
+pub struct ReportArgs {
+    /// Say what would change if the rules of this folder or file took the place of the others, and
+    /// whom that would hit
+    #[arg(long, value_name = "RULES", value_hint = ValueHint::AnyPath)]
+    pub against: Vec<PathBuf>,
+    /// Say which of the clients that would be stopped look like customers, and why
+    #[arg(long)]
+    pub report: bool,
+    /// Show everything, however long the lists
+    #[arg(long)]
+    pub all: bool,
+}
+
+impl ReportArgs {
+    /// Whether something of this is asked.
+    pub fn wanted(&self) -> bool {
+        self.report || !self.against.is_empty()
+    }
+}
+
+/// Everything that is shown.
+struct Findings {
+    totals: Totals,
+    seconds: f64,
+    comparison: Option<Comparison>,
+    /// Nobody was looked at, since this can't be read twice.
+    unread: Option<String>,
+    report: Report,
+}
+
+/// Two rule sets.
+struct Comparison {
+    before: Named,
+    after: Named,
+    rules: BTreeMap<Arc<str>, RuleChange>,
+    changes: Changes,
+}
+
+/// A rule set with what it is called.
+struct Named {
+    name: String,
+    count: usize,
+}
+
+/// Replays, compares, and shows what was found.
+pub fn run(
+    config: &Config,
+    args: &ReplayArgs,
+    span: Span,
+    out: &mut Output,
+) -> anyhow::Result<End> {
+    let started = Instant::now();
+    let unread = unreadable_twice(&args.files);
+    if let Some(file) = unread.as_ref().filter(|_| args.report.against.is_empty()) {
+        return Err(Usage::of(format!(
+            "`{file}` can't be read twice, which the report needs\nhint: write it to a file first"
+        )));
+    }
+    let (core, texts) = load(config, &args.rules, out)?;
+    let mut cores = vec![core];
+    let mut other_texts = None;
+    if !args.report.against.is_empty() {
+        let (core, texts) = load(config, &args.report.against, out)?;
+        cores.push(core);
+        other_texts = Some(texts);
+    }
+    let mut gather = Gather::new(context::StandingFacts::new(config), cores.len() > 1);
+    let real_client = real_client(config);
+    let went = first_reading(config, args, (&real_client, span), &mut cores, &mut gather, out)?;
+    let oldest = went.files.iter().filter_map(|file| file.oldest).min().unwrap_or_default();
+    let newest = went.files.iter().filter_map(|file| file.newest).max().unwrap_or_default();
+    let frame = Frame { from: oldest, to: newest };
+    let (blocked, comparison) = match (gather.pairing, other_texts) {
+        (Some(pairing), Some(after)) => {
+            let changes = pairing.finish();
+            let blocked = changes.stopped();
+            (blocked, Some(compare(config, args, (&texts, &after), changes)))
+        }
+        _ => (gather.blocked, None),
+    };
+    let profiles = if unread.is_some() || blocked.is_empty() {
+        Profiles::default()
+    } else {
+        let reading = Reading {
+            inputs: reopened(config, args, out)?,
+            real_client: &real_client,
+            span,
+            frame,
+            threads: args.threads.map(usize::from),
+        };
+        profiles(reading, &blocked, |_| {})
+    };
+    let findings = Findings {
+        totals: went.totals,
+        seconds: started.elapsed().as_secs_f64(),
+        comparison,
+        unread,
+        report: Report::of(blocked, profiles, frame),
+    };
+    if args.json {
+        json::print(&findings, out)?;
+    } else {
+        terminal::print(&findings, args.report.all, out)?;
+    }
+    for file in went.files.iter().filter_map(|file| file.fault.as_ref()) {
+        tracing::warn!(fault = %crate::event::text::escape(&file.to_string()), "a file was used as far as it could be read");
+    }
+    let whole = went.files.iter().all(|file| file.fault.is_none());
+    Ok(if whole { End::Well } else { End::Finding })
+}
+
+/// Reads the logs through all cores.
+fn first_reading(
+    config: &Config,
+    args: &ReplayArgs,
+    (real_client, span): (&RealClient, Span),
+    cores: &mut [Core],
+    gather: &mut Gather,
+    out: &mut Output,
+) -> anyhow::Result<replay::Report> {
+    let read = inputs(config, args, out)?;
+    let threads = args.threads.map(usize::from);
+    let mut each: Vec<&mut Core> = cores.iter_mut().collect();
+    let mut gone = None;
+    let ended = replay::run(
+        Plan { span, threads, ..Plan::new(read, real_client) },
+        &mut each,
+        |core, firing| match gather.firing(core, &firing, args.json, out) {
+            Ok(()) => true,
+            Err(error) => {
+                gone = Some(error);
+                false
+            }
+        },
+        |_| {},
+    );
+    match ended {
+        Ok(went) => Ok(went),
+        Err(ReplayEnd::Stopped) => Err(gone.unwrap_or_else(|| anyhow::anyhow!("stopped"))),
+        Err(ReplayEnd::Read(error)) => Err(Usage::of(error)),
+    }
+}
+
+/// The first of these that can't be read twice: standard input, a pipe.
+fn unreadable_twice(files: &[PathBuf]) -> Option<String> {
+    let twice = |file: &Path| file != Path::new("-") && file.is_file();
+    let pipe = files.iter().find(|file| file.exists() && !twice(file) || *file == Path::new("-"));
+    pipe.map(|file| crate::event::text::escape(&file.to_string_lossy()).into_owned())
+}
+
+/// The rules of these paths, or of the config, ready to run, and what they say.
+fn load(config: &Config, paths: &[PathBuf], out: &Output) -> anyhow::Result<(Core, Texts)> {
+    let rules = context::rules_to_run(config, paths, out)?;
+    let files = if paths.is_empty() {
+        config::read_rules(&config.rules)
+    } else {
+        config::read_rules_from(paths)
+    };
+    let texts = RuleText::all(rules.rules(), &files.files);
+    Ok((context::replay_core(config, rules), texts))
+}
+
+/// The files once more; their formats were told already.
+fn reopened(
+    config: &Config,
+    args: &ReplayArgs,
+    out: &mut Output,
+) -> anyhow::Result<Vec<replay::Input>> {
+    let again = ReplayArgs {
+        files: args.files.clone(),
+        rules: Vec::new(),
+        format: args.format.clone(),
+        since: None,
+        until: None,
+        rule: Vec::new(),
+        threads: None,
+        json: true,
+        report: ReportArgs::default(),
+    };
+    inputs(config, &again, out)
+}
+
+fn compare(
+    config: &Config,
+    args: &ReplayArgs,
+    (before, after): (&Texts, &Texts),
+    changes: Changes,
+) -> Comparison {
+    let name = |paths: &[PathBuf]| {
+        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        crate::event::text::escape(&names.join(", ")).into_owned()
+    };
+    let before_name = if args.rules.is_empty() {
+        let pack = if config.rules.pack { "the shipped rules" } else { "" };
+        let own = name(&config.rules.paths);
+        [pack, own.as_str()]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" and ")
+    } else {
+        name(&args.rules)
+    };
+    Comparison {
+        before: Named { name: before_name, count: before.len() },
+        after: Named { name: name(&args.report.against), count: after.len() },
+        rules: rule_changes(before, after),
+        changes,
+    }
+}
+
+/// Takes the firings of the first reading.
+struct Gather {
+    facts: context::StandingFacts,
+    blocked: Blocked,
+    pairing: Option<Pairing>,
+}
+
+impl Gather {
+    fn new(facts: context::StandingFacts, compares: bool) -> Self {
+        let pairing = compares.then(Pairing::default);
+        Self { facts, blocked: Blocked::default(), pairing }
+    }
+
+    fn firing(
+        &mut self,
+        core: usize,
+        firing: &Firing,
+        json: bool,
+        out: &mut Output,
+    ) -> anyhow::Result<()> {
+        if json && self.pairing.is_none() {
+            super::replay::firing_as_json(firing, &self.facts, out)?;
+        }
+        for decision in &firing.decisions {
+            self.decision(core, firing, decision);
+        }
+        Ok(())
+    }
+
+    fn decision(&mut self, core: usize, firing: &Firing, decision: &Decision) {
+        let guard = self.facts.verdict(decision);
+        if let Some(pairing) = &mut self.pairing {
+            let side = if core == 0 { Side::Before } else { Side::After };
+            pairing.note(side, decision, &firing.hit, &guard);
+        } else {
+            let would = Would::of(decision, &firing.hit, guard);
+            self.blocked.note(&decision.target, would);
+        }
+    }
+}
