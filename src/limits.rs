@@ -93,9 +93,6 @@ pub const SCRIPT_FUNCTIONS_MAX: usize = 4_000;
 /// A longer rule file is refused before it is parsed.
 pub const RULE_FILE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Findings told of one rule file; more of them are only counted.
-pub const FINDINGS_A_FILE_MAX: usize = 200;
-
 /// Rules in a rule set.
 pub const RULES_MAX: usize = 10_000;
 

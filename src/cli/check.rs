@@ -49,7 +49,8 @@ pub fn check(config_path: &Path, args: &CheckArgs, out: &mut Output) -> anyhow::
         read_rules_from(&args.paths)
     };
     let rules = rule_set::load_to_check(&config, files, own.clone());
-    let mut findings = own.as_ref().map(|own| of_config(&config, own)).unwrap_or_default();
+    let mut findings =
+        own.as_ref().map(|own| of_config(&config, own, args.paths.is_empty())).unwrap_or_default();
     findings.extend(unheard(&config, &rules));
     sort(&mut findings);
     findings.extend(rules.loaded.findings.iter().cloned());
@@ -129,8 +130,9 @@ fn of_fault(path: &Path, fault: &Fault) -> serde_json::Value {
     })
 }
 
-/// What may go wrong with a config that has no fault.
-fn of_config(config: &Config, own: &RuleFile) -> Vec<Finding> {
+/// What may go wrong with a config that has no fault; `whole`: it is what is checked, not only rule
+/// files with it.
+fn of_config(config: &Config, own: &RuleFile, whole: bool) -> Vec<Finding> {
     let file: Arc<str> = Arc::from(own.path.as_str());
     let finding = |severity, code, words: &str, subject: Option<&str>| {
         let span = subject.and_then(|subject| config::locate(&own.text, subject));
@@ -142,7 +144,7 @@ fn of_config(config: &Config, own: &RuleFile) -> Vec<Finding> {
         Finding::of_text(severity, code, &file, &own.text, span, words.to_owned())
     };
     let mut findings = Vec::new();
-    if config.sources.is_empty() {
+    if whole && config.sources.is_empty() {
         findings.push(finding(
             Severity::Warning,
             "no-sources",
@@ -150,7 +152,7 @@ fn of_config(config: &Config, own: &RuleFile) -> Vec<Finding> {
             None,
         ));
     }
-    if config.actions.enforcer_names().is_empty() {
+    if whole && config.actions.enforcer_names().is_empty() {
         findings.push(finding(
             Severity::Note,
             "no-enforcer",
