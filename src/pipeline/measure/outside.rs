@@ -11,28 +11,23 @@ use std::time::Instant;
 pub(super) fn count_lines(scene: &Scene<'_>) -> Measurement {
     let mut command = Command::new("wc");
     command.arg("-l").arg(scene.log.path());
-    run("wc -l", scene, command, Vec::new())
+    run("wc -l", scene, command, b"")
 }
 
 /// `rg -c` with the literals of all rules.
 pub(super) fn count_hits(scene: &Scene<'_>) -> Measurement {
     let mut command = Command::new("rg");
     command.args(["--no-config", "-c", "-F", "-f", "-"]).arg(scene.log.path());
-    run("rg -c", scene, command, scene.literals.join("\n").into_bytes())
+    run("rg -c", scene, command, scene.literals.join("\n").as_bytes())
 }
 
 /// Runs it and takes the first number that it prints; where it can't be run, the figure says why.
-fn run(
-    stage: &'static str,
-    scene: &Scene<'_>,
-    mut command: Command,
-    input: Vec<u8>,
-) -> Measurement {
+fn run(stage: &'static str, scene: &Scene<'_>, mut command: Command, input: &[u8]) -> Measurement {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let started = Instant::now();
     let outcome = command.spawn().and_then(|mut child| {
         if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(&input)?;
+            stdin.write_all(input)?;
         }
         child.wait_with_output()
     });
