@@ -8,6 +8,7 @@ mod faces;
 mod editor;
 mod replay;
 mod report;
+mod tests_of_rules;
 
 pub use check::*;
 pub use editor::*;
@@ -15,6 +16,7 @@ pub use engine::*;
 pub use faces::*;
 pub use replay::*;
 pub use report::*;
+pub use tests_of_rules::*;
 
 /// A longer record is cut here and counted. The longest request line nginx takes by default is
 /// 8 KiB (`large_client_header_buffers`); with referer and agent, 64 KiB holds any honest line.

@@ -43,7 +43,7 @@ fn the_pack_has_no_findings_and_its_tests_hold() {
     let results = rules.run_tests(&make);
     assert!(results.len() > 80, "{} tests", results.len());
     let failed: Vec<_> = results.into_iter().filter(|result| !result.passed()).collect();
-    assert!(failed.is_empty(), "{}", render_results(&failed));
+    assert!(failed.is_empty(), "{}", render_results(&failed, false));
 }
 
 #[test]

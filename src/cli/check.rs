@@ -48,6 +48,7 @@ pub fn check(config_path: &Path, args: &CheckArgs, out: &mut Output) -> anyhow::
     } else {
         read_rules_from(&args.paths)
     };
+    let files = context::with_tested(files);
     let rules = rule_set::load_to_check(&config, files, own.clone());
     let mut findings =
         own.as_ref().map(|own| of_config(&config, own, args.paths.is_empty())).unwrap_or_default();

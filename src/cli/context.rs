@@ -3,14 +3,14 @@
 
 use super::Usage;
 use super::output::Output;
-use crate::config::{self, Config, RuleFiles, read_rules_from};
+use crate::config::{self, Config, RuleFiles, pack, read_rules, read_rules_from};
 use crate::decisions::{Decision, Entry, Guard, Mode, Subject};
 use crate::event::text;
 use crate::pipeline::core::{Core, CoreConfig, Modes};
 use crate::pipeline::live::route_of;
 use crate::pipeline::machine;
 use crate::pipeline::rule_set::{self, LoadedRules};
-use crate::rules::{RuleSet, Severity, render};
+use crate::rules::{RuleFile, RuleSet, Severity, render};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,6 +60,37 @@ pub fn rules_as_set(
 
 fn files_of(paths: &[PathBuf]) -> RuleFiles {
     read_rules_from(paths)
+}
+
+/// The same with the files that hold tests alone, for commands about tests; a test file that is
+/// given brings the rules with it that it is about.
+pub fn rules_with_tests(config: &Config, paths: &[PathBuf]) -> LoadedRules {
+    let files = if paths.is_empty() { read_rules(&config.rules) } else { files_of(paths) };
+    rule_set::load_with_tests(config, with_tested(files), &BTreeMap::new())
+}
+
+/// Adds the rules that test files are about, where nobody has read them yet.
+pub fn with_tested(mut files: RuleFiles) -> RuleFiles {
+    let mut wanted: Vec<String> = files.tests.iter().flat_map(RuleFile::tested_paths).collect();
+    wanted.sort();
+    wanted.dedup();
+    wanted.retain(|path| !files.files.iter().any(|file| file.path == *path));
+    for path in wanted {
+        let on_disk = Path::new(&path).exists();
+        if on_disk {
+            let more = read_rules_from(&[PathBuf::from(&path)]);
+            let new = more.files.into_iter();
+            let known = |file: &RuleFile| files.files.iter().any(|known| known.path == file.path);
+            let new: Vec<RuleFile> = new.filter(|file| !known(file)).collect();
+            files.files.extend(new);
+            files.faults.extend(more.faults);
+        } else if let Some(shipped) = pack::shipped(&path)
+            && !files.files.iter().any(|file| file.path == shipped.path)
+        {
+            files.files.push(shipped);
+        }
+    }
+    files
 }
 
 /// The rules for a command that evaluates: faults are told, and what could be loaded is used.

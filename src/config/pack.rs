@@ -4,6 +4,16 @@
 //! In: nothing. Out: names and texts, in the order of their names. Reading the user's own rules
 //! from disk, and their place beside these, is elsewhere.
 
+use crate::rules::RuleFile;
+use std::path::Path;
+
+/// The shipped file of that name, whatever folder it is looked for in.
+pub fn shipped(path: &str) -> Option<RuleFile> {
+    let name = Path::new(path).file_name()?;
+    let (name, text) = PACK.iter().find(|(known, _)| name == *known)?;
+    Some(RuleFile { path: format!("rules/{name}"), text: (*text).to_owned() })
+}
+
 /// Every shipped rule file: its name and its text.
 pub const PACK: &[(&str, &str)] = &[
     ("bad-agents.rhai", include_str!("../../rules/bad-agents.rhai")),

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub struct RuleFiles {
     /// The files, shipped ones first, each folder in the order of names.
     pub files: Vec<RuleFile>,
+    /// Files that hold tests alone (`*.test.rhai`): for `test` and `check`, never for a daemon.
+    pub tests: Vec<RuleFile>,
     /// Files and folders that could not be used, and why; the others are.
     pub faults: Vec<Fault>,
     /// The paths of these files and folders.
@@ -80,7 +82,10 @@ impl RuleFiles {
             return;
         }
         match std::fs::read_to_string(path) {
-            Ok(text) => self.files.push(RuleFile { path: path.display().to_string(), text }),
+            Ok(text) => {
+                let file = RuleFile { path: path.display().to_string(), text };
+                if file.is_test() { self.tests.push(file) } else { self.files.push(file) }
+            }
             Err(error) => {
                 let message = format!("failed to read the rule file `{}`: {error}", path.display());
                 self.fault(path, message);

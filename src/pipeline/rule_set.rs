@@ -1,9 +1,11 @@
 //! From the config to the rules in force: files, parameters, modes, and what the config knows.
 
+use super::trial::{Params, TestLookups};
 use crate::config::{Config, RuleFiles, load::Fault, read_rules};
 use crate::decisions::Mode;
 use crate::rules::{Known, Loaded, RuleFile, RuleSet, Settings};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Rules with everything that was found on the way.
 pub struct LoadedRules {
@@ -37,7 +39,8 @@ pub fn load_to_check(config: &Config, files: RuleFiles, text: Option<RuleFile>) 
     settings.analyse = true;
     settings.config = text;
     settings.known.given = Some(kinds_given(config).unwrap_or_default());
-    let loaded = RuleSet::load(&files.files, &[], &settings);
+    let all: Vec<RuleFile> = files.files.into_iter().chain(files.tests).collect();
+    let loaded = RuleSet::load(&all, &[], &settings);
     LoadedRules { loaded, faults: files.faults }
 }
 
@@ -58,6 +61,29 @@ pub fn kinds_given(config: &Config) -> Option<BTreeSet<String>> {
         kinds.extend(given.iter().map(|kind| (*kind).to_owned()));
     }
     (!kinds.is_empty()).then_some(kinds)
+}
+
+/// Loads rule files with those that hold tests alone, for a bench: nothing of the machine's state,
+/// and look-ups find what a test tells.
+pub fn load_with_tests(
+    config: &Config,
+    files: RuleFiles,
+    modes: &BTreeMap<String, Mode>,
+) -> LoadedRules {
+    let mut settings = settings(config, modes, 0);
+    settings.lookups = Some(Arc::new(TestLookups));
+    let all: Vec<RuleFile> = files.files.into_iter().chain(files.tests).collect();
+    let loaded = RuleSet::load(&all, &[], &settings);
+    LoadedRules { loaded, faults: files.faults }
+}
+
+/// Loads these rule files as [`load_with_tests`] does, with a test's own parameters.
+pub fn load_with_params(config: &Config, files: &[RuleFile], params: &Params) -> Loaded {
+    let mut settings = settings(config, &BTreeMap::new(), 0);
+    settings.lookups = Some(Arc::new(TestLookups));
+    settings.without_tests = true;
+    settings.params.extend(params.clone());
+    RuleSet::load(files, &[], &settings)
 }
 
 /// Loads these texts for a daemon: without their tests, which it never runs.

@@ -56,3 +56,57 @@ fn folder_of(path: &Path) -> Option<PathBuf> {
     let parent = path.parent()?;
     Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
 }
+
+/// A running watch of what tests of rules read; dropping it ends it.
+pub struct TestWatch {
+    _watcher: RecommendedWatcher,
+}
+
+impl TestWatch {
+    /// Calls `changed` whenever the config, a rule file, a test file or a fixture was written,
+    /// made, renamed or removed; folders are watched with all that lies in them. What editors and
+    /// version control keep for themselves counts for nothing.
+    pub fn start(
+        config_path: &Path,
+        paths: &[PathBuf],
+        changed: Arc<dyn Fn() + Send + Sync>,
+    ) -> notify::Result<Self> {
+        let config = config_path.file_name().map(std::ffi::OsStr::to_owned);
+        let config_folder = folder_of(config_path);
+        let roots: Vec<PathBuf> = paths
+            .iter()
+            .filter_map(|path| if path.is_dir() { Some(path.clone()) } else { folder_of(path) })
+            .collect();
+        let roots: Vec<PathBuf> =
+            roots.into_iter().filter_map(|root| root.canonicalize().ok()).collect();
+        let below = roots.clone();
+        let of_interest = move |path: &PathBuf| {
+            let inside = below.iter().find_map(|root| path.strip_prefix(root).ok());
+            match inside {
+                Some(inside) => !inside.components().any(|part| is_private(part.as_os_str())),
+                None => path.file_name().map(std::ffi::OsStr::to_owned) == config,
+            }
+        };
+        let mut kernel = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            let Ok(event) = event else { return };
+            let counts = !matches!(event.kind, EventKind::Access(_));
+            if counts && event.paths.iter().any(&of_interest) {
+                changed();
+            }
+        })?;
+        for root in &roots {
+            kernel.watch(root, RecursiveMode::Recursive)?;
+        }
+        let config_folder = config_folder.and_then(|folder| folder.canonicalize().ok());
+        if let Some(folder) = config_folder.filter(|folder| !roots.contains(folder)) {
+            kernel.watch(&folder, RecursiveMode::NonRecursive)?;
+        }
+        Ok(Self { _watcher: kernel })
+    }
+}
+
+/// Hidden files, and what editors leave beside the file that they write.
+fn is_private(name: &std::ffi::OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with('.') || name.starts_with('#') || name.ends_with('~') || name == "4913"
+}

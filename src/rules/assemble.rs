@@ -12,6 +12,7 @@ use super::rule::Rule;
 use super::set::{RuleSet, Test};
 use super::settings::RuleFile;
 use super::syntax::first_word;
+use super::tested;
 use super::timers::Timer;
 use crate::decisions::Mode;
 use crate::limits;
@@ -103,10 +104,14 @@ impl Loader<'_> {
         })
     }
 
-    pub(super) fn add_timers_and_tests(&mut self, file: &FileDraft) {
-        let mut notes = Vec::new();
+    pub(super) fn add_timers_and_tests(&mut self, file: &FileDraft, notes: &mut Vec<Note>) {
         let path = &file.unit.file;
-        let mut maker = Maker { file, evaluator: &self.evaluator, notes: &mut notes };
+        let scope = if file.collected.tests.is_empty() {
+            Vec::new()
+        } else {
+            tested::scope(path, file, &self.rule_files, notes)
+        };
+        let mut maker = Maker { file, evaluator: &self.evaluator, notes };
         for (place, timer) in file.collected.timers.iter().enumerate() {
             if let Some(body) = maker.function(&timer.body, 0, "a timer") {
                 let name = format!("{}:{}:{}", stem(path), timer.schedule, place + 1);
@@ -125,11 +130,11 @@ impl Loader<'_> {
                     name: test.name.clone(),
                     file: Arc::clone(path),
                     line: test.body.position.line().unwrap_or(0),
+                    scope: scope.clone(),
                     body,
                 });
             }
         }
-        self.findings.extend(notes.into_iter().map(|note| note.place(path, "")));
     }
 
     pub(super) fn finish(mut self, files: &[RuleFile]) -> Loaded {

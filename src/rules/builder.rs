@@ -154,6 +154,7 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
         let test = TestDraft { name: name.to_owned(), body: closure(&context, &body) };
         lock(&shared).tests.push(test);
     });
+    register_tests_of(api, collector);
     let shared = Arc::clone(collector);
     api.doc(
         Place::File,
@@ -181,6 +182,25 @@ fn register_top(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
             v4: bits(v4, 32),
             v6: bits(v6, 128),
         })
+    });
+}
+
+fn register_tests_of(api: &mut Api<'_>, collector: &Arc<Mutex<Collector>>) {
+    let (one, several) = (Arc::clone(collector), Arc::clone(collector));
+    api.doc(
+        Place::File,
+        "tests_of",
+        "tests_of(file | [files])",
+        "Which rule files the tests of this file are about: files beside it, a folder (`.`: all in its own), shipped ones, or `*` for all. Without it a rule file's tests are about its own rules, and those of `NAME.test.rhai` about `NAME.rhai`. Expectations see what these rules do, and what rules do that they name.",
+        r#"tests_of(["wordpress.rhai", "scanner.rhai"])"#,
+    )
+    .register_fn("tests_of", move |context: NativeCallContext, name: &str| {
+        lock(&one).tests_of.push((name.to_owned(), context.call_position()));
+    })
+    .register_fn("tests_of", move |context: NativeCallContext, names: Array| {
+        let names = names.into_iter().filter_map(|name| name.into_string().ok());
+        let position = context.call_position();
+        lock(&several).tests_of.extend(names.map(|name| (name, position)));
     });
 }
 

@@ -111,6 +111,8 @@ pub(super) struct Collector {
     pub drafts: Vec<Arc<Mutex<Draft>>>,
     pub timers: Vec<TimerDraft>,
     pub tests: Vec<TestDraft>,
+    /// The files that the tests are about, where it says so.
+    pub tests_of: Vec<(String, Position)>,
     pub notes: Vec<Note>,
     pub params: Vec<Param>,
     /// Values of the config that concern this file.

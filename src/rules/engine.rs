@@ -6,7 +6,7 @@
 
 use super::book::{Api, Entry, Place};
 use super::context::{Tag, value_error};
-use super::{body_api, event, helpers, hit, lookups, missing, trial_api, values};
+use super::{body_api, event, helpers, hit, lookups, missing, trial, values};
 use crate::limits;
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
@@ -81,7 +81,7 @@ pub(super) fn build(purpose: Purpose) -> (Engine, Vec<Entry>) {
             hit::register(&mut api);
             body_api::register(&mut api);
         }
-        Purpose::Test => trial_api::register(&mut api),
+        Purpose::Test => trial::register(&mut api),
     }
     (engine, book)
 }

@@ -85,6 +85,8 @@ pub(super) struct Loader<'s> {
     pub rules: Vec<Rule>,
     pub timers: Vec<Timer>,
     pub tests: Vec<Test>,
+    /// The paths of all rule files that are loaded.
+    pub rule_files: Vec<Arc<str>>,
     pub names: BTreeMap<String, (Arc<str>, usize)>,
     pub module_names: BTreeSet<String>,
     pub emitted: BTreeSet<String>,
@@ -122,6 +124,7 @@ impl<'s> Loader<'s> {
             rules: Vec::new(),
             timers: Vec::new(),
             tests: Vec::new(),
+            rule_files: Vec::new(),
             names: BTreeMap::new(),
             module_names: BTreeSet::new(),
             emitted: BTreeSet::new(),
@@ -141,7 +144,11 @@ impl<'s> Loader<'s> {
             // A kind may be emitted by a file that comes later.
             self.emitted.extend(check::emitted_kinds(&file.text));
         }
-        for file in files {
+        // Test files come last: they are about rules that are there.
+        let (tests, rules): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.is_test());
+        self.rule_files = rules.iter().map(|file| Arc::from(file.path.as_str())).collect();
+        let tests = tests.into_iter().filter(|_| !self.settings.without_tests);
+        for file in rules.into_iter().chain(tests) {
             self.digest_text(&file.path, &file.text);
             let path: Arc<str> = Arc::from(file.path.as_str());
             let notes = self.load_file(&path, file);
@@ -215,6 +222,9 @@ impl<'s> Loader<'s> {
             Err(notes) => return notes,
         };
         let mut notes = draft.collected.notes.clone();
+        if file.is_test() {
+            notes.extend(super::tested::refuse_rules(path, &draft));
+        }
         notes.extend(self.checker().file(&draft));
         let params: Arc<[Param]> = draft.collected.params.clone().into();
         let summary: Arc<str> = Arc::from(header(&file.text));
@@ -232,7 +242,7 @@ impl<'s> Loader<'s> {
             self.names.insert(rule.name.to_string(), (Arc::clone(path), rule.line));
             self.rules.push(rule);
         }
-        self.add_timers_and_tests(&draft);
+        self.add_timers_and_tests(&draft, &mut notes);
         notes
     }
 

@@ -26,8 +26,6 @@ mod missing;
 mod body_api;
 mod body_effects;
 mod body_marks;
-mod trial_api;
-mod trial_expect;
 mod engine;
 
 // From text to a rule set.
@@ -54,6 +52,7 @@ mod evaluate;
 mod set;
 mod stamps;
 mod trial;
+mod tested;
 
 // For people.
 mod costs;
@@ -83,8 +82,12 @@ pub use samples::{Sample, sample};
 pub use set::{RuleSet, Test};
 pub use settings::{Known, ModuleFile, RuleFile, Settings};
 pub use state::{ScriptState, StateImage};
+pub use tested::is_test;
 pub use timers::{Cron, Schedule, Timer};
-pub use trial::{Failure, TestBench, TestResult, render_results};
+pub use trial::{
+    Asked, Decided, Difference, Failure, Faulted, TestBench, TestResult, Word, render_failures,
+    render_result, render_results,
+};
 
 #[cfg(test)]
 mod tests;

@@ -4,11 +4,11 @@ use super::context::ScriptFn;
 use super::evaluate::{BodyRun, Evaluator, Looking};
 use super::fault::Fault;
 use super::hit::ScriptHit;
-use super::host::Host;
+use super::host::{Host, Lookups};
 use super::keys;
 use super::rule::Rule;
 use super::timers::Timer;
-use super::trial::{TestBench, TestResult};
+use super::trial::{Scope, TestBench, TestResult};
 use crate::clock::Timestamp;
 use crate::decisions::{Hit, Mode};
 use crate::event::{Event, key::Key};
@@ -26,6 +26,8 @@ pub struct Test {
     pub file: Arc<str>,
     /// The line of its declaration.
     pub line: usize,
+    /// The rule files that it is about: whose doings its expectations see.
+    pub scope: Vec<Arc<str>>,
     pub(super) body: ScriptFn,
 }
 
@@ -112,6 +114,11 @@ impl RuleSet {
         self.evaluator.body(body, Some(argument), hit.id.to_string(), host)
     }
 
+    /// What predicates and bodies look up.
+    pub fn lookups(&self) -> &Arc<dyn Lookups> {
+        &self.evaluator.lookups
+    }
+
     /// The timers, in the order of their files.
     pub fn timers(&self) -> &[Timer] {
         &self.timers
@@ -133,7 +140,11 @@ impl RuleSet {
 
     /// Runs one test on a bench of its own.
     pub fn run_test(&self, test: &Test, bench: Box<dyn TestBench>) -> TestResult {
-        super::trial::run(&self.evaluator, test, bench)
+        let rules = self.rules.iter().map(|rule| (Arc::clone(&rule.name), Arc::clone(&rule.file)));
+        let timers =
+            self.timers.iter().map(|timer| (Arc::clone(&timer.name), Arc::clone(&timer.file)));
+        let scope = Scope { files: test.scope.clone(), rules: rules.chain(timers).collect() };
+        super::trial::run(&self.evaluator, test, scope, bench)
     }
 
     /// Runs all tests, each on a bench of its own.

@@ -2,10 +2,10 @@
 
 use crate::clock::Timestamp;
 use crate::decisions::{GuardConfig, Proposer};
-use crate::rules::{Geo, Host, ScriptState, StateValue};
+use crate::rules::{Geo, Host, Lookups, ScriptState, StateValue};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a score is kept after it last grew.
@@ -16,19 +16,30 @@ pub(super) struct CoreHost {
     now: AtomicI64,
     state: Mutex<ScriptState>,
     proposer: Mutex<Proposer>,
+    lookups: Mutex<Arc<dyn Lookups>>,
 }
 
 impl CoreHost {
-    pub(super) fn new(config: GuardConfig) -> Self {
+    pub(super) fn new(config: GuardConfig, lookups: Arc<dyn Lookups>) -> Self {
         Self {
             now: AtomicI64::new(0),
             state: Mutex::new(ScriptState::default()),
             proposer: Mutex::new(Proposer::new(config)),
+            lookups: Mutex::new(lookups),
         }
     }
 
     pub(super) fn set_now(&self, now: Timestamp) {
         self.now.store(now.as_micros(), Ordering::Relaxed);
+    }
+
+    /// Other rules look things up elsewhere.
+    pub(super) fn set_lookups(&self, lookups: Arc<dyn Lookups>) {
+        *self.lookups.lock().unwrap_or_else(PoisonError::into_inner) = lookups;
+    }
+
+    fn lookups(&self) -> Arc<dyn Lookups> {
+        Arc::clone(&self.lookups.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, ScriptState> {
@@ -59,12 +70,12 @@ impl Host for CoreHost {
         self.proposer().offences.past_hits(key, within, self.now())
     }
 
-    fn in_feed(&self, _address: IpAddr, _feed: &str) -> bool {
-        false
+    fn in_feed(&self, address: IpAddr, feed: &str) -> bool {
+        self.lookups().in_feed(address, feed)
     }
 
-    fn geo(&self, _address: IpAddr) -> Option<Geo> {
-        None
+    fn geo(&self, address: IpAddr) -> Option<Geo> {
+        self.lookups().geo(address)
     }
 
     fn state_get(&self, key: &str) -> Option<StateValue> {

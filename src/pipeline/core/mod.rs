@@ -8,6 +8,7 @@ mod events;
 mod host;
 mod image;
 mod parts;
+mod probe;
 
 pub use parts::{CoreConfig, Firing, Modes, RouteOf};
 
@@ -46,9 +47,9 @@ impl Core {
         windows.set_rules(&rules.windows());
         let timers_due = vec![None; rules.timers().len()];
         Self {
-            rules,
             windows,
-            host: Arc::new(CoreHost::new(config.guard)),
+            host: Arc::new(CoreHost::new(config.guard, Arc::clone(rules.lookups()))),
+            rules,
             evidence: EvidenceRing::default(),
             modes: config.modes,
             low: Timestamp::EPOCH,
@@ -102,6 +103,7 @@ impl Core {
         let kept = self.evidence_by_name();
         self.windows.set_rules(&rules.windows());
         self.timers_due = vec![None; rules.timers().len()];
+        self.host.set_lookups(Arc::clone(rules.lookups()));
         self.rules = rules;
         self.restore_evidence(kept);
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::decisions::{Ask, Decision, DecisionId, DurationAsk, RuleName};
+use crate::rules::StateValue;
 use crate::windows::Windows;
 
 /// A bench that reads only what it needs of an access log line.
@@ -10,9 +11,9 @@ struct Bench {
     windows: Windows,
     now: Timestamp,
     hits: Vec<Arc<Hit>>,
-    decisions: Vec<Decision>,
-    asks: Vec<Ask>,
-    faults: Vec<String>,
+    decisions: Vec<Decided>,
+    asks: Vec<Asked>,
+    faults: Vec<Faulted>,
 }
 
 impl Bench {
@@ -34,7 +35,10 @@ impl Bench {
         let event = Arc::new(event);
         let (mut found, mut faults) = (Vec::new(), Vec::new());
         self.set.candidates_shared(&event, &mut found, &mut faults);
-        self.faults.extend(faults.into_iter().map(|(_, text)| text));
+        self.faults.extend(faults.into_iter().map(|(rule, words)| Faulted {
+            rule: Arc::clone(&self.set.rules()[rule as usize].name),
+            words,
+        }));
         for rule in found {
             let Some((key, sample)) = self.set.sample(rule, &event).unwrap() else {
                 continue;
@@ -47,7 +51,10 @@ impl Bench {
                 hit.count = firing.count;
                 let hit = Arc::new(hit);
                 let run = self.set.run_body(rule, &hit, &TestHost::shared());
-                self.faults.extend(run.fault.map(|fault| fault.to_string()));
+                self.faults.extend(
+                    run.fault
+                        .map(|fault| Faulted { rule: Arc::clone(&name), words: fault.to_string() }),
+                );
                 for ask in &run.asks {
                     if let Ask::Decide { target, remedy, duration, .. } = ask {
                         let long = match duration {
@@ -56,7 +63,7 @@ impl Bench {
                             }
                             DurationAsk::Forever => None,
                         };
-                        self.decisions.push(Decision {
+                        let decision = Decision {
                             id: DecisionId(0),
                             hit: None,
                             rule: Arc::clone(&name),
@@ -67,10 +74,12 @@ impl Bench {
                             reason: String::new(),
                             via: None,
                             route: Route::Unknown,
-                        });
+                        };
+                        self.decisions.push(Decided { decision, guard: "pass".to_owned() });
                     }
                 }
-                self.asks.extend(run.asks);
+                let asked = |ask| Asked { rule: Arc::clone(&name), ask };
+                self.asks.extend(run.asks.into_iter().map(asked));
                 self.hits.push(hit);
             }
         }
@@ -109,24 +118,73 @@ impl TestBench for Bench {
         Ok(())
     }
 
-    fn advance(&mut self, by: Duration) {
-        self.now = self.now.plus(by);
+    fn file(&mut self, _: &str, _: &str, _: &str) -> Result<(), String> {
+        Err("no files here".to_owned())
+    }
+
+    fn parse(&mut self, _: &str, _: &str) -> Result<Option<Event>, String> {
+        Ok(None)
+    }
+
+    fn at(&mut self, time: Timestamp) -> Result<(), String> {
+        self.now = time;
+        Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn feed(&mut self, _: &str, _: Vec<ipnet::IpNet>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn geo(&mut self, _: ipnet::IpNet, _: Geo) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn allow(&mut self, _: ipnet::IpNet) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn past_hits(&mut self, _: &str, _: u64) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn param(&mut self, _: &[Arc<str>], _: &str, _: serde_json::Value) -> Result<(), String> {
+        Ok(())
     }
 
     fn hits(&self) -> &[Arc<Hit>] {
         &self.hits
     }
 
-    fn decisions(&self) -> &[Decision] {
+    fn decisions(&self) -> &[Decided] {
         &self.decisions
     }
 
-    fn asks(&self) -> &[Ask] {
+    fn in_force(&self) -> Vec<Decision> {
+        self.decisions.iter().map(|decided| decided.decision.clone()).collect()
+    }
+
+    fn asks(&self) -> &[Asked] {
         &self.asks
     }
 
-    fn faults(&self) -> &[String] {
+    fn faults(&self) -> &[Faulted] {
         &self.faults
+    }
+
+    fn events(&self) -> &[Arc<Event>] {
+        &[]
+    }
+
+    fn state(&self, key: &str) -> Option<StateValue> {
+        (key == "known").then_some(StateValue::Int(3))
+    }
+
+    fn trace(&self, _: &dyn Fn(&str) -> bool) -> Vec<String> {
+        Vec::new()
     }
 }
 
@@ -138,7 +196,7 @@ fn run(text: &str) -> Vec<TestResult> {
 #[test]
 fn the_sample_passes_its_own_test() {
     let results = run(SAMPLE);
-    assert!(results[0].passed(), "{}", render_results(&results));
+    assert!(results[0].passed(), "{}", render_results(&results, false));
 }
 
 #[test]
@@ -174,8 +232,29 @@ test("does not", |t| {{
 }});
 "#
     ));
-    assert!(results[0].passed(), "{}", render_results(&results));
-    insta::assert_snapshot!(render_results(&results[1..]));
+    assert!(results[0].passed(), "{}", render_results(&results, false));
+    insta::assert_snapshot!(render_results(&results[1..], false), @r#"
+    FAIL does not rules/a.rhai:36
+         rules/a.rhai:37:7: wanted a block of `203.0.113.9`
+             37 | t.expect_block("203.0.113.9");
+           - block 203.0.113.9
+           got: no decisions
+         rules/a.rhai:38:7: there is no rule `nothing`
+             38 | t.expect_hit("nothing");
+         rules/a.rhai:40:7: wanted no block of `203.0.113.9`
+             40 | t.expect_no_block("203.0.113.9");
+           got: block 203.0.113.9 for 1h by wp-login-guessing until 1970-01-01T14:57:06Z guard: pass
+         rules/a.rhai:41:7: wanted a block of `203.0.113.9` for `2h`
+             41 | t.expect_block("203.0.113.9", "2h");
+           - block 203.0.113.9 for 2h
+           + block 203.0.113.9 for 1h by wp-login-guessing until 1970-01-01T14:57:06Z guard: pass
+                               ^^^^^^
+         rules/a.rhai:42:7: wanted a fault
+             42 | t.expect_fault();
+           got: no faults
+         rules/a.rhai:43:7: `garbage` does not parse as `nginx`
+             43 | t.lines("nginx", "garbage");
+    "#);
 }
 
 #[test]
@@ -185,5 +264,5 @@ fn a_fault_fails_a_test_unless_it_is_expected() {
         "{rule} test(\"a\", |t| {{ t.event(\"x\", #{{ ip: \"1\" }}); }}); test(\"b\", |t| {{ t.event(\"x\", #{{ ip: \"1\" }}); t.expect_fault(); }});"
     ));
     assert!(!results[0].passed());
-    assert!(results[1].passed(), "{}", render_results(&results));
+    assert!(results[1].passed(), "{}", render_results(&results, false));
 }
