@@ -50,7 +50,7 @@ macro_rules! pages {
 }
 
 pages! {
-    File "file": "rule" "every" "cron" "test" "param" "prefix";
+    File "file": "rule" "every" "cron" "test" "param" "prefix" "tests_of";
     Rule "rule": "on" "when" "by" "cooldown" "mode" "certain" "then" "count" "distinct" "sum"
         "leaky" "consecutive" "sequence" "absent" "ratio";
     Pure "pure": "within" "is_v6" "is_private" "network" "address" "has" "matches" "capture"
@@ -61,7 +61,11 @@ pages! {
     State "state": "get" "set" "add";
     Test "test": "lines" "repeat" "event" "advance" "expect_block" "expect_no_block"
         "expect_decision" "expect_decisions" "expect_hit" "expect_no_hit" "expect_no_hits"
-        "expect_hits" "expect_notify" "expect_webhook" "expect_exec" "expect_emit" "expect_fault";
+        "expect_hits" "expect_notify" "expect_webhook" "expect_exec" "expect_emit" "expect_fault"
+        "file" "at" "feed" "geo" "allow" "past_hits" "param" "expect_in_force"
+        "expect_not_in_force" "expect_refused" "expect_no_notify" "expect_log" "expect_no_log"
+        "expect_unblock" "expect_tag" "expect_score" "expect_nothing" "expect_event"
+        "expect_unparsed" "expect_state" "expect_no_state";
 }
 
 impl Entry {

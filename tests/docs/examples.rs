@@ -3,7 +3,7 @@
 
 use riposte::config::Config;
 use riposte::event::{Field, Kind};
-use riposte::pipeline::trial::Trial;
+use riposte::pipeline::trial::{Params, Reload, TestLookups, Trial};
 use riposte::rules::{
     Finding, Known, RuleFile, RuleSet, Settings, Severity, TestBench, book, render, sample,
 };
@@ -16,9 +16,9 @@ const KINDS: &[&str] = &["backup.done", "deploy", "heartbeat", "probe"];
 fn wrong(text: &str) -> String {
     let known =
         Known { kinds: KINDS.iter().map(|kind| (*kind).to_owned()).collect(), ..Known::default() };
-    let settings = Settings { known, ..Settings::default() };
+    let settings = Settings { known, lookups: Some(Arc::new(TestLookups)), ..Settings::default() };
     let file = RuleFile { path: "rules/example.rhai".to_owned(), text: text.to_owned() };
-    let loaded = RuleSet::load(&[file], &[], &settings);
+    let loaded = RuleSet::load(std::slice::from_ref(&file), &[], &settings);
     let heavy: Vec<Finding> = loaded
         .findings
         .iter()
@@ -32,7 +32,13 @@ fn wrong(text: &str) -> String {
     }
     let config = Arc::new(Config::default());
     for test in set.tests() {
-        let bench: Box<dyn TestBench> = Box::new(Trial::new(Arc::clone(&set), Arc::clone(&config)));
+        let (file, settings) = (file.clone(), settings.clone());
+        let reload: Reload = Arc::new(move |params: &Params| {
+            let settings = Settings { params: params.clone(), ..settings.clone() };
+            Ok(Arc::new(RuleSet::load(std::slice::from_ref(&file), &[], &settings).set))
+        });
+        let bench: Box<dyn TestBench> =
+            Box::new(Trial::new(Arc::clone(&set), Arc::clone(&config)).reloading(reload));
         for failure in set.run_test(test, bench).failures {
             said.push_str(&format!("{}: {} {:?}\n", failure.line, failure.message, failure.got));
         }

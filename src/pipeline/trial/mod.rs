@@ -1,12 +1,14 @@
 //! The bench that `test(…)` blocks run on: the real stages, fed by hand, with a desk behind them
 //! that judges and keeps what is in force.
 
+mod batch;
 pub mod cover;
 mod files;
 mod known;
 pub mod suite;
 mod trace;
 
+pub use batch::batch_of;
 pub use known::TestLookups;
 
 use super::core::{Core, CoreConfig, Firing, Modes};
@@ -16,11 +18,10 @@ use super::watermark::Watermarks;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::decisions::{Ask, Decision, Desk, Effect, Entry, Hit, Mode, RuleFacts, Subject};
-use crate::event::{Batch, Event, Field, Kind, Origin, RecordSpan, Value};
+use crate::event::{Batch, Event, Field, Kind, Origin, Value};
 use crate::limits;
 use crate::parsers::Parser;
 use crate::rules::{Asked, Decided, Faulted, Geo, RuleSet, StateValue, TestBench};
-use bytes::Bytes;
 use cover::TestCover;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -398,27 +399,4 @@ fn address(name: &str, value: Value) -> Result<Value, String> {
             .ok_or_else(|| format!("`{name}`: `{text}` is no address")),
         other => Ok(other),
     }
-}
-
-/// Lines of text as a batch that continues the stream at `from`.
-pub fn batch_of(text: &str, from: u64, arrival: Timestamp) -> Batch {
-    let block = Bytes::copy_from_slice(text.as_bytes());
-    let mut records = Vec::new();
-    let mut start = 0;
-    for line in text.split('\n') {
-        let kept = line.len().min(limits::RECORD_BYTES_MAX);
-        if !line.trim().is_empty()
-            && let (Ok(first), Ok(len)) = (u32::try_from(start), u32::try_from(kept))
-        {
-            let offset = from + start as u64;
-            let truncated = kept < line.len();
-            records.push(RecordSpan { start: first, len, offset, truncated });
-        }
-        start += line.len() + 1;
-    }
-    let origin = Arc::new(Origin { source: "test".into(), stream: "test".into() });
-    let to = from + text.len() as u64 + 1;
-    // Stamps without a year are read as of their arrival; a test's lines come "now".
-    let arrival = if arrival == Timestamp::EPOCH { crate::clock::now() } else { arrival };
-    Batch { origin, arrival, block, records, from, to, first_line: 1 }
 }

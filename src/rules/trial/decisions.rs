@@ -124,9 +124,16 @@ fn expect_none(
 }
 
 pub(super) fn register(api: &mut Api<'_>) {
-    api.doc(Place::Test, "expect_block", "t.expect_block(target[, duration | #{ duration, ends, reason, rule, via, guard }])", "A block of the target, or of a prefix around it, was proposed; with a duration: for just as long. In a map: how long, its end (RFC 3339), a part of its reason, the rule, the enforcer, a part of what the guard says (`pass`, `refused: …`). `expect_challenge`, `expect_captcha`, `expect_throttle` and `expect_allow` are the same for other remedies.", r#"t.expect_block("203.0.113.9", #{ duration: "1h", reason: "wp-login" })"#);
-    api.doc(Place::Test, "expect_no_block", "t.expect_no_block(target)", "No block that concerns the target was proposed. `expect_no_challenge`, `expect_no_captcha`, `expect_no_throttle` and `expect_no_allow` are the same for other remedies.", r#"t.expect_no_block("198.51.100.7")"#);
-    for remedy in REMEDIES {
+    api.doc(Place::Test, "expect_block", "t.expect_block(target[, duration | #{ duration, ends, reason, rule, via, guard }])", "A block of the target, or of a prefix around it, was proposed; with a duration: for just as long. In a map: how long, its end (RFC 3339), a part of its reason, the rule, the enforcer, a part of what the guard says (`pass`, `refused: …`).", r#"t.expect_block("203.0.113.9", #{ duration: "1h", reason: "wp-login" })"#);
+    api.doc(
+        Place::Test,
+        "expect_no_block",
+        "t.expect_no_block(target)",
+        "No block that concerns the target was proposed.",
+        r#"t.expect_no_block("198.51.100.7")"#,
+    );
+    {
+        let remedy = Remedy::Block;
         let (positive, negative) =
             (format!("expect_{}", remedy.name()), format!("expect_no_{}", remedy.name()));
         api.engine
