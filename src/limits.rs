@@ -8,7 +8,6 @@ mod faces;
 mod editor;
 mod replay;
 mod report;
-mod tests_of_rules;
 
 pub use check::*;
 pub use editor::*;
@@ -16,7 +15,6 @@ pub use engine::*;
 pub use faces::*;
 pub use replay::*;
 pub use report::*;
-pub use tests_of_rules::*;
 
 /// A longer record is cut here and counted. The longest request line nginx takes by default is
 /// 8 KiB (`large_client_header_buffers`); with referer and agent, 64 KiB holds any honest line.

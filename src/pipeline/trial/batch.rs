@@ -1,7 +1,7 @@
 //! Text as a batch of records, as a source would give it.
 
 use crate::clock::Timestamp;
-use crate::event::{Batch, Origin, RecordSpan};
+use crate::event::{Batch, Origin, RecordSpan, Value};
 use crate::limits;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -27,4 +27,14 @@ pub fn batch_of(text: &str, from: u64, arrival: Timestamp) -> Batch {
     // Stamps without a year are read as of their arrival; a test's lines come "now".
     let arrival = if arrival == Timestamp::EPOCH { crate::clock::now() } else { arrival };
     Batch { origin, arrival, block, records, from, to, first_line: 1 }
+}
+
+/// An address of an event made by hand may be text.
+pub(super) fn address(name: &str, value: Value) -> Result<Value, String> {
+    match value {
+        Value::Text(text) => crate::event::net::parse_ip(text.as_bytes())
+            .map(Value::ip)
+            .ok_or_else(|| format!("`{name}`: `{text}` is no address")),
+        other => Ok(other),
+    }
 }

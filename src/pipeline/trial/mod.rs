@@ -266,7 +266,7 @@ impl TestBench for Trial {
                     }
                     _ => return Err("`time` must be an RFC 3339 time".to_owned()),
                 },
-                ("ip" | "peer", Some(field)) => event.set(field, address(&name, value)?),
+                ("ip" | "peer", Some(field)) => event.set(field, batch::address(&name, value)?),
                 (_, Some(field)) => event.set(field, value),
                 (_, None) => event.set_extra(&Arc::from(name), value),
             }
@@ -389,14 +389,5 @@ impl TestBench for Trial {
 
     fn trace(&self, concerns: &dyn Fn(&str) -> bool) -> Vec<String> {
         self.story(concerns)
-    }
-}
-
-fn address(name: &str, value: Value) -> Result<Value, String> {
-    match value {
-        Value::Text(text) => crate::event::net::parse_ip(text.as_bytes())
-            .map(Value::ip)
-            .ok_or_else(|| format!("`{name}`: `{text}` is no address")),
-        other => Ok(other),
     }
 }
