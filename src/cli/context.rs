@@ -3,7 +3,7 @@
 
 use super::Usage;
 use super::output::Output;
-use crate::config::{self, Config, RuleFiles, pack, read_rules, read_rules_from};
+use crate::config::{self, Config, RuleFiles, pack, read_rules_from};
 use crate::decisions::{Decision, Entry, Guard, Mode, Subject};
 use crate::event::text;
 use crate::pipeline::core::{Core, CoreConfig, Modes};
@@ -60,13 +60,6 @@ pub fn rules_as_set(
 
 fn files_of(paths: &[PathBuf]) -> RuleFiles {
     read_rules_from(paths)
-}
-
-/// The same with the files that hold tests alone, for commands about tests; a test file that is
-/// given brings the rules with it that it is about.
-pub fn rules_with_tests(config: &Config, paths: &[PathBuf]) -> LoadedRules {
-    let files = if paths.is_empty() { read_rules(&config.rules) } else { files_of(paths) };
-    rule_set::load_with_tests(config, with_tested(files), &BTreeMap::new())
 }
 
 /// Adds the rules that test files are about, where nobody has read them yet.
