@@ -1,3 +1,5 @@
+//! The bench measures what it says, on few lines.
+
 use super::*;
 use std::collections::BTreeSet;
 
