@@ -6,6 +6,7 @@ mod explain;
 mod formats;
 mod look;
 mod replays;
+mod testing;
 mod troubles;
 mod words;
 

@@ -5,6 +5,7 @@ use super::TestArgs;
 use crate::event::text;
 use crate::pipeline::trial::cover::{Coverage, FileCover, percent};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 /// Tells it, of the files that were asked for; how much that is together, in per cent.
@@ -41,7 +42,7 @@ pub fn tell(
         let style = if enough { Style::Bold } else { Style::Red };
         let mut words = format!("coverage {all} % ({covered} of {total})");
         if !enough {
-            words.push_str(&format!(", less than {} %", args.coverage_min.unwrap_or(0)));
+            write!(words, ", less than {} %", args.coverage_min.unwrap_or(0)).ok();
         }
         out.line(out.styled(style, words))?;
     }

@@ -1,4 +1,4 @@
-//! Results of tests as JUnit XML, as build servers read it.
+//! Results of tests as `JUnit` XML, as build servers read it.
 
 use crate::rules::{TestResult, render_failures};
 use std::fmt::Write as _;

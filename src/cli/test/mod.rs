@@ -36,7 +36,7 @@ pub struct TestArgs {
     /// Fail when less than this share of them is reached, in per cent
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub coverage_min: Option<u8>,
-    /// Also write the results to a file, as JUnit XML
+    /// Also write the results to a file, as `JUnit` XML
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub junit: Option<PathBuf>,
     /// Run again whenever rules, tests or fixtures change, until `q` and Enter

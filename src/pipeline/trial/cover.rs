@@ -92,7 +92,7 @@ impl FileCover {
 
 /// A share in per cent, rounded down, so that 100 means all.
 pub fn percent(covered: usize, total: usize) -> usize {
-    if total == 0 { 100 } else { covered * 100 / total }
+    (covered * 100).checked_div(total).unwrap_or(100)
 }
 
 impl Coverage {

@@ -71,7 +71,7 @@ pub(super) fn set_param(
     trial: &mut Trial,
     files: &[Arc<str>],
     name: &str,
-    value: serde_json::Value,
+    value: &serde_json::Value,
 ) -> Result<(), String> {
     if trial.fed > 0 {
         return Err("`param` stands before anything is fed".to_owned());

@@ -344,7 +344,7 @@ impl TestBench for Trial {
         name: &str,
         value: serde_json::Value,
     ) -> Result<(), String> {
-        files::set_param(self, files, name, value)
+        files::set_param(self, files, name, &value)
     }
 
     fn hits(&self) -> &[Arc<Hit>] {

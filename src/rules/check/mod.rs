@@ -12,7 +12,7 @@ mod literals;
 mod rules;
 mod signatures;
 
-use super::book::Entry;
+use super::book::{Entry, Place};
 use super::finding::{Note, Severity};
 use super::load::FileDraft;
 use super::settings::Known;
@@ -134,6 +134,15 @@ impl Checker<'_> {
         notes
     }
 
+    /// Whether a call is one on the `t` of a test, whose functions may share a name with those of
+    /// bodies (`t.geo` tells what `geo` finds).
+    fn is_of_the_bench(&self, call: &Call<'_>, facts: &Facts) -> bool {
+        let name = call.expr.name.as_str();
+        call.method
+            && facts.roles.contains(&Role::Test)
+            && self.book.iter().any(|entry| entry.place == Place::Test && entry.name == name)
+    }
+
     fn function(
         &self,
         function: &Function,
@@ -146,7 +155,8 @@ impl Checker<'_> {
             let Some(node) = path.last() else { return };
             if let Some(call) = call_of(node) {
                 self.call(&call, path, facts, functions, notes);
-                if !functions.iter().any(|function| function.name == call.expr.name.as_str()) {
+                let own = functions.iter().any(|function| function.name == call.expr.name.as_str());
+                if !own && !self.is_of_the_bench(&call, facts) {
                     signatures::signature(&call, notes);
                 }
                 self.literals(&call, facts, notes);

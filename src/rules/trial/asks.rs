@@ -64,7 +64,8 @@ fn field_text(value: &Value) -> String {
         Value::Float(number) => number.to_string(),
         Value::Bool(flag) => flag.to_string(),
         Value::Ip(address) => address.to_string(),
-        other => format!("{other:?}"),
+        // Spans point into records; what a body emits has none.
+        Value::Span { .. } => String::new(),
     }
 }
 
@@ -152,8 +153,7 @@ fn content(pattern: Pattern, rest: &Dynamic) -> (Pattern, String) {
         return (options::fields(pattern, &map), " with these fields".to_owned());
     }
     if let Some(list) = rest.read_lock::<Array>() {
-        let list: Vec<String> =
-            list.iter().map(|item| options::value(item)).map(|want| want.text()).collect();
+        let list: Vec<String> = list.iter().map(options::value).map(|want| want.text()).collect();
         return (pattern.is("says", list.join(" ")), " with these arguments".to_owned());
     }
     let part = options::value(rest).text();

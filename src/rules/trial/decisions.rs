@@ -25,7 +25,7 @@ fn item(decision: &Decision) -> Item {
     let rest = [
         ("ends", decision.until.map(|until| until.to_string())),
         ("reason", Some(decision.reason.clone()).filter(|reason| !reason.is_empty())),
-        ("via", decision.via.as_ref().map(|via| via.to_string())),
+        ("via", decision.via.as_ref().map(ToString::to_string)),
     ];
     let there = rest.into_iter().filter_map(|(key, value)| Some((key, value?)));
     there.fold(item, |item, (key, value)| item.with(key, value))

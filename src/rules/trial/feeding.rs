@@ -125,6 +125,7 @@ fn network(context: &NativeCallContext, value: &Dynamic) -> Answer<IpNet> {
         .ok_or_else(|| value_error(context, format!("`{}` is no prefix", text.as_str())))
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of functions, one after the other")]
 fn register_surroundings(api: &mut Api<'_>) {
     api.doc(
         Place::Test,

@@ -158,12 +158,12 @@ impl Handle {
     pub(super) fn expect_that(
         &self,
         context: &NativeCallContext,
-        held: impl FnOnce(&mut Inner) -> Result<(), Failure>,
+        held: impl FnOnce(&mut Inner) -> Result<(), Box<Failure>>,
     ) {
         let mut inner = lock(&self.0);
         inner.expectations += 1;
         if let Err(failure) = held(&mut inner) {
-            inner.fail(context, failure, None);
+            inner.fail(context, *failure, None);
         }
     }
 }

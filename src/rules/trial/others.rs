@@ -75,11 +75,11 @@ fn register_events(api: &mut Api<'_>) {
                 .map_err(|error| value_error(&context, error))?;
             t.expect_that(&context, |_| match read {
                 None => Ok(()),
-                Some(event) => Err(Failure {
+                Some(event) => Err(Box::new(Failure {
                     message: format!("wanted a line that is no `{}` line", text::escape(format)),
                     got: vec![text::escape_cut(event.to_json().to_string().as_bytes(), 400)],
                     ..Failure::default()
-                }),
+                })),
             });
             Ok(())
         },
@@ -105,13 +105,13 @@ fn register_state(api: &mut Api<'_>) {
                 if item.as_ref().is_some_and(|item| pattern.matches(item)) {
                     return Ok(());
                 }
-                Err(Failure {
+                Err(Box::new(Failure {
                     message: format!("wanted the state `{}` to be `{}`", text::escape(key), text::escape(&options::value(&value).text())),
                     expected: Some(pattern.text()),
                     diff: pattern.difference(item.as_ref()),
                     got: vec![item.map_or_else(|| "no state of that key".to_owned(), |item| item.text())],
                     ..Failure::default()
-                })
+                }))
             });
         });
     api.doc(
@@ -124,11 +124,11 @@ fn register_state(api: &mut Api<'_>) {
     .register_fn("expect_no_state", |context: NativeCallContext, t: &mut Handle, key: &str| {
         t.expect_that(&context, |inner| match inner.bench.state(key) {
             None => Ok(()),
-            Some(value) => Err(Failure {
+            Some(value) => Err(Box::new(Failure {
                 message: format!("wanted no state `{}`", text::escape(key)),
                 got: vec![text::escape(&state_text(&value)).into_owned()],
                 ..Failure::default()
-            }),
+            })),
         });
     });
 }
@@ -160,6 +160,6 @@ fn fault(context: &NativeCallContext, t: &Handle, part: &str) {
         if got.is_empty() {
             got.push("no faults".to_owned());
         }
-        Err(Failure { message, got, ..Failure::default() })
+        Err(Box::new(Failure { message, got, ..Failure::default() }))
     });
 }
