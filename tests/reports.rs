@@ -30,6 +30,9 @@ impl Place {
             let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
             for entry in fs::read_dir(shipped).unwrap() {
                 let path = entry.unwrap().path();
+                if path.is_dir() {
+                    continue;
+                }
                 let name = path.file_name().unwrap();
                 let mut text = fs::read_to_string(&path).unwrap();
                 if folder == "tried" && name == "http-login.rhai" {

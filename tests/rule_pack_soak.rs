@@ -1,6 +1,6 @@
 //! A day of honest traffic of every kind that the shipped rules must not touch, and the same day
 //! with attackers in it, of whom exactly each is blocked. Seeded: the same lines every time.
-#![expect(clippy::unwrap_used, reason = "test helpers")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test helpers")]
 
 mod traffic;
 

@@ -7,6 +7,7 @@ use riposte::pipeline::trial::{Params, Reload, TestLookups, Trial};
 use riposte::rules::{
     Finding, Known, RuleFile, RuleSet, Settings, Severity, TestBench, book, render, sample,
 };
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// Kinds that the examples' sources are taken to make.
@@ -40,7 +41,7 @@ fn wrong(text: &str) -> String {
         let bench: Box<dyn TestBench> =
             Box::new(Trial::new(Arc::clone(&set), Arc::clone(&config)).reloading(reload));
         for failure in set.run_test(test, bench).failures {
-            said.push_str(&format!("{}: {} {:?}\n", failure.line, failure.message, failure.got));
+            write!(said, "{}: {} {:?}\n", failure.line, failure.message, failure.got).unwrap();
         }
     }
     said
@@ -55,7 +56,7 @@ fn every_example_of_the_reference_does_what_it_says() {
         let page = entry.page();
         let fault = wrong(page.example);
         if !fault.is_empty() {
-            said.push_str(&format!("--- {:?} {}\n{fault}\n", entry.place, entry.name));
+            write!(said, "--- {:?} {}\n{fault}\n", entry.place, entry.name).unwrap();
         }
     }
     assert!(said.is_empty(), "\n{said}");
@@ -89,7 +90,7 @@ fn the_example_of_each_field_holds_for_its_value() {
             );
             let fault = wrong(&text);
             if !fault.is_empty() {
-                said.push_str(&format!("--- {text}\n{fault}\n"));
+                write!(said, "--- {text}\n{fault}\n").unwrap();
             }
         }
     }

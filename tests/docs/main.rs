@@ -3,7 +3,7 @@
 //! `docs/config.md` and `deploy/riposte.toml` come from the doc comments and defaults of the config
 //! types, the others from the program itself (`riposte docs DIR`). A stale page fails, is written
 //! fresh below `target/docs/`, and the message has the command that takes it over.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test helpers")]
 
 mod definition_file;
 mod definitions;
@@ -11,6 +11,7 @@ mod examples;
 mod pages;
 mod schema;
 mod schema_use;
+mod transcript;
 
 use definitions::Definitions;
 use riposte::config::Config;

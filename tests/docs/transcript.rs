@@ -1,0 +1,92 @@
+//! Pages that tell what a person types and sees: everything in them is done as it is told, in a
+//! folder of its own, and what is printed must be what the page says.
+//!
+//! A fence ```` ```rhai NAME ```` (or `toml NAME`) is a file that the reader writes; ```` ```console ````
+//! holds commands after `$ ` with what they print; a comment `<!-- copy: FILE -->` takes a file of
+//! `docs/examples` along. What differs from run to run (how long it took) is made the same on both
+//! sides.
+
+use super::{assert_fresh, hold, root};
+use regex::Regex;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// The page with the answers that the commands give now.
+fn performed(page: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut out = String::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        out.push_str(line);
+        out.push('\n');
+        if let Some(name) =
+            line.strip_prefix("<!-- copy: ").and_then(|end| end.strip_suffix(" -->"))
+        {
+            fs::copy(root().join("docs/examples").join(name), folder.path().join(name)).unwrap();
+        }
+        let Some(info) = line.strip_prefix("```").filter(|info| !info.is_empty()) else {
+            continue;
+        };
+        let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        if info == "console" {
+            for command in block.iter().filter_map(|line| line.strip_prefix("$ ")) {
+                writeln!(out, "$ {command}").unwrap();
+                out.push_str(&answer(command, folder.path()));
+            }
+        } else {
+            if let Some((_, name)) = info.split_once(' ') {
+                let path = folder.path().join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, block.join("\n") + "\n").unwrap();
+            }
+            block.iter().for_each(|line| writeln!(out, "{line}").unwrap());
+        }
+        out.push_str("```\n");
+    }
+    out
+}
+
+/// What a command prints, to either output.
+fn answer(command: &str, folder: &Path) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_riposte"));
+    let path = format!(
+        "{}:{}",
+        program.parent().unwrap().display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let ran = Command::new("sh")
+        .arg("-c")
+        .arg(format!("umask 077; {{ {command}\n}} 2>&1"))
+        .current_dir(folder)
+        .env("PATH", path)
+        .env("TZ", "UTC")
+        .env_remove("RUST_LOG")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(ran.stdout).unwrap();
+    let text = text.replace(&format!("{}/", folder.display()), "");
+    let mut text = steady(&text);
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+/// How long something took is not what a page is about.
+fn steady(text: &str) -> String {
+    let times = Regex::new(r"[0-9.]+ s, [0-9]+ lines/s").unwrap();
+    let text = times.replace_all(text, "0.01 s, 50000 lines/s");
+    let each = Regex::new(r"\([0-9.]+ (ms|µs|s)\)").unwrap();
+    each.replace_all(&text, "(1 ms)").into_owned()
+}
+
+#[test]
+fn what_writing_rules_tells_is_what_happens() {
+    let name = "docs/writing-rules.md";
+    let page = fs::read_to_string(root().join(name)).unwrap();
+    let mut stale = Vec::new();
+    hold(name, &performed(&page), &mut stale);
+    assert_fresh(&stale);
+}
