@@ -126,7 +126,7 @@ fn kill_again_and_again(seed: u64, kills: usize, lines: usize) {
         }
         for piece in part.chunks(part.len() / 3 + 1) {
             stormy.append(&piece.concat());
-            std::thread::sleep(Duration::from_micros(random.u64(0..9_000)));
+            std::thread::sleep(Duration::from_micros(random.u64(0..20_000)));
         }
         daemon.kill();
     }

@@ -85,8 +85,17 @@ fn lines(count: usize, clients: usize) -> String {
 }
 
 fn peak(pid: u32) -> u64 {
+    memory(pid, "VmHWM:")
+}
+
+fn file_pages(pid: u32) -> u64 {
+    memory(pid, "RssFile:")
+}
+
+/// What the kernel says of a process's memory, in bytes.
+fn memory(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
 }
 
@@ -131,7 +140,11 @@ fn serial_the_shipped_rules_run_in_64_mib() {
         status.decisions_queued,
     );
     assert!(daemon.0.try_wait().unwrap().is_none(), "it lives\n{}", place.log());
-    assert!(peak < LIMIT, "{peak} bytes");
+    // The kernel may drop the pages of the program's file, of which a debug build has three times
+    // as many; 16 MiB are left for those of a release build.
+    let own = peak.saturating_sub(file_pages(daemon.0.id())) + 16 * 1024 * 1024;
+    let used = if group.is_some() { peak } else { own };
+    assert!(used < LIMIT, "{used} bytes, {peak} with all of the program's file");
     assert!(metric("riposte_window_bytes_max") <= LIMIT / 8, "the group's limit is seen");
     if metric("riposte_window_keys_evicted_total") > 0 {
         let told = status.alarms.iter().any(|alarm| alarm.text.contains("windows are full"));

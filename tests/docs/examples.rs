@@ -41,7 +41,7 @@ fn wrong(text: &str) -> String {
         let bench: Box<dyn TestBench> =
             Box::new(Trial::new(Arc::clone(&set), Arc::clone(&config)).reloading(reload));
         for failure in set.run_test(test, bench).failures {
-            write!(said, "{}: {} {:?}\n", failure.line, failure.message, failure.got).unwrap();
+            writeln!(said, "{}: {} {:?}", failure.line, failure.message, failure.got).unwrap();
         }
     }
     said
@@ -56,7 +56,7 @@ fn every_example_of_the_reference_does_what_it_says() {
         let page = entry.page();
         let fault = wrong(page.example);
         if !fault.is_empty() {
-            write!(said, "--- {:?} {}\n{fault}\n", entry.place, entry.name).unwrap();
+            writeln!(said, "--- {:?} {}\n{fault}", entry.place, entry.name).unwrap();
         }
     }
     assert!(said.is_empty(), "\n{said}");
@@ -90,7 +90,7 @@ fn the_example_of_each_field_holds_for_its_value() {
             );
             let fault = wrong(&text);
             if !fault.is_empty() {
-                write!(said, "--- {text}\n{fault}\n").unwrap();
+                writeln!(said, "--- {text}\n{fault}").unwrap();
             }
         }
     }

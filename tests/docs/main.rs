@@ -3,7 +3,14 @@
 //! `docs/config.md` and `deploy/riposte.toml` come from the doc comments and defaults of the config
 //! types, the others from the program itself (`riposte docs DIR`). A stale page fails, is written
 //! fresh below `target/docs/`, and the message has the command that takes it over.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test helpers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "test helpers"
+)]
 
 mod definition_file;
 mod definitions;

@@ -73,10 +73,11 @@ fn of_field(field: &Field, structure: &Struct, path: &str, definitions: &Definit
         }
     }
     let is_table = value.get("properties").is_some() || value["items"].get("properties").is_some();
-    if !is_table && !pages::is_required(field, structure) {
-        if let Some(default) = pages::default_of(&here) {
-            value["default"] = default;
-        }
+    if !is_table
+        && !pages::is_required(field, structure)
+        && let Some(default) = pages::default_of(&here)
+    {
+        value["default"] = default;
     }
     if let Some((_, example)) = pages::EXAMPLES.iter().find(|(name, _)| *name == field.name) {
         let table: toml::Table = format!("x = {example}").parse().unwrap();

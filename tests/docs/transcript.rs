@@ -41,7 +41,9 @@ fn performed(page: &str) -> String {
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, block.join("\n") + "\n").unwrap();
             }
-            block.iter().for_each(|line| writeln!(out, "{line}").unwrap());
+            for line in block {
+                writeln!(out, "{line}").unwrap();
+            }
         }
         out.push_str("```\n");
     }
@@ -78,6 +80,8 @@ fn answer(command: &str, folder: &Path) -> String {
 fn steady(text: &str) -> String {
     let times = Regex::new(r"[0-9.]+ s, [0-9]+ lines/s").unwrap();
     let text = times.replace_all(text, "0.01 s, 50000 lines/s");
+    let ended = Regex::new(r"lines in [0-9.]+ s").unwrap();
+    let text = ended.replace_all(&text, "lines in 0.1 s");
     let each = Regex::new(r"\([0-9.]+ (ms|µs|s)\)").unwrap();
     each.replace_all(&text, "(1 ms)").into_owned()
 }

@@ -74,7 +74,7 @@ fn serial_rules_that_mean_harm_harm_nobody() {
         let asks = ["notify", "block", "log", "state::", "emit"];
         if asks.iter().any(|call| body.contains(call)) {
             let only_body = text.lines().filter(|line| !line.contains("\"when-"));
-            text = only_body.map(|line| format!("{line}\n")).collect();
+            text = only_body.collect::<Vec<_>>().join("\n");
         }
         place.write(&format!("rules/body{number}.rhai"), &text);
     }
@@ -102,11 +102,11 @@ fn serial_rules_that_mean_harm_harm_nobody() {
     assert!(blocked.len() <= clients + 100, "{} blocked", blocked.len());
     // Each is told of, by name.
     let log = place.log();
-    for number in 0..BODIES.len() {
-        assert!(log.contains(&format!("body-{number}")), "{} isn't told of\n{log}", BODIES[number]);
+    for (number, body) in BODIES.iter().enumerate() {
+        assert!(log.contains(&format!("body-{number}")), "{body} isn't told of\n{log}");
     }
-    for number in 0..FILES.len() {
-        assert!(log.contains(&format!("file{number}.rhai")), "{}\n{log}", FILES[number]);
+    for (number, file) in FILES.iter().enumerate() {
+        assert!(log.contains(&format!("file{number}.rhai")), "{file}\n{log}");
     }
     let rss = memory_kib(&daemon);
     assert!(rss < 128 * 1024, "{rss} KiB in use");
