@@ -3,7 +3,7 @@
 //! The first reading can't know whom to watch, and to watch everybody takes memory without bound, or
 //! forgets those who come late. So the logs are read once more, and only blocked clients are looked
 //! at: exact, in bounded memory, and cheap, since no rule is evaluated. Files are read one after the
-//! other, the one that was last written to first; all cores parse, one thread counts, in the file's
+//! other, that with the oldest last change first; all cores parse, one thread counts, in the file's
 //! order.
 
 use super::blocked::Blocked;
