@@ -167,20 +167,19 @@ fn what_cant_be_read_twice_is_told_of() {
     assert!(said.contains("http-login-guessing") && said.contains("can't be read twice"), "{said}");
 }
 
-/// Not a test: writes the week to `REPORT_WEEK_DIR`, for trying reports by hand.
 #[test]
-#[ignore = "writes logs for people"]
-fn write_the_week() {
-    let Some(dir) = std::env::var_os("REPORT_WEEK_DIR") else { return };
-    let place = Place::new(400);
-    for entry in ["access.log", "auth.log"] {
-        fs::copy(place.root.join(entry), Path::new(&dir).join(entry)).unwrap();
-    }
-    for folder in ["rules", "tried"] {
-        fs::create_dir_all(Path::new(&dir).join(folder)).unwrap();
-        for entry in fs::read_dir(place.root.join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            fs::copy(&path, Path::new(&dir).join(folder).join(path.file_name().unwrap())).unwrap();
-        }
-    }
+fn faults_of_rules_are_told_with_the_report_too() {
+    let place = Place::new(0);
+    let rule = "rule(\"faulty\").on(\"http\").by(\"ip\").count(5, \"10m\")\n    .then(|hit| { block(hit.ip, \"1h\"); throw \"over\"; });\n";
+    fs::remove_dir_all(place.root.join("rules")).unwrap();
+    fs::create_dir(place.root.join("rules")).unwrap();
+    fs::write(place.root.join("rules/faulty.rhai"), rule).unwrap();
+    let (_, said, told) = place.replay(&["--report"]);
+    assert!(said.contains("rule `faulty`: "), "{said}{told}");
+    assert!(said.contains("faulty.rhai:2:40: over"), "{said}");
+    let (_, said, _) = place.replay(&["--report", "--json"]);
+    assert!(said.contains(r#"{"type":"fault""#), "{said}");
+    let (code, _, told) = place.replay(&["--report", "--rule", "faulty"]);
+    assert_eq!(code, 2);
+    assert!(told.contains("cannot be used with"), "{told}");
 }

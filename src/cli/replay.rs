@@ -18,7 +18,7 @@ use crate::pipeline::live::real_client;
 use crate::pipeline::replay::{Input, Plan, ReplayEnd, Report, Span, Totals, run};
 use crate::rules::RuleSet;
 use clap::{Args, ValueHint};
-use progress::Progress;
+pub(super) use progress::Progress;
 pub(super) use shapes::SummaryLine;
 use shapes::{DecisionLine, HitLine};
 use std::cell::RefCell;
@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use summary::Seen;
+pub(super) use summary::Seen;
 
 /// `riposte replay`
 #[derive(Debug, Args)]
@@ -48,7 +48,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "MOMENT")]
     pub until: Option<String>,
     /// Show the hits of this rule only; may be given several times. All rules are evaluated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["report", "against"])]
     pub rule: Vec<String>,
     /// Threads that parse and match; as many as there are cores when not given
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -8,15 +8,12 @@ use super::look::{Look, Scratch};
 use super::program::{Id, Program};
 use super::value::Val;
 use crate::event::{Event, net};
-use regex::Regex;
 use std::net::IpAddr;
 
 /// What to take.
 pub enum Draw {
     /// The value itself.
     Value(Expr),
-    /// What the first group of a pattern matches in a text; where it has no group, all of it.
-    Capture(Expr, Regex),
     /// The network around an address, as text: bits of IPv4, of IPv6.
     Network(Expr, u8, u8),
 }
@@ -40,7 +37,6 @@ pub enum Drawn {
 
 enum Step {
     Value,
-    Capture(Regex),
     Network(u8, u8),
 }
 
@@ -56,7 +52,6 @@ impl Drawer {
     pub fn new(draw: Draw) -> Self {
         let (expr, step) = match draw {
             Draw::Value(expr) => (expr, Step::Value),
-            Draw::Capture(expr, regex) => (expr, Step::Capture(regex)),
             Draw::Network(expr, v4, v6) => (expr, Step::Network(v4, v6)),
         };
         let mut program = Program::default();
@@ -77,15 +72,6 @@ impl Drawer {
             (Step::Value, Val::Ip(address)) => Some(Drawn::Ip(address)),
             (Step::Value, Val::Text(text)) => {
                 Some(Drawn::Text(std::str::from_utf8(&text).ok()?.to_owned()))
-            }
-            (Step::Capture(regex), Val::Text(text)) => {
-                let text = std::str::from_utf8(&text).ok()?;
-                let part = if regex.captures_len() == 1 {
-                    regex.find(text)
-                } else {
-                    regex.captures(text).and_then(|groups| groups.get(1).or_else(|| groups.get(0)))
-                };
-                Some(part.map_or(Drawn::Nothing, |part| Drawn::Text(part.as_str().to_owned())))
             }
             (Step::Network(v4, v6), Val::Ip(address)) => {
                 Some(Drawn::Text(net::display_net(&net::prefix(address, *v4, *v6))))

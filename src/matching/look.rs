@@ -7,7 +7,7 @@
 
 use super::cache::Cache;
 use super::program::{Id, Node, Program, View, ViewId};
-use super::value::{Comparison, Const, Val, arithmetic, compare, number};
+use super::value::{Comparison, Const, Val, arithmetic, compare, number_in};
 use crate::event::net::parse_ip;
 use crate::event::{Event, ValueRef, text};
 use crate::limits::SCRIPT_STRING_BYTES_MAX;
@@ -105,13 +105,15 @@ impl<'a> Look<'a> {
                 Some(Seen::Own(text)) => return Shown::Text(text),
                 Some(Seen::Same) => {}
             }
-            match self.program.view(view) {
-                Some(made) if made.from().is_some() => view = made.from().unwrap_or(view),
-                Some(root) => match self.root(root) {
+            let Some(same) = self.program.view(view) else {
+                return Shown::Other;
+            };
+            match same.from() {
+                Some(from) => view = from,
+                None => match self.root(same) {
                     Some(Val::Text(Cow::Borrowed(text))) => return Shown::Text(text),
                     _ => return Shown::Other,
                 },
-                None => return Shown::Other,
             }
         }
     }
@@ -289,7 +291,7 @@ impl<'a> Look<'a> {
             },
             Node::Empty(subject) => on_text(&self.value(*subject)?, <[u8]>::is_empty),
             Node::Number(subject) => match self.value(*subject)? {
-                Val::Text(text) => Some(number(std::str::from_utf8(&text).ok()?)),
+                Val::Text(text) => number_in(&text),
                 Val::Unit => Some(Val::Unit),
                 _ => None,
             },

@@ -18,7 +18,7 @@ mod value;
 pub use draw::{Draw, Drawer, Drawn};
 pub use expr::{AddressTest, Expr, Literal, TextChange, TextPart, TextTest};
 pub use need::{FoundBy, found_by};
-pub use value::{Comparison, Const, Operator};
+pub use value::{Comparison, Const, Operator, number};
 
 use crate::event::{Event, Kind};
 use index::Index;

@@ -50,7 +50,7 @@ pub(super) fn need(program: &Program, id: Id) -> Option<Need> {
         Node::Compare(comparison, left, right) => {
             match (program.node(*left)?, program.node(*right)?) {
                 (_, Node::Const(value)) => compared(program, *comparison, *left, value),
-                (Node::Const(value), _) => compared(program, mirrored(*comparison), *right, value),
+                (Node::Const(value), _) => compared(program, comparison.mirrored(), *right, value),
                 _ => None,
             }
         }
@@ -123,16 +123,6 @@ fn field(program: &Program, id: Id) -> Option<Field> {
     match program.view(*view)? {
         View::Field(field) => Some(*field),
         _ => None,
-    }
-}
-
-fn mirrored(comparison: Comparison) -> Comparison {
-    match comparison {
-        Comparison::Less => Comparison::Greater,
-        Comparison::LessOrEqual => Comparison::GreaterOrEqual,
-        Comparison::Greater => Comparison::Less,
-        Comparison::GreaterOrEqual => Comparison::LessOrEqual,
-        same => same,
     }
 }
 

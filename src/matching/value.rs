@@ -81,6 +81,18 @@ pub enum Comparison {
 }
 
 impl Comparison {
+    /// The same with its sides the other way round: `a < b` is `b > a`.
+    #[must_use]
+    pub fn mirrored(self) -> Self {
+        match self {
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+            same => same,
+        }
+    }
+
     fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Equal => order.is_eq(),
@@ -185,13 +197,18 @@ pub(super) fn arithmetic(
 }
 
 /// The number that a text holds; `()` where it holds none.
-pub(super) fn number(text: &str) -> Val<'static> {
+pub fn number(text: &str) -> Const {
     let text = text.trim();
     if let Ok(number) = text.parse::<i64>() {
-        return Val::Int(number);
+        return Const::Int(number);
     }
     match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Val::Float(number),
-        _ => Val::Unit,
+        Ok(number) if number.is_finite() => Const::Float(number),
+        _ => Const::Unit,
     }
+}
+
+/// The same, while a predicate is judged.
+pub(super) fn number_in(text: &[u8]) -> Option<Val<'static>> {
+    Some(number(std::str::from_utf8(text).ok()?).val().without_text())
 }

@@ -27,13 +27,7 @@ impl RuleWatch {
                 || (path.file_name().is_some()
                     && path.file_name().map(std::ffi::OsStr::to_owned) == name)
         };
-        let mut kernel = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            let Ok(event) = event else { return };
-            let counts = !matches!(event.kind, EventKind::Access(_));
-            if counts && event.paths.iter().any(&of_interest) {
-                changed();
-            }
-        })?;
+        let mut kernel = watcher(of_interest, changed)?;
         let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
         folders.extend(folder_of(config_path));
         for path in &config.rules.paths {
@@ -50,6 +44,20 @@ impl RuleWatch {
         }
         Ok(Self { _watcher: kernel })
     }
+}
+
+/// Calls `changed` whenever something of interest was written, made, renamed or removed.
+fn watcher(
+    of_interest: impl Fn(&PathBuf) -> bool + Send + 'static,
+    changed: Arc<dyn Fn() + Send + Sync>,
+) -> notify::Result<RecommendedWatcher> {
+    notify::recommended_watcher(move |event: notify::Result<Event>| {
+        let Ok(event) = event else { return };
+        let counts = !matches!(event.kind, EventKind::Access(_));
+        if counts && event.paths.iter().any(&of_interest) {
+            changed();
+        }
+    })
 }
 
 fn folder_of(path: &Path) -> Option<PathBuf> {
@@ -87,13 +95,7 @@ impl TestWatch {
                 None => path.file_name().map(std::ffi::OsStr::to_owned) == config,
             }
         };
-        let mut kernel = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            let Ok(event) = event else { return };
-            let counts = !matches!(event.kind, EventKind::Access(_));
-            if counts && event.paths.iter().any(&of_interest) {
-                changed();
-            }
-        })?;
+        let mut kernel = watcher(of_interest, changed)?;
         for root in &roots {
             kernel.watch(root, RecursiveMode::Recursive)?;
         }

@@ -7,6 +7,7 @@ use super::context::{charge, limit_error, value_error};
 use super::patterns;
 use super::values::cut;
 use crate::limits;
+use crate::matching::{self, Const};
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, NativeCallContext};
 
 type Answer<T> = Result<T, Box<EvalAltResult>>;
@@ -152,15 +153,10 @@ fn register_numbers(api: &mut Api<'_>) {
         "The number that a text holds, or `()`.",
         r#"e.query.query_value("page").to_number() > 1000"#,
     )
-    .register_fn("to_number", |text: &str| {
-        let text = text.trim();
-        if let Ok(number) = text.parse::<i64>() {
-            return Dynamic::from(number);
-        }
-        match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => number.into(),
-            _ => Dynamic::UNIT,
-        }
+    .register_fn("to_number", |text: &str| match matching::number(text) {
+        Const::Int(number) => Dynamic::from(number),
+        Const::Float(number) => number.into(),
+        _ => Dynamic::UNIT,
     });
     api.doc(
         Place::Pure,
@@ -181,8 +177,12 @@ fn register_numbers(api: &mut Api<'_>) {
 /// What the first group of a pattern matched; the whole match where it has no group, or where the
 /// group took no part in it.
 pub(super) fn capture(regex: &regex::Regex, text: &str) -> Option<String> {
-    let found = regex.captures(text).and_then(|groups| groups.get(1).or_else(|| groups.get(0)))?;
-    Some(found.as_str().to_owned())
+    let found = if regex.captures_len() == 1 {
+        regex.find(text)
+    } else {
+        regex.captures(text).and_then(|groups| groups.get(1).or_else(|| groups.get(0)))
+    };
+    Some(found?.as_str().to_owned())
 }
 
 /// The first value of a query parameter, decoded once.

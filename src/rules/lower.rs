@@ -65,7 +65,6 @@ struct Lowering<'l> {
 enum Last {
     Refused,
     Allowed,
-    Capture(Regex),
     Network(u8, u8),
 }
 
@@ -130,7 +129,6 @@ impl Lowering<'_> {
         let last = std::mem::replace(&mut self.last, Last::Refused);
         let value = value?;
         Ok(Drawer::new(match last {
-            Last::Capture(regex) => Draw::Capture(value, regex),
             Last::Network(v4, v6) => Draw::Network(value, v4, v6),
             Last::Refused | Last::Allowed => Draw::Value(value),
         }))
@@ -256,14 +254,9 @@ impl Lowering<'_> {
     }
 
     fn chain(&mut self, base: Native, rest: &Expr) -> Lowered {
-        let base = match std::mem::replace(&mut self.last, Last::Refused) {
-            Last::Network(..) => return Err("it goes on with what it took".to_owned()),
-            Last::Capture(regex) => capture(base, regex),
-            before => {
-                self.last = before;
-                base
-            }
-        };
+        if matches!(self.last, Last::Network(..)) {
+            return Err("it goes on with what it took".to_owned());
+        }
         match rest {
             Expr::Property(names, _) if names.2.as_str() == "len" => {
                 Ok(Native::Length(Box::new(base), false))

@@ -11,7 +11,7 @@ const EVERY: Duration = Duration::from_millis(250);
 const NOT_BEFORE: Duration = Duration::from_millis(500);
 
 /// A line that is written over and over.
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     started: Instant,
     shown: Option<Instant>,
     /// The line stands there.
@@ -22,19 +22,19 @@ pub(super) struct Progress {
 
 impl Progress {
     /// For files of these meters.
-    pub(super) fn new(meters: Vec<Meter>) -> Self {
+    pub(in crate::cli) fn new(meters: Vec<Meter>) -> Self {
         let wanted = std::io::stderr().is_terminal();
         Self { started: Instant::now(), shown: None, stands: false, wanted, meters }
     }
 
     /// How long it has taken so far.
-    pub(super) fn elapsed(&self) -> Duration {
+    pub(in crate::cli) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
     /// Shows where it is, if it is time.
     #[expect(clippy::print_stderr, reason = "progress is for a person at the terminal")]
-    pub(super) fn show(&mut self, totals: &Totals) {
+    pub(in crate::cli) fn show(&mut self, totals: &Totals) {
         let due = self.shown.is_none_or(|shown| shown.elapsed() >= EVERY);
         if !self.wanted || !due || self.elapsed() < NOT_BEFORE {
             return;
@@ -48,7 +48,7 @@ impl Progress {
 
     /// Takes the line away, so that something else can be written.
     #[expect(clippy::print_stderr, reason = "progress is for a person at the terminal")]
-    pub(super) fn clear(&mut self) {
+    pub(in crate::cli) fn clear(&mut self) {
         if std::mem::take(&mut self.stands) {
             eprint!("\r\x1b[K");
         }

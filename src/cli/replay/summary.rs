@@ -31,7 +31,7 @@ struct BodyFault {
 
 /// What was seen while it went.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(in crate::cli) struct Seen {
     pub hits: u64,
     pub decisions: u64,
     refused: u64,
@@ -45,7 +45,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// A hit.
-    pub(super) fn firing(&mut self, firing: &Firing) {
+    pub(in crate::cli) fn firing(&mut self, firing: &Firing) {
         let hit = &firing.hit;
         self.hits += 1;
         self.rules.entry(Arc::clone(&hit.rule)).or_default().hits += 1;
@@ -76,7 +76,11 @@ impl Seen {
     }
 
     /// All faults, one JSON object each.
-    pub(super) fn faults_as_json(&self, report: &Report, out: &mut Output) -> Result<(), Gone> {
+    pub(in crate::cli) fn faults_as_json(
+        &self,
+        report: &Report,
+        out: &mut Output,
+    ) -> Result<(), Gone> {
         for ((rule, message), fault) in &self.bodies {
             out.json(&FaultLine {
                 r#type: "fault",
@@ -155,7 +159,7 @@ impl Seen {
         Ok(())
     }
 
-    fn faults(&self, report: &Report, out: &mut Output) -> Result<(), Gone> {
+    pub(in crate::cli) fn faults(&self, report: &Report, out: &mut Output) -> Result<(), Gone> {
         let mut warn = |line: String| {
             let line = out.styled(Style::Yellow, line);
             out.line(line)

@@ -1,7 +1,7 @@
 //! `riposte replay … --against` and `--report`: what would change, and whom it would hit.
 //!
 //! One reading feeds one core, or two; a second one looks at those who would be stopped. What comes
-//! of it is shown on a terminal, as JSON lines or as a page.
+//! of it is shown on a terminal or as JSON lines.
 
 mod words;
 mod layout;
@@ -10,7 +10,7 @@ mod changes;
 mod json;
 
 use super::output::Output;
-use super::replay::{ReplayArgs, inputs};
+use super::replay::{Progress, ReplayArgs, Seen, inputs};
 use super::{End, Usage, context};
 use crate::config::{self, Config};
 use crate::decisions::Decision;
@@ -21,6 +21,7 @@ use crate::pipeline::live::real_client;
 use crate::pipeline::replay::{self, Plan, ReplayEnd, Span, Totals};
 use crate::pipeline::report::{Blocked, Frame, Profiles, Reading, Report, Would, profiles};
 use clap::{Args, ValueHint};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -118,7 +119,7 @@ pub fn run(
             frame,
             threads: args.threads.map(usize::from),
         };
-        profiles(reading, &blocked, |_| {})
+        profiles(reading, &blocked)
     };
     let findings = Findings {
         totals: went.totals,
@@ -128,12 +129,11 @@ pub fn run(
         report: Report::of(blocked, profiles, frame),
     };
     if args.json {
+        gather.seen.faults_as_json(&went, out)?;
         json::print(&findings, out)?;
     } else {
+        gather.seen.faults(&went, out)?;
         terminal::print(&findings, args.report.all, out)?;
-    }
-    for file in went.files.iter().filter_map(|file| file.fault.as_ref()) {
-        tracing::warn!(fault = %crate::event::text::escape(&file.to_string()), "a file was used as far as it could be read");
     }
     let whole = went.files.iter().all(|file| file.fault.is_none());
     Ok(if whole { End::Well } else { End::Finding })
@@ -149,21 +149,28 @@ fn first_reading(
     out: &mut Output,
 ) -> anyhow::Result<replay::Report> {
     let read = inputs(config, args, out)?;
+    let meters = read.iter().map(|input| input.replay.meter().clone()).collect();
+    let progress = RefCell::new(Progress::new(meters));
     let threads = args.threads.map(usize::from);
     let mut each: Vec<&mut Core> = cores.iter_mut().collect();
     let mut gone = None;
     let ended = replay::run(
         Plan { span, threads, ..Plan::new(read, real_client) },
         &mut each,
-        |core, firing| match gather.firing(core, &firing, args.json, out) {
-            Ok(()) => true,
-            Err(error) => {
-                gone = Some(error);
-                false
+        |core, firing| {
+            // What is printed must not come to stand on the line of the progress.
+            progress.borrow_mut().clear();
+            match gather.firing(core, &firing, args.json, out) {
+                Ok(()) => true,
+                Err(error) => {
+                    gone = Some(error);
+                    false
+                }
             }
         },
-        |_| {},
+        |totals| progress.borrow_mut().show(totals),
     );
+    progress.borrow_mut().clear();
     match ended {
         Ok(went) => Ok(went),
         Err(ReplayEnd::Stopped) => Err(gone.unwrap_or_else(|| anyhow::anyhow!("stopped"))),
@@ -244,12 +251,14 @@ struct Gather {
     facts: context::StandingFacts,
     blocked: Blocked,
     pairing: Option<Pairing>,
+    /// For the faults that were met.
+    seen: Seen,
 }
 
 impl Gather {
     fn new(facts: context::StandingFacts, compares: bool) -> Self {
         let pairing = compares.then(Pairing::default);
-        Self { facts, blocked: Blocked::default(), pairing }
+        Self { facts, blocked: Blocked::default(), pairing, seen: Seen::default() }
     }
 
     fn firing(
@@ -262,6 +271,7 @@ impl Gather {
         if json && self.pairing.is_none() {
             super::replay::firing_as_json(firing, &self.facts, out)?;
         }
+        self.seen.firing(firing);
         for decision in &firing.decisions {
             self.decision(core, firing, decision);
         }

@@ -78,18 +78,13 @@ struct Sight {
 
 type Sights = (u64, Result<Vec<Sight>, ReplayError>);
 
-/// Reads the files again and looks at the clients of `blocked`; `progress` gets the bytes passed. A
-/// file that can't be read to its end is used as far as it goes, as in the first reading.
-pub fn profiles(
-    reading: Reading<'_>,
-    blocked: &Blocked,
-    mut progress: impl FnMut(u64),
-) -> Profiles {
+/// Reads the files again and looks at the clients of `blocked`. A file that can't be read to its
+/// end is used as far as it goes, as in the first reading.
+pub fn profiles(reading: Reading<'_>, blocked: &Blocked) -> Profiles {
     let mut profiles = Profiles::default();
     let mut inputs = reading.inputs;
     inputs.sort_by_cached_key(|input| input.replay.arrival());
     let threads = reading.threads.unwrap_or_else(cores_of_machine).max(1);
-    let mut passed = 0;
     for input in inputs {
         let Input { mut replay, parser } = input;
         std::thread::scope(|scope| {
@@ -118,8 +113,6 @@ pub fn profiles(
                 for sight in found {
                     profiles.note(sight, &reading.frame);
                 }
-                passed += limits::BATCH_BYTES_MAX as u64;
-                progress(passed);
             });
         });
     }

@@ -40,6 +40,11 @@ fn would(rule: &str, second: u32) -> Would {
 
 /// The report about these, stopped at that second of the week, in these logs.
 fn report(logs: &Week, stopped: &[(&str, u32)]) -> Report {
+    report_on(2, logs, stopped)
+}
+
+/// The same with so many threads.
+fn report_on(threads: usize, logs: &Week, stopped: &[(&str, u32)]) -> Report {
     let mut blocked = Blocked::default();
     for (target, second) in stopped {
         blocked.note(&Target::parse(target).unwrap(), would("rule", *second));
@@ -55,9 +60,9 @@ fn report(logs: &Week, stopped: &[(&str, u32)]) -> Report {
         real_client: &real_client(&config),
         span: Span::default(),
         frame,
-        threads: Some(2),
+        threads: Some(threads),
     };
-    let profiles = profiles(reading, &blocked, |_| {});
+    let profiles = profiles(reading, &blocked);
     Report::of(blocked, profiles, frame)
 }
 
@@ -181,7 +186,7 @@ fn what_the_guard_refuses_hits_nobody() {
         frame,
         threads: None,
     };
-    let profiles = profiles(reading, &blocked, |_| {});
+    let profiles = profiles(reading, &blocked);
     let report = Report::of(blocked, profiles, frame);
     assert_eq!(report.totals.clients, 0);
     assert_eq!(report.spared[0].refused.as_deref(), Some("refused: allowlist entry"));
@@ -191,8 +196,10 @@ fn what_the_guard_refuses_hits_nobody() {
 #[test]
 fn the_number_of_threads_changes_nothing() {
     let logs = Week::whole(6, 60);
-    let once = report(&logs, &[(week::CUSTOMER, DAYS), (week::OFFICE, DAYS)]);
-    let again = report(&logs, &[(week::CUSTOMER, DAYS), (week::OFFICE, DAYS)]);
+    let stopped = [(week::CUSTOMER, DAYS), (week::OFFICE, DAYS)];
+    let once = report_on(1, &logs, &stopped);
+    let again = report_on(5, &logs, &stopped);
+    assert_eq!(once.clients.len(), again.clients.len());
     for (one, other) in once.clients.iter().zip(&again.clients) {
         assert_eq!(one.score, other.score);
         assert_eq!(one.profile.lane.good, other.profile.lane.good);

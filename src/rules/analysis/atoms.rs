@@ -121,7 +121,7 @@ fn atom(expr: &Expr) -> Option<(String, Atom)> {
         Expr::Compare(comparison, left, right) => {
             let (subject, constant, comparison) = match (&**left, &**right) {
                 (subject, Expr::Const(constant)) => (subject, constant, *comparison),
-                (Expr::Const(constant), subject) => (subject, constant, mirrored(*comparison)),
+                (Expr::Const(constant), subject) => (subject, constant, comparison.mirrored()),
                 _ => return None,
             };
             let subject = words(subject)?;
@@ -147,16 +147,6 @@ fn atom(expr: &Expr) -> Option<(String, Atom)> {
         }
         Expr::Within(subject, nets, _) => Some((words(subject)?, Atom::Within(nets.clone()))),
         _ => None,
-    }
-}
-
-fn mirrored(comparison: Comparison) -> Comparison {
-    match comparison {
-        Comparison::Less => Comparison::Greater,
-        Comparison::LessOrEqual => Comparison::GreaterOrEqual,
-        Comparison::Greater => Comparison::Less,
-        Comparison::GreaterOrEqual => Comparison::LessOrEqual,
-        same => same,
     }
 }
 

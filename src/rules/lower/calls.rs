@@ -129,11 +129,6 @@ impl Lowering<'_> {
                 let test: AddressTest = Arc::new(move |ip: IpAddr| lookups.in_feed(ip, &feed));
                 Ok(Native::Address(subject, test, true))
             }
-            ("capture", [arg]) if matches!(self.last, Last::Allowed) => {
-                let pattern = self.text(arg, name)?;
-                self.last = Last::Capture(patterns::compile(&pattern)?);
-                Ok(*subject)
-            }
             ("capture", [arg]) => {
                 let pattern = self.text(arg, name)?;
                 Ok(capture(*subject, patterns::compile(&pattern)?))
