@@ -184,21 +184,17 @@ impl Engine {
 
     /// The rule file's or the config's mode holds again.
     fn reset_mode(&mut self, rule: &str) -> Answer {
-        let modes = self.store.read().rule_modes().map_err(|error| error.to_string())?;
-        if !modes.iter().any(|row| *row.rule == *rule) {
-            self.known_rule(rule)?;
-            let now = match self.config.rules.modes.get(rule) {
-                Some(mode) => format!("`{}` by the config", mode_name(*mode)),
-                None => "as its file says".to_owned(),
-            };
-            return Err(format!("the mode of `{rule}` was not set by hand: it is {now}"));
-        }
-        self.store.set_rule_mode(rule, None, clock::now()).map_err(|error| error.to_string())?;
-        let from = match self.config.rules.modes.get(rule) {
+        let given = match self.config.rules.modes.get(rule) {
             Some(mode) => format!("`{}` by the config", mode_name(*mode)),
             None => "as its file says".to_owned(),
         };
-        Ok(done(&format!("rule `{rule}` is {from} again"), Vec::new()))
+        let modes = self.store.read().rule_modes().map_err(|error| error.to_string())?;
+        if !modes.iter().any(|row| *row.rule == *rule) {
+            self.known_rule(rule)?;
+            return Err(format!("the mode of `{rule}` was not set by hand: it is {given}"));
+        }
+        self.store.set_rule_mode(rule, None, clock::now()).map_err(|error| error.to_string())?;
+        Ok(done(&format!("rule `{rule}` is {given} again"), Vec::new()))
     }
 
     fn known_rule(&self, rule: &str) -> Result<(), String> {
