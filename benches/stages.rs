@@ -3,7 +3,8 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    riposte::pipeline::measure::measure(1_000_000, |figure| {
+    let choice = riposte::pipeline::measure::Choice::all(1_000_000);
+    riposte::pipeline::measure::measure(&choice, |figure| {
         println!(
             "{:<12} {:>7.0} ns each {:>12.0}/s {:>7.0} MB/s, peak {:>5.0} MB: {}",
             figure.stage,

@@ -3,7 +3,7 @@
 use super::End;
 use super::args::BenchArgs;
 use super::output::{Output, Style};
-use crate::pipeline::measure::{Measurement, measure};
+use crate::pipeline::measure::{Choice, Measurement, measure};
 
 /// Measures and prints, a line a stage.
 pub fn bench(args: &BenchArgs, out: &mut Output) -> anyhow::Result<End> {
@@ -25,7 +25,8 @@ pub fn bench(args: &BenchArgs, out: &mut Output) -> anyhow::Result<End> {
             "x wc -l"
         ))?;
     }
-    measure(args.lines, |figure| {
+    let choice = Choice { lines: args.lines, only: args.only.clone() };
+    measure(&choice, |figure| {
         if args.json {
             out.json(figure)?;
         } else {

@@ -58,13 +58,48 @@ pub struct Against {
 /// Rules of each generated set, and the percentage of lines that hit them.
 const SCENES: [(u32, u8); 5] = [(10, 2), (100, 2), (1_000, 2), (100, 78), (1_000, 78)];
 
-/// Measures everything on `lines` lines, telling each figure as it comes.
+/// What is to be measured, and on how much.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// Lines of each log.
+    pub lines: u64,
+    /// Only figures with all of these words in `STAGE, N rules, INPUT`; all figures when empty.
+    pub only: Vec<String>,
+}
+
+impl Choice {
+    /// Everything, on so many lines.
+    pub const fn all(lines: u64) -> Self {
+        Self { lines, only: Vec::new() }
+    }
+
+    fn wants(&self, stage: &str, rules: u64, input: &str) -> bool {
+        let label = format!("{stage}, {rules} rules, {input}");
+        self.only.iter().all(|words| label.contains(words.as_str()))
+    }
+
+    /// Whether any figure of a scene is wanted: then its log has to be made.
+    fn wants_scene(&self, rules: u64, input: &str) -> bool {
+        STAGES.iter().any(|stage| self.wants(stage, rules, input))
+    }
+}
+
+/// What is measured on each scene.
+const STAGES: [&str; 8] =
+    ["load", "wc -l", "rg -c", "by script", "parse", "match", "one core", "all cores"];
+
+/// Measures what is wanted, telling each figure as it comes.
 pub fn measure(
-    lines: u64,
+    choice: &Choice,
     mut tell: impl FnMut(&Measurement) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let config = Config::default();
+    let lines = choice.lines;
     for (count, percent) in SCENES {
+        let input = format!("{percent} % of lines hit");
+        if !choice.wants_scene(u64::from(count), &input) {
+            continue;
+        }
         let log = Log::for_rules(lines, count, percent)?;
         let files = RuleFiles { files: scene::rule_files(count), ..RuleFiles::default() };
         let started = Instant::now();
@@ -72,47 +107,63 @@ pub fn measure(
         let took = started.elapsed();
         let rules = Arc::new(loaded.set);
         let found = rules.rules().len() as u64;
-        tell(&figure("load", format!("{found} rules"), (found, 0), took, found).with_rules(found))?;
-        let input = format!("{percent} % of lines hit");
+        if choice.wants("load", found, &input) {
+            let text = format!("{found} rules");
+            tell(&figure("load", text, (found, 0), took, found).with_rules(found))?;
+        }
         let literals = scene::literals(count);
         let scene = Scene { input, log: &log, config: &config, rules: &rules, literals };
-        measure_scene(&scene, &mut tell)?;
+        measure_scene(&scene, choice, &mut tell)?;
     }
     let rules = Arc::new(rule_set::load(&config, &BTreeMap::new(), 0).loaded.set);
+    let count = rules.rules().len() as u64;
     for percent in [2, 78] {
-        let log = Log::of_samples(lines, percent, false)?;
         let input = format!("{percent} % attacks, the shipped rules");
+        if !choice.wants_scene(count, &input) {
+            continue;
+        }
+        let log = Log::of_samples(lines, percent, false)?;
         let literals = Vec::new();
         let scene = Scene { input, log: &log, config: &config, rules: &rules, literals };
-        measure_scene(&scene, &mut tell)?;
+        measure_scene(&scene, choice, &mut tell)?;
     }
-    let log = Log::of_samples(lines, 2, true)?;
     let input = "2 % attacks, the shipped rules, no path or agent twice".to_owned();
-    let scene = Scene { input, log: &log, config: &config, rules: &rules, literals: Vec::new() };
-    tell(&stages::matching(&scene)?)?;
-    drop(log);
-    windows::measure(tell)
+    if choice.wants("match", count, &input) {
+        let log = Log::of_samples(lines, 2, true)?;
+        let (config, rules) = (&config, &rules);
+        let scene = Scene { input, log: &log, config, rules, literals: Vec::new() };
+        tell(&stages::matching(&scene)?)?;
+    }
+    windows::measure(choice, tell)
 }
+
+/// Measures one stage on a scene.
+type StageOf = fn(&Scene<'_>) -> anyhow::Result<Measurement>;
 
 /// What others do, then each stage.
 fn measure_scene(
     scene: &Scene<'_>,
+    choice: &Choice,
     tell: &mut impl FnMut(&Measurement) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let wc = outside::count_lines(scene);
-    tell(&wc)?;
-    let rg = (!scene.literals.is_empty()).then(|| outside::count_hits(scene));
-    if let Some(rg) = &rg {
-        tell(rg)?;
+    let count = scene.rules.rules().len() as u64;
+    let wants = |stage: &str| choice.wants(stage, count, &scene.input);
+    let wc = wants("wc -l").then(|| outside::count_lines(scene));
+    let has_literals = !scene.literals.is_empty();
+    let rg = (wants("rg -c") && has_literals).then(|| outside::count_hits(scene));
+    let script = wants("by script").then(|| stages::by_script(scene)).transpose()?;
+    for figure in [&wc, &rg, &script].into_iter().flatten() {
+        tell(figure)?;
     }
-    let script = stages::by_script(scene)?;
-    tell(&script)?;
-    let against = Against {
-        script: script.known_speed(),
-        rg: rg.as_ref().and_then(Measurement::known_speed),
-        wc: wc.known_speed(),
-    };
-    for stage in [stages::parse, stages::matching, stages::one_core, stages::all_cores] {
+    let speed = |figure: &Option<Measurement>| figure.as_ref().and_then(Measurement::known_speed);
+    let against = Against { script: speed(&script), rg: speed(&rg), wc: speed(&wc) };
+    let stages: [(&str, StageOf); 4] = [
+        ("parse", stages::parse),
+        ("match", stages::matching),
+        ("one core", stages::one_core),
+        ("all cores", stages::all_cores),
+    ];
+    for (_, stage) in stages.into_iter().filter(|(name, _)| wants(name)) {
         machine::forget_peak();
         let mut figure = stage(scene)?;
         let ratio = |other: Option<f64>| other.map(|other| figure.per_second / other);

@@ -1,6 +1,6 @@
 //! What windows cost: an update among a million live keys, and bytes a key of each kind.
 
-use super::{Measurement, figure};
+use super::{Choice, Measurement, figure};
 use crate::clock::Timestamp;
 use crate::event::Key;
 use crate::windows::{RuleWindow, Sample, WindowSpec, Windows};
@@ -15,6 +15,7 @@ const ROUNDS: u64 = 3;
 
 /// Measures each kind with [`KEYS`] live keys.
 pub(super) fn measure(
+    choice: &Choice,
     mut tell: impl FnMut(&Measurement) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let within = Duration::from_mins(5);
@@ -26,7 +27,9 @@ pub(super) fn measure(
             WindowSpec::Leaky { capacity: 100, leak_every: Duration::from_secs(1) },
         ),
     ] {
-        tell(&million(name, spec))?;
+        if choice.wants("window", 1, &format!("{name}: a million")) {
+            tell(&million(name, spec))?;
+        }
     }
     for (name, spec) in [
         ("each", WindowSpec::Each),
@@ -43,7 +46,9 @@ pub(super) fn measure(
         ("absent(\"5m\")", WindowSpec::Absent { after: within }),
         ("ratio(.., 0.9, 100, \"5m\")", WindowSpec::Ratio { share: 0.9, at_least: 100, within }),
     ] {
-        tell(&kind(name, spec))?;
+        if choice.wants("window kind", 1, name) {
+            tell(&kind(name, spec))?;
+        }
     }
     Ok(())
 }
