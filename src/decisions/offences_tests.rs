@@ -115,3 +115,26 @@ proptest! {
         }
     }
 }
+
+/// Shards that were saved are found again: the number is that of the network's text, for ever.
+#[test]
+fn a_shard_is_that_of_the_text_of_the_network() {
+    let of_text = |text: &str| {
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        u16::try_from((hash ^ (hash >> 32)) % u64::from(OFFENDER_SHARDS)).unwrap()
+    };
+    for (key, text) in [
+        ("203.0.113.9", "203.0.113.0/24"),
+        ("9.90.199.1", "9.90.199.0/24"),
+        ("10.0.0.0/8", "10.0.0.0/24"),
+        ("::ffff:192.0.2.9", "192.0.2.0/24"),
+        ("2001:db8:1:2::/64", "2001:db8:1::/48"),
+        ("bob|www.example.com", "bob|www.example.com"),
+        ("203.0.113.9|bob", "203.0.113.9|bob"),
+        ("", ""),
+    ] {
+        assert_eq!(shard_of(key), of_text(text), "{key}");
+    }
+}

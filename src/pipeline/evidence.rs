@@ -4,49 +4,52 @@
 use crate::event::{Event, Key};
 use crate::limits;
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
+use std::num::NonZero;
 use std::sync::Arc;
 
-/// One candidate, linked to the one before it of the same rule and key.
+/// Chains: as many as entries, so that one holds about one rule and key.
+const CHAINS: usize = limits::EVIDENCE_RING_EVENTS_MAX;
+
+/// One candidate, linked to the one before it in its chain.
 #[derive(Debug)]
 struct Entry {
     rule: u32,
     key: Key,
     event: Arc<Event>,
-    /// Of rule and key.
-    hash: u64,
-    /// The number of the previous entry of this rule and key.
-    previous: Option<u64>,
+    /// The number of the previous entry whose rule and key share the chain.
+    previous: Option<NonZero<u64>>,
 }
 
-/// The ring. Entries are numbered from 0 for ever; those from `first` on are held.
+/// The ring. Entries are numbered from 1 for ever; those from `first` on are held.
+///
+/// What belongs together is found by chains whose heads lie in a small array, by hash. A head or a
+/// link that leads to what is no longer held is the end of its chain, so nothing is to be done when
+/// an entry goes. Most candidates are never looked for: keeping one has to cost next to nothing.
 #[derive(Debug, Default)]
 pub struct EvidenceRing {
     entries: VecDeque<Entry>,
-    first: u64,
+    /// The number of the oldest entry that is held, less one.
+    gone: u64,
     bytes: usize,
-    /// The number of the latest entry of each rule and key.
-    latest: HashTable<u64>,
+    /// The number of the latest entry of each chain; empty until the first one.
+    heads: Vec<Option<NonZero<u64>>>,
     hasher: RandomState,
 }
 
 impl EvidenceRing {
     /// Keeps an event as the latest of its rule and key; the oldest entries make room.
-    pub fn push(&mut self, rule: u32, key: &Key, event: &Arc<Event>) {
-        let number = self.first + self.entries.len() as u64;
-        let hash = self.hasher.hash_one((rule, key.as_bytes()));
-        let latest = self.latest.find_mut(hash, same(&self.entries, self.first, rule, key));
-        let previous = latest.map(|latest| std::mem::replace(latest, number));
-        self.bytes += event.record().len();
-        let event = Arc::clone(event);
-        self.entries.push_back(Entry { rule, key: key.clone(), event, hash, previous });
-        if previous.is_none() {
-            let (entries, first) = (&self.entries, self.first);
-            let hash_of = |number: &u64| entry(entries, first, *number).map_or(0, |old| old.hash);
-            self.latest.insert_unique(hash, number, hash_of);
+    pub fn push(&mut self, rule: u32, key: Key, event: &Arc<Event>) {
+        if self.heads.is_empty() {
+            self.heads.resize(CHAINS, None);
         }
+        let number = NonZero::new(self.gone + self.entries.len() as u64 + 1);
+        let chain = self.chain(rule, &key);
+        let previous =
+            self.heads.get_mut(chain).and_then(|head| std::mem::replace(head, number));
+        self.bytes += event.record().len();
+        self.entries.push_back(Entry { rule, key, event: Arc::clone(event), previous });
         while self.entries.len() > limits::EVIDENCE_RING_EVENTS_MAX
             || self.bytes > limits::EVIDENCE_RING_BYTES_MAX
         {
@@ -54,11 +57,7 @@ impl EvidenceRing {
                 break;
             };
             self.bytes -= oldest.event.record().len();
-            let gone = self.first;
-            if let Ok(latest) = self.latest.find_entry(oldest.hash, |latest| *latest == gone) {
-                latest.remove();
-            }
-            self.first += 1;
+            self.gone += 1;
         }
     }
 
@@ -66,21 +65,32 @@ impl EvidenceRing {
     /// [`limits::EVIDENCE_EVENTS_MAX`].
     pub fn of(&self, rule: u32, key: &Key) -> Vec<Arc<Event>> {
         let mut found = Vec::new();
-        let hash = self.hasher.hash_one((rule, key.as_bytes()));
-        let latest = self.latest.find(hash, same(&self.entries, self.first, rule, key));
-        let mut next = latest.copied();
-        while let Some(number) = next {
-            let Some(entry) = entry(&self.entries, self.first, number) else {
-                break;
-            };
-            found.push(Arc::clone(&entry.event));
-            if found.len() == limits::EVIDENCE_EVENTS_MAX {
-                break;
+        let mut next = self.heads.get(self.chain(rule, key)).copied().flatten();
+        while let Some(entry) = next.and_then(|number| self.entry(number)) {
+            if entry.rule == rule && entry.key == *key {
+                found.push(Arc::clone(&entry.event));
+                if found.len() == limits::EVIDENCE_EVENTS_MAX {
+                    break;
+                }
             }
             next = entry.previous;
         }
         found.reverse();
         found
+    }
+
+    /// The entry of a number, where it is still held.
+    fn entry(&self, number: NonZero<u64>) -> Option<&Entry> {
+        let place = (number.get() - 1).checked_sub(self.gone)?;
+        self.entries.get(usize::try_from(place).ok()?)
+    }
+
+    /// Which chain a rule and key are in.
+    fn chain(&self, rule: u32, key: &Key) -> usize {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u32(rule);
+        hasher.write(key.as_bytes());
+        usize::try_from(hasher.finish() % CHAINS as u64).unwrap_or(0)
     }
 
     /// Everything held, oldest first, with rules by their numbers.
@@ -95,26 +105,9 @@ impl EvidenceRing {
             self.entries.drain(..).filter(|entry| !drop(&entry.key, &entry.event)).collect();
         *self = Self::default();
         for entry in kept {
-            self.push(entry.rule, &entry.key, &entry.event);
+            self.push(entry.rule, entry.key, &entry.event);
         }
         before - self.entries.len()
-    }
-}
-
-/// The entry of a number, where it is still held.
-fn entry(entries: &VecDeque<Entry>, first: u64, number: u64) -> Option<&Entry> {
-    entries.get(usize::try_from(number.checked_sub(first)?).ok()?)
-}
-
-/// Whether a number is that of an entry of this rule and key.
-fn same<'e>(
-    entries: &'e VecDeque<Entry>,
-    first: u64,
-    rule: u32,
-    key: &'e Key,
-) -> impl Fn(&u64) -> bool + 'e {
-    move |number| {
-        entry(entries, first, *number).is_some_and(|entry| entry.rule == rule && entry.key == *key)
     }
 }
 
@@ -133,16 +126,46 @@ mod tests {
         let mut ring = EvidenceRing::default();
         let (mine, other) = (Key::text("mine"), Key::text("other"));
         for secs in 0..40 {
-            ring.push(1, &mine, &event(secs));
-            ring.push(1, &other, &event(1_000 + secs));
-            ring.push(2, &mine, &event(2_000 + secs));
+            ring.push(1, mine.clone(), &event(secs));
+            ring.push(1, other.clone(), &event(1_000 + secs));
+            ring.push(2, mine.clone(), &event(2_000 + secs));
         }
         let times: Vec<i64> = ring.of(1, &mine).iter().map(|event| event.time.as_secs()).collect();
         assert_eq!(times, (24..40).collect::<Vec<_>>());
         for secs in 0..limits::EVIDENCE_RING_EVENTS_MAX {
-            ring.push(3, &other, &event(i64::try_from(secs).unwrap()));
+            ring.push(3, other.clone(), &event(i64::try_from(secs).unwrap()));
         }
         assert!(ring.of(1, &mine).is_empty(), "the oldest made room");
-        assert_eq!(ring.latest.len(), 1);
+        assert_eq!(ring.of(3, &other).len(), limits::EVIDENCE_EVENTS_MAX);
+        assert_eq!(ring.iter().count(), limits::EVIDENCE_RING_EVENTS_MAX);
+    }
+
+    /// Many more rules and keys than chains, against a list that is searched.
+    #[test]
+    fn what_shares_a_chain_is_told_apart() {
+        let mut ring = EvidenceRing::default();
+        let mut all: Vec<(u32, Key, i64)> = Vec::new();
+        let mut random = fastrand::Rng::with_seed(7);
+        for secs in 0..3 * i64::try_from(limits::EVIDENCE_RING_EVENTS_MAX).unwrap() {
+            // A few come often, most once.
+            let number = if random.bool() { random.i64(..9) } else { random.i64(..100_000) };
+            let (rule, key) = (random.u32(..3), Key::int(number));
+            ring.push(rule, key.clone(), &event(secs));
+            all.push((rule, key, secs));
+        }
+        ring.forget(|key, _| *key == Key::int(4));
+        let held = all.split_off(all.len() - limits::EVIDENCE_RING_EVENTS_MAX);
+        for (rule, key, _) in held.iter().step_by(5).chain(all.iter().rev().take(300)) {
+            let same = held.iter().rev().filter(|(r, k, _)| (r, k) == (rule, key));
+            let mut wanted: Vec<i64> =
+                same.map(|(.., secs)| *secs).take(limits::EVIDENCE_EVENTS_MAX).collect();
+            wanted.reverse();
+            if *key == Key::int(4) {
+                wanted.clear();
+            }
+            let found = ring.of(*rule, key);
+            let times: Vec<i64> = found.iter().map(|event| event.time.as_secs()).collect();
+            assert_eq!(times, wanted);
+        }
     }
 }

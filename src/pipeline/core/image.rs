@@ -113,7 +113,7 @@ impl Core {
         for (name, key, event) in evidence {
             let place = rules.rules().iter().position(|rule| rule.name == name);
             if let Some(rule) = place.and_then(|place| u32::try_from(place).ok()) {
-                self.evidence.push(rule, &key, &event);
+                self.evidence.push(rule, key, &event);
             }
         }
     }

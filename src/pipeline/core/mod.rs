@@ -248,8 +248,10 @@ impl Core {
                 return;
             }
         };
-        self.evidence.push(rule, &key, &cause.event);
-        if let Some(firing) = self.windows.update(rule as usize, &key, &sample) {
+        let firing = self.windows.update(rule as usize, &key, &sample);
+        let fired = firing.map(|firing| (key.clone(), firing));
+        self.evidence.push(rule, key, &cause.event);
+        if let Some((key, firing)) = fired {
             let time = cause.event.time;
             self.fire(rule, &key, &firing, time, cause, (waiting, emitted), out);
         }
