@@ -46,8 +46,7 @@ impl EvidenceRing {
         }
         let number = NonZero::new(self.gone + self.entries.len() as u64 + 1);
         let chain = self.chain(rule, &key);
-        let previous =
-            self.heads.get_mut(chain).and_then(|head| std::mem::replace(head, number));
+        let previous = self.heads.get_mut(chain).and_then(|head| std::mem::replace(head, number));
         self.bytes += event.record().len();
         self.entries.push_back(Entry { rule, key, event: Arc::clone(event), previous });
         while self.entries.len() > limits::EVIDENCE_RING_EVENTS_MAX
