@@ -23,6 +23,7 @@ pub mod windows;
 pub mod rules;
 pub mod decisions;
 pub mod store;
+pub mod plugins;
 pub mod actions;
 
 // Assembly and faces.

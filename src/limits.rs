@@ -6,6 +6,7 @@ mod check;
 mod engine;
 mod faces;
 mod editor;
+mod plugin_talk;
 mod replay;
 mod report;
 
@@ -13,6 +14,7 @@ pub use check::*;
 pub use editor::*;
 pub use engine::*;
 pub use faces::*;
+pub use plugin_talk::*;
 pub use replay::*;
 pub use report::*;
 

@@ -81,6 +81,11 @@ metrics! {
     counter WEB_FILE_ROLLBACKS = "riposte_web_file_rollbacks_total", "web-server files put back because the server's test refused them";
     counter PROGRAMS_KILLED = "riposte_programs_killed_total", "child programs ended because they passed a limit";
 
+    // Plugins.
+    counter PLUGIN_STARTS = "riposte_plugin_starts_total", "starts of plugins' programs";
+    counter PLUGIN_FAULTS = "riposte_plugin_faults_total", "plugins' programs that died, hung, flooded, spoke nonsense or could not be started";
+    counter PLUGIN_LOG_LINES_SHED = "riposte_plugin_log_lines_shed_total", "lines of plugins' logs that were left out because there were too many";
+
     // Pipeline.
     counter RECORDS_PARSED = "riposte_records_parsed_total", "records that became events";
     counter EVENTS_MATCHED = "riposte_events_matched_total", "events that met the predicate of at least one rule";
