@@ -26,7 +26,11 @@ const READS_AFTER_THE_END_MAX: u32 = 64;
 /// How long a line is offered to the holder of the talk before log and end are looked at again.
 const HOLDER_BUSY: Duration = Duration::from_millis(10);
 
-/// Without a descriptor for the program's end it is looked for this often.
+/// A program that closed its output and still lives after this is of no use.
+const CLOSED_AND_ALIVE: Duration = Duration::from_millis(500);
+
+/// Without a descriptor for the program's end it is looked for this often, as
+/// after its output was closed.
 const LOOK_FOR_THE_END: Duration = Duration::from_millis(200);
 
 /// The reading half of a talk.
@@ -42,16 +46,9 @@ pub(super) struct Reader {
     lines: u32,
     /// The output is not read any more: it ended, or there was a fault.
     deaf: bool,
+    /// The output was closed; the program's own end should follow.
+    closed: Option<Instant>,
     log_ended: bool,
-}
-
-/// What the poll has found.
-#[derive(Debug, Default, Clone, Copy)]
-struct Found {
-    output: bool,
-    log: bool,
-    end: bool,
-    told_to_end: bool,
 }
 
 impl Reader {
@@ -71,6 +68,7 @@ impl Reader {
             second: Instant::now(),
             lines: 0,
             deaf: false,
+            closed: None,
             log_ended: false,
         }
     }
@@ -79,53 +77,56 @@ impl Reader {
     pub(super) fn run(mut self) {
         loop {
             self.hand_over();
-            let found = self.look();
-            if found.told_to_end {
+            let [told_to_end, ended, log, output] = self.look();
+            if told_to_end {
                 break;
             }
-            if found.log {
+            if log {
                 self.read_log();
             }
-            if found.output {
+            if output {
                 self.read_output();
             }
-            if found.end {
+            if ended {
                 self.last_words();
                 break;
+            }
+            if self.closed.is_some_and(|since| since.elapsed() >= CLOSED_AND_ALIVE) {
+                self.closed = None;
+                self.fault(TalkError::Ended("it closed its output".to_owned()));
             }
         }
         self.log.end();
     }
 
-    /// Waits until there is something to do.
-    fn look(&self) -> Found {
+    /// Waits until there is something to do: reading has to end, the program has ended, there is
+    /// something in its log, in its output.
+    fn look(&self) -> [bool; 4] {
         let outputs = &self.outputs;
         let control = outputs.control.as_fd();
         let busy = !self.waiting.is_empty();
-        let hear = !self.deaf && !busy;
+        let hear = !self.deaf && !busy && self.closed.is_none();
         // What is of no interest is replaced by the control pipe: a closed one would wake for ever.
         let stdout = if hear { outputs.stdout.as_fd() } else { control };
         let stderr = if self.log_ended { control } else { outputs.stderr.as_fd() };
         let end = outputs.pidfd.as_ref().map_or(control, AsFd::as_fd);
         let mut watched =
             [control, stdout, stderr, end].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
-        let patience = match (busy, &outputs.pidfd) {
-            (true, _) => Some(Duration::ZERO),
-            (false, None) => Some(LOOK_FOR_THE_END),
-            (false, Some(_)) => None,
+        let patience = if busy {
+            Some(Duration::ZERO)
+        } else if self.closed.is_some() || outputs.pidfd.is_none() {
+            Some(LOOK_FOR_THE_END)
+        } else {
+            None
         };
         let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
         if poll(&mut watched, patience.as_ref()).is_err() {
             // Interrupted: looked at again.
-            return Found::default();
+            return [false; 4];
         }
         let [control, stdout, stderr, end] = watched.map(|fd| !fd.revents().is_empty());
-        Found {
-            told_to_end: control,
-            output: hear && stdout,
-            log: !self.log_ended && stderr,
-            end: end || (outputs.pidfd.is_none() && how_it_ended(outputs.pid).is_some()),
-        }
+        let ended = end || (outputs.pidfd.is_none() && how_it_ended(outputs.pid).is_some());
+        [control, ended, !self.log_ended && stderr, hear && stdout]
     }
 
     /// Offers what was read, in order, as far as it is taken within a moment.
@@ -164,7 +165,8 @@ impl Reader {
     fn read_output(&mut self) -> bool {
         let mut chunk = [0; CHUNK_BYTES];
         match self.outputs.stdout.read(&mut chunk) {
-            Ok(0) => self.fault(TalkError::Ended("it closed its output".to_owned())),
+            // The first sign of its end, mostly.
+            Ok(0) => self.closed = Some(Instant::now()),
             Ok(length) => {
                 if !self.outputs.ignore.load(Ordering::Relaxed) {
                     self.take(chunk.get(..length).unwrap_or_default());
@@ -227,7 +229,7 @@ impl Reader {
     fn last_words(&mut self) {
         for _ in 0..READS_AFTER_THE_END_MAX {
             let log = !self.log_ended && self.read_log();
-            let output = !self.deaf && self.read_output();
+            let output = !self.deaf && self.closed.is_none() && self.read_output();
             if !log && !output {
                 break;
             }
@@ -236,14 +238,13 @@ impl Reader {
         let how = how_it_ended(self.outputs.pid).unwrap_or_else(|| "it ended".to_owned());
         let said = self.log.last();
         let words = if said.is_empty() { how } else { format!("{how}; it said last: {said}") };
-        if let Some(Err(TalkError::Ended(closed))) = self.waiting.back_mut() {
-            // That its output closed was only the first sign.
-            *closed = words;
-        } else {
-            self.fault(TalkError::Ended(words));
-        }
-        while !self.waiting.is_empty() && !self.look().told_to_end {
+        self.fault(TalkError::Ended(words));
+        while !self.waiting.is_empty() {
             self.hand_over();
+            let [told_to_end, ..] = self.look();
+            if told_to_end {
+                return;
+            }
         }
     }
 }

@@ -163,6 +163,12 @@ fn a_program_that_dies_at_once_says_why() {
 }
 
 #[test]
+fn a_program_that_closes_its_output_is_of_no_use() {
+    let place = Place::shell("exec >&-; sleep 100");
+    assert_eq!(place.start().unwrap_err().to_string(), "it closed its output");
+}
+
+#[test]
 fn a_program_that_dies_in_the_middle_is_heard_to_its_last_line() {
     let place = Place::python(&format!(
         "{READY}sys.stdin.readline()\nfor n in range(200): say(type='answer', id=n)\n\
