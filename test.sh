@@ -5,8 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-packages=(nftables iproute2 iputils-ping nginx-light logrotate curl haproxy apache2-bin caddy neovim python3-jsonschema)
-programs=(nft ip ping nginx logrotate curl haproxy apache2 caddy nvim jsonschema)
+packages=(nftables iproute2 iputils-ping nginx-light logrotate curl haproxy apache2-bin caddy neovim python3-jsonschema chromium)
+programs=(nft ip ping nginx logrotate curl haproxy apache2 caddy nvim jsonschema chromium)
 missing=()
 for i in "${!programs[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "${programs[$i]}" >/dev/null || missing+=("${packages[$i]}")

@@ -1,10 +1,18 @@
 //! `replay --against` and `--report` as a writer of rules uses them: a week of logs, the
 //! shipped rules, and a copy of them with a threshold that is too low.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test helpers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "test helpers; what is skipped is told"
+)]
 
 #[path = "support/week.rs"]
 #[allow(dead_code, reason = "shared with the tests of the report")]
 mod week;
+
+#[path = "reports/page.rs"]
+mod page;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -34,3 +34,20 @@ pub const COMPARED_TARGETS_MAX: usize = 500_000;
 /// A decision of one rule set and one of the other by the same rule about the same target are the
 /// same one, moved, when they lie no further apart.
 pub const COMPARED_MOVE_SECS_MAX: u64 = 86_400;
+
+/// Clients of one list that the page shows whole, with time line, reasons and lines: about 8 KB
+/// each. The page stays below about 4 MB, which a phone opens.
+pub const PAGE_WHOLE_MAX: usize = 60;
+
+/// Clients of one list that the page shows in a row each, after those that are shown whole: about
+/// 300 bytes each.
+pub const PAGE_ROWS_MAX: usize = 400;
+
+/// Changes between two rule sets that the page shows with their evidence: about 2 KB each.
+pub const PAGE_CHANGES_MAX: usize = 200;
+
+/// Rules in one of the page's tables.
+pub const PAGE_RULES_MAX: usize = 1_000;
+
+/// `--all` shows so many times as much of each list on the page; a browser must still open it.
+pub const PAGE_ALL_FACTOR: usize = 10;

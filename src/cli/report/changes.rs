@@ -126,11 +126,7 @@ fn one(change: &Change, again: usize, page: &Page, out: &mut Output) -> Result<(
         ChangeKind::Added | ChangeKind::Dropped => words::long(would),
         ChangeKind::Moved | ChangeKind::Resized => words::shift(change),
     };
-    let also = match (change.kind, change.also) {
-        (ChangeKind::Added, true) => "; decided about before as well",
-        (ChangeKind::Dropped, true) => "; still decided about otherwise",
-        _ => "",
-    };
+    let also = words::also(change).map_or_else(String::new, |also| format!("; {also}"));
     let line =
         format!("{} {target}  {}  {what}{also}", would.remedy.name(), words::moment(would.from));
     out.line(format!("  {mark} {}", cut(&line, page.width.saturating_sub(4))))?;

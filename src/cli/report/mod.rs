@@ -1,13 +1,14 @@
 //! `riposte replay … --against` and `--report`: what would change, and whom it would hit.
 //!
 //! One reading feeds one core, or two; a second one looks at those who would be stopped. What comes
-//! of it is shown on a terminal or as JSON lines.
+//! of it is shown on a terminal or as JSON lines, and written as a page.
 
 mod words;
 mod layout;
 mod terminal;
 mod changes;
 mod json;
+mod html;
 
 use super::output::Output;
 use super::replay::{Progress, ReplayArgs, Seen, inputs};
@@ -37,6 +38,9 @@ pub struct ReportArgs {
     /// Say which of the clients that would be stopped look like customers, and why
     #[arg(long)]
     pub report: bool,
+    /// Write the report to a file as well, as a page for a browser that needs nothing else
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
     /// Show everything, however long the lists
     #[arg(long)]
     pub all: bool,
@@ -45,14 +49,18 @@ pub struct ReportArgs {
 impl ReportArgs {
     /// Whether something of this is asked.
     pub fn wanted(&self) -> bool {
-        self.report || !self.against.is_empty()
+        self.report || self.html.is_some() || !self.against.is_empty()
     }
 }
 
 /// Everything that is shown.
 struct Findings {
+    /// The files that were read, as they were named.
+    files: Vec<String>,
     totals: Totals,
     seconds: f64,
+    /// The rules that ran; of two sets the first.
+    rules: Named,
     comparison: Option<Comparison>,
     /// Nobody was looked at, since this can't be read twice.
     unread: Option<String>,
@@ -81,6 +89,9 @@ pub fn run(
     out: &mut Output,
 ) -> anyhow::Result<End> {
     let started = Instant::now();
+    if let Some(path) = &args.report.html {
+        html::file::may_write(path)?;
+    }
     let unread = unreadable_twice(&args.files);
     if let Some(file) = unread.as_ref().filter(|_| args.report.against.is_empty()) {
         return Err(Usage::of(format!(
@@ -122,18 +133,26 @@ pub fn run(
         profiles(reading, &blocked)
     };
     let findings = Findings {
+        files: args.files.iter().map(|file| file.display().to_string()).collect(),
         totals: went.totals,
         seconds: started.elapsed().as_secs_f64(),
+        rules: Named { name: name_of_rules(config, &args.rules), count: texts.len() },
         comparison,
         unread,
         report: Report::of(blocked, profiles, frame),
     };
+    if let Some(path) = &args.report.html {
+        html::file::write(path, &html::render(&findings, args.report.all, crate::clock::now()))?;
+    }
     if args.json {
         gather.seen.faults_as_json(&went, out)?;
         json::print(&findings, out)?;
     } else {
         gather.seen.faults(&went, out)?;
         terminal::print(&findings, args.report.all, out)?;
+        if let Some(path) = &args.report.html {
+            out.line(format!("The page is in `{}`; only you can read it.", path.display()))?;
+        }
     }
     let whole = went.files.iter().all(|file| file.fault.is_none());
     Ok(if whole { End::Well } else { End::Finding })
@@ -223,27 +242,28 @@ fn compare(
     (before, after): (&Texts, &Texts),
     changes: Changes,
 ) -> Comparison {
-    let name = |paths: &[PathBuf]| {
-        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        crate::event::text::escape(&names.join(", ")).into_owned()
-    };
-    let before_name = if args.rules.is_empty() {
-        let pack = if config.rules.pack { "the shipped rules" } else { "" };
-        let own = name(&config.rules.paths);
-        [pack, own.as_str()]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(" and ")
-    } else {
-        name(&args.rules)
-    };
     Comparison {
-        before: Named { name: before_name, count: before.len() },
-        after: Named { name: name(&args.report.against), count: after.len() },
+        before: Named { name: name_of_rules(config, &args.rules), count: before.len() },
+        after: Named { name: names(&args.report.against), count: after.len() },
         rules: rule_changes(before, after),
         changes,
     }
+}
+
+/// What the rules of these paths, or of the config, are called.
+fn name_of_rules(config: &Config, paths: &[PathBuf]) -> String {
+    if !paths.is_empty() {
+        return names(paths);
+    }
+    let pack = if config.rules.pack { "the shipped rules" } else { "" };
+    let own = names(&config.rules.paths);
+    let parts = [pack, own.as_str()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" and ")
+}
+
+fn names(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    crate::event::text::escape(&names.join(", ")).into_owned()
 }
 
 /// Takes the firings of the first reading.

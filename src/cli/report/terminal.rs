@@ -242,17 +242,7 @@ impl Page {
     }
 
     fn notes(&self, report: &Report, out: &mut Output) -> Result<(), Gone> {
-        let mut notes = Vec::new();
-        if report.without_client > 0 {
-            let targets = count(report.without_client, "target");
-            notes.push(format!("{targets} without a client that could be looked at"));
-        }
-        if report.passed_over > 0 {
-            let events = count(report.passed_over, "event or decision");
-            let events = events.replace("decisions", "decisions of clients beyond the limit");
-            notes.push(format!("{events} not looked at"));
-        }
-        for note in notes {
+        for note in words::notes(report) {
             let note = out.styled(Style::Dim, cut(&format!("  {note}"), self.width));
             out.line(note)?;
         }

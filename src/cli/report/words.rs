@@ -158,3 +158,27 @@ pub(super) fn conclusion(findings: &Findings) -> String {
 pub(super) fn worst(report: &Report) -> Option<&RuleLine> {
     report.rules.first().filter(|rule| rule.customers > 0)
 }
+
+/// Whether the other rule set decides about the target as well.
+pub(super) const fn also(change: &Change) -> Option<&'static str> {
+    match (change.kind, change.also) {
+        (ChangeKind::Added, true) => Some("decided about before as well"),
+        (ChangeKind::Dropped, true) => Some("still decided about otherwise"),
+        _ => None,
+    }
+}
+
+/// What was left out of the look at clients.
+pub(super) fn notes(report: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.without_client > 0 {
+        let targets = count(report.without_client, "target");
+        notes.push(format!("{targets} without a client that could be looked at"));
+    }
+    if report.passed_over > 0 {
+        let events = count(report.passed_over, "event or decision");
+        let events = events.replace("decisions", "decisions of clients beyond the limit");
+        notes.push(format!("{events} not looked at"));
+    }
+    notes
+}
