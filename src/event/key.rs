@@ -66,6 +66,11 @@ impl Key {
 
     /// A key of several parts, in that order.
     pub fn parts(parts: &[KeyPart<'_>]) -> Self {
+        if let [KeyPart::Net(net)] = parts
+            && let Some(bytes) = client_bytes(*net)
+        {
+            return Self(bytes);
+        }
         let mut bytes = SmallVec::new();
         for part in parts {
             encode(part, &mut bytes);
@@ -125,6 +130,27 @@ fn v6_neighbourhood(first: [u8; 6]) -> u64 {
         *to = from;
     }
     u64::from_be_bytes(word) | 1 << 56
+}
+
+/// The bytes of the commonest keys, an address or an IPv6 client: made as a whole, since each
+/// candidate has one.
+#[inline]
+fn client_bytes(net: IpNet) -> Option<SmallVec<[u8; 24]>> {
+    let mut bytes = [0; 24];
+    let (tag, octets, length) = match net {
+        IpNet::V4(net) if net.prefix_len() == 32 => {
+            (TAG_V4, u64::from(net.addr().to_bits()) << 32, 5)
+        }
+        IpNet::V6(net) if net.prefix_len() == 64 => {
+            let high = net.addr().to_bits() >> 64;
+            (TAG_V6_64, u64::try_from(high).unwrap_or(0), 9)
+        }
+        _ => return None,
+    };
+    let [first, rest @ ..] = &mut bytes;
+    *first = tag;
+    *rest.first_chunk_mut::<8>()? = octets.to_be_bytes();
+    Some(SmallVec::from_buf_and_len(bytes, length))
 }
 
 /// The first network among the parts of a key's bytes.

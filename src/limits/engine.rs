@@ -57,3 +57,10 @@ pub const EVIDENCE_RECORD_BYTES_MAX: usize = 1_024;
 
 /// Events shown to a rule body and journaled as evidence, a hit.
 pub const EVIDENCE_EVENTS_MAX: usize = 16;
+
+/// Keys whose windows are read together ahead of their updates: enough for the waits to overlap,
+/// few enough for what was read to stay in the first-level cache (two lines of 64 bytes each).
+pub const WINDOW_LOOK_AHEAD_KEYS: usize = 128;
+
+/// Candidates whose keys are made, and whose windows are read, ahead of their turn.
+pub const CANDIDATES_LOOK_AHEAD: usize = 64;

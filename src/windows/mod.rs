@@ -9,6 +9,7 @@
 //! there the keys whose last sample is oldest. A key is in the same shard in every run, for that
 //! depends on a seed that is saved with the state; the hash tables' own seeds decide nothing.
 
+mod ahead;
 mod distinct;
 mod kinds;
 mod ring;
@@ -23,6 +24,8 @@ mod tests;
 
 pub use spec::{Firing, RuleWindow, Sample, ShardImage, Stats, WindowSpec};
 
+pub use ahead::Spot;
+
 pub use table::Level;
 
 use crate::clock::Timestamp;
@@ -32,7 +35,7 @@ use distinct::{Distinct, DistinctPlan};
 use kinds::{Absent, Consecutive, Each, Leaky, LeakyPlan, Sequence, SequencePlan};
 use ring::{Ratio, RatioPlan, Ring, RingPlan};
 use serde::{Deserialize, Serialize};
-use slots::{KeyHasher, shard_of};
+use slots::KeyHasher;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,19 +151,23 @@ impl Windows {
 
     /// Counts a sample; says so when the key fires, which empties its window.
     pub fn update(&mut self, rule: usize, key: &Key, sample: &Sample) -> Option<Firing> {
-        let place = self.place(key);
-        let table = self.tables.get_mut(rule)?;
+        self.update_at(&self.spot(rule, key), key, sample)
+    }
+
+    /// The same, where it is known already where the key lies.
+    pub fn update_at(&mut self, spot: &Spot, key: &Key, sample: &Sample) -> Option<Firing> {
+        let table = self.tables.get_mut(spot.rule)?;
         if sample.weight == 0 {
             return None;
         }
-        let before = table.bytes();
-        let (firing, late) = table.update(&place, sample);
-        self.bytes = (self.bytes + table.bytes()).saturating_sub(before);
-        self.late += u64::from(late);
+        let place = Place { key, hash: spot.hash, shard: spot.shard, guess: spot.guess };
+        let updated = table.update(&place, sample);
+        self.bytes = (self.bytes + updated.bytes).saturating_sub(updated.bytes_before);
+        self.late += u64::from(updated.late);
         if self.bytes > self.memory_bytes_max {
             self.evict();
         }
-        firing
+        updated.firing
     }
 
     /// Moves time on: what is over is forgotten, and keys of `absent` that have been silent too
@@ -280,7 +287,8 @@ impl Windows {
     }
 
     fn place<'k>(&self, key: &'k Key) -> Place<'k> {
-        Place { key, hash: self.hasher.hash(key.as_bytes()), shard: shard_of(key, self.seed) }
+        let spot = self.spot(0, key);
+        Place { key, hash: spot.hash, shard: spot.shard, guess: spot.guess }
     }
 
     /// The rule that holds most gives way, until what is held fits.

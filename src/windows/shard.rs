@@ -1,6 +1,7 @@
 //! A shard of a rule's table: the keys of some networks, those that count and those that rest.
 //! It grows by itself and is saved as a whole.
 
+use super::ahead::Spot;
 use super::slots::{KeyHasher, SavedSlot, Slot, Store, key_heap_bytes};
 use super::spec::Sample;
 use super::state::{Poured, State};
@@ -100,6 +101,21 @@ impl<S: State> Shard<S> {
         false
     }
 
+    /// Reads where the search for a key begins.
+    #[inline]
+    pub(super) fn touch_tag(&self, hash: u64) -> u8 {
+        self.live.touch_tag(hash).wrapping_add(self.resting.touch_tag(hash))
+    }
+
+    /// Reads the slots that an update of a key most likely reads, and notes where that is.
+    #[inline]
+    pub(super) fn touch_slot(&self, spot: &mut Spot) -> u8 {
+        let resting = if self.resting.len() > 0 { self.resting.touch_slot(spot.hash).1 } else { 0 };
+        let (place, read) = self.live.touch_slot(spot.hash);
+        spot.guess = u32::try_from(place).unwrap_or(u32::MAX);
+        read.wrapping_add(resting)
+    }
+
     fn rest(&mut self, place: &Place<'_>, fired: Timestamp) {
         let key = place.key.as_bytes();
         if let Some(slot) = self.resting.find(place.hash, key) {
@@ -125,7 +141,7 @@ impl<S: State> Shard<S> {
         let key = place.key.as_bytes();
         let slot = self
             .live
-            .find(place.hash, key)
+            .find_near(place.guess, place.hash, key)
             .or_else(|| self.insert(place.hash, key, S::start(plan, sample)));
         let Some((slot, state)) =
             slot.and_then(|slot| Some((slot, &mut self.live.get_mut(slot)?.state)))

@@ -9,6 +9,9 @@ use std::hash::{BuildHasher, Hasher};
 /// Bytes of a key that lie in the slot itself: an address with a whole number beside it.
 const INLINE_BYTES: usize = 14;
 
+/// How far from its home a slot is looked for ahead of its turn: nearly all are nearer.
+const TOUCHED_STEPS: usize = 8;
+
 /// A key in 16 bytes; longer ones are on the heap.
 #[derive(Debug, PartialEq, Eq)]
 enum SlotKey {
@@ -120,6 +123,35 @@ impl<S> Store<S> {
             }
         }
         None
+    }
+
+    /// Reads where the search for a hash begins; what is read means nothing.
+    #[inline]
+    pub(super) fn touch_tag(&self, hash: u64) -> u8 {
+        self.tags.get(self.home(hash)).copied().unwrap_or(0)
+    }
+
+    /// Where the slot of a hash most likely is; reads it, to its end. The number that comes with it
+    /// means nothing.
+    #[inline]
+    pub(super) fn touch_slot(&self, hash: u64) -> (usize, u8) {
+        let home = self.home(hash);
+        let (wanted, near) = (tag(hash), self.tags.get(home..).unwrap_or_default());
+        let step = near.iter().take(TOUCHED_STEPS).position(|tag| *tag == wanted).unwrap_or(0);
+        let place = home + step;
+        // The next slot begins in the cache line in which this one ends.
+        let read = u8::from(self.get(place).is_some()) + u8::from(self.get(place + 1).is_some());
+        (place, read)
+    }
+
+    /// Where a key is, looked for first where it is guessed to be.
+    #[inline]
+    pub(super) fn find_near(&self, guess: u32, hash: u64, key: &[u8]) -> Option<usize> {
+        let guess = guess as usize;
+        if self.get(guess).is_some_and(|slot| slot.key() == key) {
+            return Some(guess);
+        }
+        self.find(hash, key)
     }
 
     /// Adds a key that is not there yet; its place.

@@ -4,6 +4,7 @@
 //! changed. Nothing here depends on hash seeds, capacities or on whether a state was loaded or
 //! came about, so a restart changes nothing.
 
+use super::ahead::Spot;
 use super::shard::{LoadedShard, Shard};
 use super::slots::{KeyHasher, Slot, shard_of};
 use super::spec::{Firing, Sample};
@@ -21,6 +22,19 @@ pub(super) struct Place<'k> {
     pub(super) key: &'k Key,
     pub(super) hash: u64,
     pub(super) shard: u8,
+    /// Where its slot most likely is.
+    pub(super) guess: u32,
+}
+
+/// What became of an update.
+pub(super) struct Updated {
+    pub(super) firing: Option<Firing>,
+    /// It came too late.
+    pub(super) late: bool,
+    /// Bytes that the table held before it.
+    pub(super) bytes_before: u64,
+    /// Bytes that it holds now.
+    pub(super) bytes: u64,
 }
 
 /// What a key holds, for people.
@@ -38,8 +52,13 @@ pub struct Level {
 
 /// A rule's table, whatever its kind.
 pub(super) trait AnyTable: Send {
-    /// Counts a sample; the second value says that it came too late.
-    fn update(&mut self, place: &Place<'_>, sample: &Sample) -> (Option<Firing>, bool);
+    /// Counts a sample.
+    fn update(&mut self, place: &Place<'_>, sample: &Sample) -> Updated;
+    /// Reads where the search for a key begins, so that an update finds it near by. What it gives
+    /// means nothing.
+    fn touch_tag(&self, spot: &Spot) -> u8;
+    /// The same for what the search then reads; notes where that is.
+    fn touch_slot(&self, spot: &mut Spot) -> u8;
     /// What a key holds; with a time, what of it still counts then.
     fn level(&self, place: &Place<'_>, at: Option<Timestamp>) -> Level;
     /// Forgets what is over, shard by shard as time goes from one watermark to the next.
@@ -123,19 +142,28 @@ impl<S: State> Table<S> {
 }
 
 impl<S: State> AnyTable for Table<S> {
-    fn update(&mut self, place: &Place<'_>, sample: &Sample) -> (Option<Firing>, bool) {
-        let keys = self.keys;
+    fn update(&mut self, place: &Place<'_>, sample: &Sample) -> Updated {
+        let (keys, bytes_before) = (self.keys, self.bytes);
         let poured = self.with_shard(place.shard, |shard, plan, cooldown| {
             shard.pour(plan, cooldown, place, sample)
         });
         if S::QUEUE_BYTES > 0 && self.keys > keys {
             self.enqueue(place);
         }
-        match poured {
+        let (firing, late) = match poured {
             Some(Poured::Fired(firing)) => (Some(firing), false),
             Some(Poured::Late) => (None, true),
             _ => (None, false),
-        }
+        };
+        Updated { firing, late, bytes_before, bytes: self.bytes }
+    }
+
+    fn touch_tag(&self, spot: &Spot) -> u8 {
+        self.shard(spot.shard).map_or(0, |shard| shard.touch_tag(spot.hash))
+    }
+
+    fn touch_slot(&self, spot: &mut Spot) -> u8 {
+        self.shard(spot.shard).map_or(0, |shard| shard.touch_slot(spot))
     }
 
     fn level(&self, place: &Place<'_>, at: Option<Timestamp>) -> Level {

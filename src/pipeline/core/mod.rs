@@ -4,11 +4,14 @@
 //! effects that its rule asked for, before any guard. Pure: the same inputs from the same state
 //! give the same firings, live, in replay and after a crash. It does no I/O and asks no clock.
 
+mod ahead;
 mod events;
 mod host;
 mod image;
 mod parts;
 mod probe;
+
+pub use ahead::Foreseen;
 
 pub use parts::{CoreConfig, Firing, Modes, RouteOf};
 
@@ -22,6 +25,7 @@ use crate::limits;
 use crate::rules::{BodyRun, Rule, RuleSet};
 use crate::telemetry::{self, names};
 use crate::windows::{Firing as WindowFiring, WindowSpec, Windows};
+use ahead::Counted;
 use events::{Pending, absent_event, decision_event, emitted_event, key_ip, place, push};
 use host::CoreHost;
 use std::collections::VecDeque;
@@ -218,6 +222,9 @@ impl Core {
     }
 
     fn drain(&mut self, mut waiting: VecDeque<Pending>, mut emitted: usize, out: &mut Vec<Firing>) {
+        if waiting.is_empty() {
+            return;
+        }
         let rules = Arc::clone(&self.rules);
         let mut candidates = Vec::new();
         let mut faults = Vec::new();
@@ -240,15 +247,22 @@ impl Core {
         emitted: &mut usize,
         out: &mut Vec<Firing>,
     ) {
-        let (key, sample) = match self.rules.sample(rule, &cause.event) {
-            Ok(Some(found)) => found,
-            Ok(None) => return,
-            Err(_) => {
-                telemetry::counter(names::RULE_FAULTS).add(1);
-                return;
-            }
-        };
-        let firing = self.windows.update(rule as usize, &key, &sample);
+        if let Some(counted) = self.counted(rule, &cause.event) {
+            self.count(rule, counted, cause, (waiting, emitted), out);
+        }
+    }
+
+    /// Counts an event in a rule's window.
+    fn count(
+        &mut self,
+        rule: u32,
+        counted: Counted,
+        cause: &Pending,
+        (waiting, emitted): (&mut VecDeque<Pending>, &mut usize),
+        out: &mut Vec<Firing>,
+    ) {
+        let Counted { key, sample, spot } = counted;
+        let firing = self.windows.update_at(&spot, &key, &sample);
         let fired = firing.map(|firing| (key.clone(), firing));
         self.evidence.push(rule, key, &cause.event);
         if let Some((key, firing)) = fired {

@@ -22,7 +22,7 @@ pub use messages::{Facts, Message, Parts, Reloaded};
 pub use recovery::Recovery;
 
 use super::control::Alarm;
-use super::core::Core;
+use super::core::{Core, Foreseen};
 use super::desk::SharedDesk;
 use super::feed::{Delivery, SourceBook};
 use super::steady::SteadyClock;
@@ -354,10 +354,14 @@ pub(super) fn evaluate(
     firings: &mut Vec<super::core::Firing>,
 ) {
     let source = &matched.origin.source;
-    for candidate in &matched.candidates {
-        let low = watermarks.event(source, candidate.event.time, matched.arrival);
-        core.advance(low, firings);
-        core.event(&candidate.event, &candidate.rules, firings);
+    let mut ahead = Foreseen::default();
+    for candidates in matched.candidates.chunks(limits::CANDIDATES_LOOK_AHEAD) {
+        core.look_ahead(candidates, &mut ahead);
+        for candidate in candidates {
+            let low = watermarks.event(source, candidate.event.time, matched.arrival);
+            core.advance(low, firings);
+            core.event_ahead(&candidate.event, &candidate.rules, &mut ahead, firings);
+        }
     }
     if matched.parsed > 0 {
         let low = watermarks.event(source, matched.newest, matched.arrival);

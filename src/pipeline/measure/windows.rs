@@ -3,6 +3,7 @@
 use super::{Choice, Measurement, figure};
 use crate::clock::Timestamp;
 use crate::event::Key;
+use crate::limits;
 use crate::windows::{RuleWindow, Sample, WindowSpec, Windows};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -68,8 +69,17 @@ fn million(name: &str, spec: WindowSpec) -> Measurement {
     sample.time = sample.time.plus(Duration::from_secs(1));
     let mut fired = 0;
     let started = Instant::now();
-    for number in order {
-        fired += u64::from(windows.update(0, &key(number), &sample).is_some());
+    let mut batch = Vec::new();
+    for numbers in order.chunks(limits::WINDOW_LOOK_AHEAD_KEYS) {
+        batch.clear();
+        batch.extend(numbers.iter().map(|number| {
+            let key = key(*number);
+            (windows.spot(0, &key), key)
+        }));
+        windows.look_ahead(batch.iter_mut().map(|(spot, _)| spot));
+        for (spot, key) in &batch {
+            fired += u64::from(windows.update_at(spot, key, &sample).is_some());
+        }
     }
     let took = started.elapsed();
     let stats = windows.stats();

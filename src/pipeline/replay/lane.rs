@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::event::{Event, Kind};
 use crate::limits;
 use crate::parsers::Parser;
-use crate::pipeline::core::{Core, Firing};
+use crate::pipeline::core::{Core, Firing, Foreseen};
 use crate::pipeline::stage::Matched;
 use crate::sources::Replay;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -38,8 +38,9 @@ pub(super) struct Lane {
     turn: u64,
     /// Batches whose turn it is, in order.
     ready: VecDeque<WorkedBatch>,
-    /// The batch whose turn it is, with each core's place in its candidates.
-    current: Option<(WorkedBatch, Vec<usize>)>,
+    /// The batch whose turn it is, with each core's place in its candidates and what that core has
+    /// looked at ahead.
+    current: Option<(WorkedBatch, Vec<(usize, Foreseen)>)>,
     /// The newest event time so far: where in time the file is.
     reached: Timestamp,
     ended: bool,
@@ -156,7 +157,7 @@ impl Lane {
             report.oldest = Some(report.oldest.map_or(oldest, |old| old.min(oldest)));
             let newest = matched.newest;
             report.newest = Some(report.newest.map_or(newest, |old| old.max(newest)));
-            let places = vec![0; worked.matched.len()];
+            let places = worked.matched.iter().map(|_| (0, Foreseen::default())).collect();
             self.current = Some((worked, places));
         } else if matched.outside.1 > 0 && matched.outside.1 == matched.parsed {
             // All of it lies after the wanted span: so does the rest.
@@ -168,7 +169,7 @@ impl Lane {
     /// none is left; `None` when it has ended.
     pub(super) fn next_time(&self) -> Option<Timestamp> {
         let (worked, places) = self.current.as_ref()?;
-        let next = |(matched, place): (&Matched, &usize)| {
+        let next = |(matched, (place, _)): (&Matched, &(usize, Foreseen))| {
             matched.candidates.get(*place).map(|candidate| candidate.reached)
         };
         let batch_end = worked.matched.first().map(|matched| matched.newest);
@@ -186,17 +187,20 @@ impl Lane {
             matched.candidates.get(place).map(|candidate| candidate.event.offset)
         };
         let offsets = worked.matched.iter().zip(&*places);
-        let first = offsets.filter_map(|(matched, place)| offset(matched, *place)).min();
+        let first = offsets.filter_map(|(matched, (place, _))| offset(matched, *place)).min();
         let mut fired = Vec::new();
         let each = worked.matched.iter().zip(places).zip(cores.iter_mut()).enumerate();
-        for (number, ((matched, place), core)) in each {
+        for (number, ((matched, (place, ahead)), core)) in each {
             let candidate = matched.candidates.get(*place);
             let candidate = candidate.filter(|next| Some(next.event.offset) == first);
             if first.is_none() || candidate.is_some() {
                 core.advance(time, &mut fired);
             }
             if let Some(candidate) = candidate {
-                core.event(&candidate.event, &candidate.rules, &mut fired);
+                if place.is_multiple_of(limits::CANDIDATES_LOOK_AHEAD) {
+                    core.look_ahead(matched.candidates.get(*place..).unwrap_or_default(), ahead);
+                }
+                core.event_ahead(&candidate.event, &candidate.rules, ahead, &mut fired);
                 *place += 1;
             }
             firings.extend(fired.drain(..).map(|firing| (number, firing)));
