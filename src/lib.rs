@@ -12,9 +12,11 @@ pub mod secret;
 pub mod telemetry;
 pub mod process;
 pub mod http_client;
+pub mod trust;
 
 // The way of an event, stage by stage.
 pub mod event;
+pub mod toml_text;
 pub mod sources;
 pub mod parsers;
 pub mod enrich;

@@ -8,6 +8,7 @@ mod faces;
 mod editor;
 mod plugin_talk;
 mod replay;
+mod plugins;
 mod report;
 
 pub use check::*;
@@ -15,6 +16,7 @@ pub use editor::*;
 pub use engine::*;
 pub use faces::*;
 pub use plugin_talk::*;
+pub use plugins::*;
 pub use replay::*;
 pub use report::*;
 

@@ -3,7 +3,7 @@
 use super::output::{Output, Style};
 use super::{End, context};
 use crate::config::load::Fault;
-use crate::config::{self, Config, ConfigError, read_rules, read_rules_from};
+use crate::config::{Config, ConfigError, read_rules, read_rules_from};
 use crate::event::{Field, Kind, text};
 use crate::parsers::Parser;
 use crate::pipeline::rule_set::{self, LoadedRules};
@@ -136,7 +136,7 @@ fn of_fault(path: &Path, fault: &Fault) -> serde_json::Value {
 fn of_config(config: &Config, own: &RuleFile, whole: bool) -> Vec<Finding> {
     let file: Arc<str> = Arc::from(own.path.as_str());
     let finding = |severity, code, words: &str, subject: Option<&str>| {
-        let span = subject.and_then(|subject| config::locate(&own.text, subject));
+        let span = subject.and_then(|subject| crate::toml_text::locate(&own.text, subject));
         let span = span.map(|at| {
             let rest = own.text.get(at..).unwrap_or_default();
             let end = rest.find(['\n', ' ', '=']).unwrap_or(rest.len());

@@ -5,8 +5,6 @@
 
 pub mod environment;
 pub mod load;
-mod locate;
-pub use locate::locate;
 pub mod pack;
 mod rule_files;
 mod source;
@@ -17,6 +15,7 @@ pub use source::{SourceConfig, SourceType};
 
 use crate::actions::ActionsConfig;
 use crate::decisions::{GuardConfig, Mode};
+use crate::plugins::PluginConfig;
 use crate::store::RetentionConfig;
 use crate::telemetry::LogFormat;
 use serde::{Deserialize, Serialize};
@@ -37,6 +36,10 @@ pub struct Config {
     pub guard: GuardConfig,
     /// Where decisions are put in force, and what else may be done.
     pub actions: ActionsConfig,
+    /// Where plugins lie, a folder each: from the config's folder on.
+    pub plugins_dir: PathBuf,
+    /// Plugins that are used, by name.
+    pub plugins: BTreeMap<String, PluginConfig>,
     /// How long things are kept.
     pub retention: RetentionConfig,
     /// How much memory the windows of rules may take.
@@ -53,6 +56,8 @@ impl Default for Config {
             rules: RulesConfig::default(),
             guard: GuardConfig::default(),
             actions: ActionsConfig::default(),
+            plugins_dir: PathBuf::from("plugins"),
+            plugins: BTreeMap::new(),
             retention: RetentionConfig::default(),
             memory: MemoryConfig::default(),
             log: LogConfig::default(),
@@ -134,6 +139,7 @@ impl Config {
         }
         faults.extend(self.guard.faults());
         faults.extend(self.actions.check());
+        faults.extend(self.plugins.iter().flat_map(|(name, plugin)| plugin.faults(name)));
         if self.memory.windows_mib == Some(0) {
             faults.push("`memory.windows_mib` is 0\nhint: at least 1".to_owned());
         }
@@ -147,8 +153,10 @@ impl Config {
                 *path = base.join(&*path);
             }
         }
-        if self.state_dir.is_relative() {
-            self.state_dir = base.join(&self.state_dir);
+        for path in [&mut self.state_dir, &mut self.plugins_dir] {
+            if path.is_relative() {
+                *path = base.join(&*path);
+            }
         }
     }
 }

@@ -1,11 +1,23 @@
-//! Plugins: programs that speak JSON lines over their standard input and output.
+//! Plugins: folders that add to riposte what it does not know itself.
 //!
-//! In: what a plugin's program is and may do ([`Launch`]). Out: its messages, one by one, within
-//! limits ([`Talk`]), started again after pauses when it fails ([`Keeper`]), and how it is
-//! ([`Health`]). What the messages mean is left to the kinds of plugins.
+//! In: the plugins' folder and `[plugins.NAME]` of the config. Out: what is there and may run. A
+//! plugin is a Rhai module, whose text goes to `rules`, or a program that speaks JSON lines as a
+//! source, parser, enricher or action; `pipeline` hands each to the stage that it serves.
+//!
+//! - [`manifest`]: `plugin.toml`, read and checked.
+//! - [`discover`]: the folder, looked through: who is there, who is refused and why.
+//! - [`config`]: what the user says of plugins in `riposte.toml`.
+//! - [`talk`]: a program's messages, one by one, within limits, started again after pauses.
+//! - [`health`]: how a program is, for status, doctor and metrics.
 
+pub mod config;
+pub mod discover;
 pub mod health;
+pub mod manifest;
 pub mod talk;
 
+pub use config::PluginConfig;
+pub use discover::{Enabled, Found, Plugin, PluginFault, discover};
 pub use health::{Health, HealthCell, HealthState};
+pub use manifest::{FieldKind, Manifest, PluginKind};
 pub use talk::{Keeper, Launch, Message, Talk, TalkError, TalkLimits};

@@ -38,6 +38,7 @@ const SOURCES: &[&str] = &[
     "src/decisions/model.rs",
     "src/actions/config.rs",
     "src/actions/config/effects.rs",
+    "src/plugins/config.rs",
     "src/store/retention.rs",
     "src/telemetry/logging.rs",
 ];

@@ -18,7 +18,7 @@ pub fn locate(text: &str, words: &str) -> Option<usize> {
     let found = tokens.iter().find_map(|token| {
         value(text, start, token).or_else(|| match token.rsplit_once('.') {
             Some((table, name)) => key(text, header(text, table).unwrap_or(start), name),
-            None => key(text, start, token),
+            None => key(text, start, token).or_else(|| header(text, token)),
         })
     });
     found.or((start > 0).then_some(start))
