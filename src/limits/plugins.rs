@@ -28,10 +28,6 @@ pub const PLUGIN_ARGUMENTS_MAX: usize = 32;
 /// Fields that a plugin may declare.
 pub const PLUGIN_FIELDS_MAX: usize = 64;
 
-/// A program answers `hello` within this long if its manifest says nothing: an interpreter with some
-/// libraries starts within a second or two on a busy machine.
-pub const PLUGIN_START_SECS: u64 = 10;
-
 /// The longest start that a manifest may ask for.
 pub const PLUGIN_START_SECS_MAX: u64 = 120;
 
@@ -41,18 +37,8 @@ pub const PLUGIN_ANSWER_MILLIS: u64 = 2_000;
 /// The longest that a manifest may ask for an answer.
 pub const PLUGIN_ANSWER_MILLIS_MAX: u64 = 60_000;
 
-/// The longest line of a program if its manifest says nothing: a record at its longest, escaped.
-pub const PLUGIN_LINE_BYTES: usize = 256 * 1024;
-
-/// The longest line that a manifest may ask for.
-pub const PLUGIN_LINE_BYTES_MAX: usize = 1024 * 1024;
-
-/// Starts within an hour after which a program is left stopped until the next reload, if its manifest
-/// says nothing. Between starts the waits grow, so this many take most of the hour.
-pub const PLUGIN_RESTARTS_PER_HOUR: u32 = 30;
-
-/// The most starts an hour that a manifest may ask for.
-pub const PLUGIN_RESTARTS_PER_HOUR_MAX: u32 = 360;
+/// The longest line of a program that a manifest may ask for, in place of the usual bound.
+pub const PLUGIN_LINE_BYTES_CEILING: usize = 1024 * 1024;
 
 /// An enricher's answer holds this long if its manifest says nothing.
 pub const PLUGIN_TTL_SECS: u64 = 3_600;

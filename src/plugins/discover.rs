@@ -6,6 +6,7 @@
 
 use super::PluginConfig;
 use super::manifest::{self, Manifest, PluginKind};
+use super::talk::{Launch, TalkLimits};
 use crate::event::text::{escape, nearest};
 use crate::limits::{
     PLUGIN_FILES_MAX, PLUGIN_MANIFEST_BYTES_MAX, PLUGIN_MODULE_BYTES_MAX, PLUGIN_NESTING_MAX,
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A plugin that is there and sound.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +80,42 @@ pub struct Enabled {
     pub plugin: Plugin,
     /// What the user says of it.
     pub config: PluginConfig,
+}
+
+impl Enabled {
+    /// How its program is started.
+    pub fn launch(&self) -> Launch {
+        let manifest = &self.plugin.manifest;
+        let mut argv = manifest.run.clone();
+        if let (Some(first), Some(program)) = (argv.first_mut(), &self.plugin.program) {
+            *first = program.display().to_string();
+        }
+        let settings = self.config.settings.iter();
+        Launch {
+            name: manifest.name.clone(),
+            argv,
+            folder: self.plugin.folder.clone(),
+            settings: settings.map(|(key, value)| (key.clone(), json(value))).collect(),
+            secrets: self.config.secrets.clone(),
+            limits: TalkLimits {
+                start: Duration::from_secs(manifest.limits.start_secs),
+                line_bytes_max: manifest.limits.line_bytes_max,
+                ..TalkLimits::default()
+            },
+        }
+    }
+}
+
+/// A setting as JSON; a date becomes its text.
+fn json(value: &toml::Value) -> serde_json::Value {
+    match value {
+        toml::Value::Datetime(moment) => moment.to_string().into(),
+        toml::Value::Array(list) => list.iter().map(json).collect(),
+        toml::Value::Table(table) => {
+            table.iter().map(|(key, value)| (key.clone(), json(value))).collect()
+        }
+        other => serde_json::to_value(other).unwrap_or_default(),
+    }
 }
 
 /// Looks through the folder. A folder that isn't there has no plugins.

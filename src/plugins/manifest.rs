@@ -3,19 +3,17 @@
 //! In: the text and the folder's name. Out: a [`Manifest`] or every fault, each with its line. Pure:
 //! what lies beside the manifest is looked at by `discover`.
 
+use super::talk::PROTOCOL;
 use crate::limits::{
     PLUGIN_ANSWER_MILLIS, PLUGIN_ANSWER_MILLIS_MAX, PLUGIN_ARGUMENTS_MAX,
-    PLUGIN_DESCRIPTION_CHARS_MAX, PLUGIN_FIELDS_MAX, PLUGIN_LINE_BYTES, PLUGIN_LINE_BYTES_MAX,
-    PLUGIN_NAME_BYTES_MAX, PLUGIN_RESTARTS_PER_HOUR, PLUGIN_RESTARTS_PER_HOUR_MAX,
-    PLUGIN_START_SECS, PLUGIN_START_SECS_MAX, PLUGIN_TTL_SECS, PLUGIN_TTL_SECS_MAX,
+    PLUGIN_DESCRIPTION_CHARS_MAX, PLUGIN_FIELDS_MAX, PLUGIN_LINE_BYTES_CEILING,
+    PLUGIN_LINE_BYTES_MAX, PLUGIN_NAME_BYTES_MAX, PLUGIN_START_MILLIS, PLUGIN_START_SECS_MAX,
+    PLUGIN_TTL_SECS, PLUGIN_TTL_SECS_MAX,
 };
 use crate::toml_text::{self, Fault};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-
-/// The version of the protocol that this riposte speaks.
-pub const PROTOCOL: u32 = 1;
 
 /// What may be a plugin's name, in words.
 pub const NAME_HINT: &str =
@@ -122,17 +120,14 @@ pub struct ProgramLimits {
     pub answer_ms: u64,
     /// Bytes of one line that it writes.
     pub line_bytes_max: usize,
-    /// Starts within an hour; after that many it is left stopped until the next reload.
-    pub restarts_per_hour: u32,
 }
 
 impl Default for ProgramLimits {
     fn default() -> Self {
         Self {
-            start_secs: PLUGIN_START_SECS,
+            start_secs: PLUGIN_START_MILLIS / 1_000,
             answer_ms: PLUGIN_ANSWER_MILLIS,
-            line_bytes_max: PLUGIN_LINE_BYTES,
-            restarts_per_hour: PLUGIN_RESTARTS_PER_HOUR,
+            line_bytes_max: PLUGIN_LINE_BYTES_MAX,
         }
     }
 }
@@ -298,12 +293,7 @@ impl Manifest {
         for (key, value, most) in [
             ("start_secs", limits.start_secs, PLUGIN_START_SECS_MAX),
             ("answer_ms", limits.answer_ms, PLUGIN_ANSWER_MILLIS_MAX),
-            ("line_bytes_max", limits.line_bytes_max as u64, PLUGIN_LINE_BYTES_MAX as u64),
-            (
-                "restarts_per_hour",
-                u64::from(limits.restarts_per_hour),
-                u64::from(PLUGIN_RESTARTS_PER_HOUR_MAX),
-            ),
+            ("line_bytes_max", limits.line_bytes_max as u64, PLUGIN_LINE_BYTES_CEILING as u64),
         ] {
             if value == 0 || value > most {
                 faults.push(format!("`limits.{key}` is {value}\nhint: 1 to {most}"));

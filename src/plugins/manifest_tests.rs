@@ -22,7 +22,7 @@ fn a_manifest_says_all_that_is_needed() {
     let manifest = read(ENRICHER, "dnsbl").unwrap();
     assert_eq!(manifest.kind, PluginKind::Enricher);
     assert_eq!(manifest.limits.answer_ms, 500);
-    assert_eq!(manifest.limits.start_secs, PLUGIN_START_SECS);
+    assert_eq!(manifest.limits.start_secs, PLUGIN_START_MILLIS / 1_000);
     let enricher = manifest.enricher.unwrap();
     assert_eq!((enricher.key.as_str(), enricher.ttl_secs), ("ip", PLUGIN_TTL_SECS));
     assert_eq!(enricher.fields["dnsbl_listed"], FieldKind::Bool);
