@@ -2,6 +2,7 @@
 //!
 //! A bound that a user may set lives in the config; what is here is its default or its ceiling.
 
+mod brought;
 mod check;
 mod engine;
 mod faces;
@@ -11,6 +12,7 @@ mod replay;
 mod plugins;
 mod report;
 
+pub use brought::*;
 pub use check::*;
 pub use editor::*;
 pub use engine::*;

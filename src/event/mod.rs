@@ -8,13 +8,18 @@ pub mod key;
 pub mod kind;
 pub mod net;
 pub mod text;
+pub mod frame;
 mod value;
 mod json;
 mod codec;
+mod schema;
+mod brought;
 
+pub use brought::{Brought, Refused, Said, What};
 pub use field::Field;
 pub use key::{Key, KeyPart};
 pub use kind::Kind;
+pub use schema::{FieldKind, Schema};
 pub use value::{Value, ValueRef};
 
 use crate::clock::Timestamp;

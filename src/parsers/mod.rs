@@ -29,6 +29,10 @@ mod syslog;
 mod sshd;
 mod pattern;
 
+// Records that come by programs.
+mod framed;
+mod foreign;
+
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -37,11 +41,13 @@ mod format_tests;
 pub use combined::X_FORWARDED_FOR;
 pub use config::{FORMATS, ParserConfig, ParserError};
 pub use detect::{Detected, detect};
+pub use foreign::{Answer, Foreign, Line, Stopped};
 
 use crate::clock::Timestamp;
-use crate::event::Event;
+use crate::event::{Batch, Event};
 use bytes::Bytes;
 use detect::Looks;
+use std::sync::Arc;
 
 /// A record that is not of the parser's format; says what was missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +75,10 @@ enum Format {
     Syslog,
     Sshd,
     Pattern(Box<pattern::Pattern>),
+    /// Lines that somebody else reads.
+    Foreign(Box<foreign::Asked>),
+    /// Records of a program; lines among them are of this format.
+    Framed(Box<Parser>),
 }
 
 /// All formats that `auto` tells apart.
@@ -86,6 +96,32 @@ impl Parser {
     /// The parser of a format by its name, with all settings at their defaults.
     pub fn for_format(name: &str) -> Result<Self, ParserError> {
         Self::build(&ParserConfig { format: name.to_owned(), ..ParserConfig::default() })
+    }
+
+    /// A parser whose lines somebody else reads.
+    pub fn foreign(foreign: Arc<dyn Foreign>) -> Self {
+        let format = Format::Foreign(Box::new(foreign::Asked::new(foreign)));
+        Self { format, zone: stamp::Zone::system(), warnings: Vec::new() }
+    }
+
+    /// The same parser for records in the frames of a program's spool.
+    #[must_use]
+    pub fn framed(self) -> Self {
+        let (zone, warnings) = (self.zone.clone(), self.warnings.clone());
+        Self { format: Format::Framed(Box::new(self)), zone, warnings }
+    }
+
+    /// To be called before the records of a batch are parsed: what somebody else reads is asked for
+    /// here, all together. Formats that are read here need nothing.
+    pub fn prepare(&mut self, batch: &Batch) -> Result<(), Stopped> {
+        match &mut self.format {
+            Format::Foreign(asked) => asked.prepare(batch, false),
+            Format::Framed(inner) => match &mut inner.format {
+                Format::Foreign(asked) => asked.prepare(batch, true),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
     }
 
     /// What may go wrong with the configured format, each with a hint on a line of its own: for
@@ -122,6 +158,8 @@ impl Parser {
             Format::Syslog => syslog::parse(line, zone, arrival, event),
             Format::Sshd => sshd::parse(line, zone, arrival, event),
             Format::Pattern(parser) => parser.parse(line, zone, arrival, event),
+            Format::Foreign(asked) => asked.parse(record, arrival, event),
+            Format::Framed(inner) => framed::parse(inner, record, arrival, event),
         }
     }
 }

@@ -22,10 +22,16 @@ pub struct Delivery {
     pub rules: Arc<RuleSet>,
 }
 
+/// A source's parser, for its own thread and for the engine's.
+struct Parsers {
+    asking: Parser,
+    known: Parser,
+}
+
 /// The parsers of all sources, by name.
 #[derive(Default)]
 pub struct SourceBook {
-    parsers: BTreeMap<Arc<str>, Parser>,
+    parsers: BTreeMap<Arc<str>, Parsers>,
     real_client: RealClient,
 }
 
@@ -37,13 +43,27 @@ impl SourceBook {
 
     /// Adds a source.
     pub fn add(&mut self, source: &str, parser: Parser) {
-        self.parsers.insert(Arc::from(source), parser);
+        self.add_asking(source, parser.clone(), parser);
     }
 
-    /// A stage for a source; `None` where no source has that name any more.
+    /// Adds a source whose parser asks somebody else; `known` gives only what was answered already.
+    pub fn add_asking(&mut self, source: &str, asking: Parser, known: Parser) {
+        self.parsers.insert(Arc::from(source), Parsers { asking, known });
+    }
+
+    /// A stage for a source; `None` where no source has that name any more. It never waits: what
+    /// somebody else reads was answered when the batch first came.
     pub fn stage(&self, source: &str, rules: Arc<RuleSet>) -> Option<Stage> {
-        let parser = self.parsers.get(source)?.clone();
-        Some(Stage::new(parser, self.real_client.clone(), rules, Clamp::ToArrival))
+        Some(self.stage_with(self.parsers.get(source)?.known.clone(), rules))
+    }
+
+    /// A stage for a source's own thread, which may wait.
+    fn stage_that_asks(&self, source: &str, rules: Arc<RuleSet>) -> Option<Stage> {
+        Some(self.stage_with(self.parsers.get(source)?.asking.clone(), rules))
+    }
+
+    fn stage_with(&self, parser: Parser, rules: Arc<RuleSet>) -> Stage {
+        Stage::new(parser, self.real_client.clone(), rules, Clamp::ToArrival)
     }
 }
 
@@ -73,12 +93,15 @@ impl Sink for Feed {
         let rules = self.rules.load_full();
         let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         if stage.as_ref().is_none_or(|(used, _)| !Arc::ptr_eq(used, &rules)) {
-            let fresh = self.book.stage(&self.source, Arc::clone(&rules)).ok_or(Closed)?;
+            let fresh = self.book.stage_that_asks(&self.source, Arc::clone(&rules));
+            let fresh = fresh.ok_or(Closed)?;
             *stage = Some((Arc::clone(&rules), fresh));
         }
         let Some((_, stage)) = stage.as_mut() else {
             return Err(Closed);
         };
+        // A parser that is a program is waited for here: its source waits, nobody else.
+        stage.prepare(&batch).map_err(|_| Closed)?;
         let matched = stage.run(&batch);
         let delivery = Box::new(Delivery { batch, matched, rules });
         // Held while the engine is behind, so that batches of one source stay in order.

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::enrich::RealClient;
 use crate::event::{Batch, Event, Field, Kind, Origin};
 use crate::limits;
-use crate::parsers::{Parser, Unparsed};
+use crate::parsers::{Parser, Stopped, Unparsed};
 use crate::rules::RuleSet;
 use crate::telemetry::{self, names};
 use smallvec::SmallVec;
@@ -108,6 +108,12 @@ impl Stage {
     pub fn within(mut self, span: Span) -> Self {
         self.span = span;
         self
+    }
+
+    /// Asks for what somebody else reads of a batch; may block while that one is not there. To be
+    /// called where waiting is allowed; else it is done in [`Stage::run`].
+    pub fn prepare(&mut self, batch: &Batch) -> Result<(), Stopped> {
+        self.parser.prepare(batch)
     }
 
     /// Works through a batch.

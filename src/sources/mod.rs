@@ -1,4 +1,4 @@
-//! Where records come from: log files, stdin, and files read again in a replay.
+//! Where records come from: log files, stdin, programs, and files read again in a replay.
 //!
 //! In: bytes outside of riposte. Out: [`Batch`]es of records with the place of each, handed to a
 //! [`Sink`]. A source does not parse, and decides nothing; it loses nothing, gives nothing twice,
@@ -6,6 +6,8 @@
 
 pub mod files;
 pub mod stdin;
+pub mod program;
+pub mod ledger;
 pub mod replay;
 pub mod reread;
 pub mod supervise;
@@ -29,6 +31,7 @@ mod catchup;
 mod watch;
 mod reader;
 mod spool;
+mod cursors;
 
 use crate::event::Batch;
 

@@ -120,6 +120,30 @@ impl Segments {
     }
 }
 
+/// Calls `each` with the offset of every whole line that is kept, and the line without its break.
+pub(super) fn each_line(folder: &Path, mut each: impl FnMut(u64, &[u8])) -> io::Result<()> {
+    for start in list(folder)? {
+        let mut at = start;
+        // A segment holds whole lines and is of a bounded size.
+        for line in fs::read(segment(folder, start))?.split_inclusive(|byte| *byte == b'\n') {
+            if let Some(whole) = line.strip_suffix(b"\n") {
+                each(at, whole);
+            }
+            at += line.len() as u64;
+        }
+    }
+    Ok(())
+}
+
+/// What becomes of a line that a crash cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// It is ended: what there is of it exists nowhere else.
+    End,
+    /// It is taken out: it was not acknowledged, so it comes again.
+    Drop,
+}
+
 /// The writing side.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -130,11 +154,13 @@ pub(super) struct Writer {
     start: u64,
     len: u64,
     last: u8,
+    /// What a failed write has left could not be cut off yet.
+    torn: bool,
 }
 
 impl Writer {
-    /// Opens or makes the spool; a line that a crash cut is ended.
-    pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
+    /// Opens or makes the spool.
+    pub(super) fn open(folder: PathBuf, cut: Cut) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let name = folder.join("stream");
         let stream = match fs::read_to_string(&name) {
@@ -148,32 +174,54 @@ impl Writer {
         };
         let start = list(&folder)?.last().copied().unwrap_or(0);
         let file = append(&segment(&folder, start))?;
+        if cut == Cut::Drop {
+            let bytes = fs::read(segment(&folder, start))?;
+            let whole = memchr::memrchr(b'\n', &bytes).map_or(0, |place| place + 1);
+            if whole < bytes.len() {
+                file.set_len(whole as u64)?;
+            }
+        }
         let len = file.metadata()?.len();
         let mut last = [b'\n'];
         if len > 0 {
             File::open(segment(&folder, start))?.read_at(&mut last, len - 1)?;
         }
         let [last] = last;
-        let mut writer = Self { folder, stream, file, start, len, last };
+        let mut writer = Self { folder, stream, file, start, len, last, torn: false };
         writer.end_line()?;
         Ok(writer)
     }
 
     /// Appends bytes; a segment ends after the write that fills it.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.len >= limits::SPOOL_SEGMENT_BYTES_MAX {
-            let start = self.start + self.len;
+        if self.is_full() {
+            let start = self.end();
             self.file = append(&segment(&self.folder, start))?;
             (self.start, self.len) = (start, 0);
         }
-        // What a failed write has left is cut off, so that trying again doubles nothing.
-        if let Err(error) = self.file.write_all(bytes) {
+        // What a failed write has left is cut off, so that trying again doubles nothing; where that
+        // fails too, it is done before the next write.
+        if self.torn {
             self.file.set_len(self.len)?;
+            self.torn = false;
+        }
+        if let Err(error) = self.file.write_all(bytes) {
+            self.torn = self.file.set_len(self.len).is_err();
             return Err(error);
         }
         self.len += bytes.len() as u64;
         self.last = bytes.last().copied().unwrap_or(self.last);
         Ok(())
+    }
+
+    /// Whether the next write begins a segment.
+    pub(super) fn is_full(&self) -> bool {
+        self.len >= limits::SPOOL_SEGMENT_BYTES_MAX
+    }
+
+    /// The offset after the last byte.
+    pub(super) fn end(&self) -> u64 {
+        self.start + self.len
     }
 
     /// Ends a line that has no end.
@@ -202,7 +250,7 @@ pub(super) fn release(folder: &Path, offset: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn private(path: &Path) -> io::Result<File> {
+pub(super) fn private(path: &Path) -> io::Result<File> {
     fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 

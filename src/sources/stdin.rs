@@ -7,7 +7,7 @@
 use super::Sink;
 use super::content::Content;
 use super::identity::StreamId;
-use super::spool::{self, Segments, Writer};
+use super::spool::{self, Cut, Segments, Writer};
 use super::supervise::{Handle, Outlet, Signal, spawn, supervise};
 use super::tail::{Desk, Step, Tail};
 use crate::event::Origin;
@@ -73,7 +73,7 @@ impl Stdin {
         sink: Arc<dyn Sink>,
     ) -> io::Result<Handle> {
         let folder = spool::folder(state_dir, name);
-        let writer = Writer::open(folder.clone())?;
+        let writer = Writer::open(folder.clone(), Cut::End)?;
         let origin =
             Arc::new(Origin { source: Arc::from(name), stream: Arc::from(writer.stream.as_str()) });
         let ours = resume.into_iter().filter(|(known, _)| *known == *origin);
@@ -170,7 +170,7 @@ impl Pump {
 }
 
 /// Reads the spool as it grows, until the input has ended and all is read.
-fn follow(
+pub(super) fn follow(
     folder: &Path,
     origin: &Arc<Origin>,
     outlet: &Arc<Outlet>,

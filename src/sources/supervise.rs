@@ -35,6 +35,11 @@ impl Signal {
         self.stopping.load(Ordering::Acquire)
     }
 
+    /// The same, for those who look themselves.
+    pub(super) fn flag(&self) -> &AtomicBool {
+        &self.stopping
+    }
+
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         self.wake();
@@ -136,6 +141,8 @@ pub struct Handle {
     thread: Option<JoinHandle<()>>,
     ended: Receiver<()>,
     release: Option<Release>,
+    /// A helper of the source that ends by itself, and how long that may take.
+    helper: Option<(Receiver<()>, Duration)>,
 }
 
 impl std::fmt::Debug for Handle {
@@ -161,7 +168,10 @@ impl Handle {
             // Panics were caught and told inside.
             let _told = thread.join();
         }
-        ended
+        let helped = self.helper.take().is_none_or(|(helper, limit)| {
+            !matches!(helper.recv_timeout(limit), Err(RecvTimeoutError::Timeout))
+        });
+        ended && helped
     }
 
     /// Whether the source has come to its end (stdin closed) or was stopped.
@@ -192,6 +202,14 @@ impl Handle {
     }
 }
 
+impl Handle {
+    /// A stop waits for this helper too, which tells its end by closing the channel.
+    pub(super) fn wait_also(mut self, helper: Receiver<()>, limit: Duration) -> Self {
+        self.helper = Some((helper, limit));
+        self
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
         self.signal.stop();
@@ -217,7 +235,7 @@ pub(super) fn supervise(
             drop(ended_tx);
         }
     })?;
-    Ok(Handle { signal, outlet, thread: Some(thread), ended, release: None })
+    Ok(Handle { signal, outlet, thread: Some(thread), ended, release: None, helper: None })
 }
 
 /// A named thread with a small stack: sources keep their buffers on the heap.

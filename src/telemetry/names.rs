@@ -39,6 +39,9 @@ metrics! {
     counter SOURCE_LOST_STREAMS = "riposte_source_lost_streams_total", "files that were gone or changed before they were read to their end";
     counter SOURCE_RESTARTS = "riposte_source_restarts_total", "sources that failed and were started again";
 
+    counter SOURCE_DOUBLES = "riposte_source_doubles_total", "records that a source's program said once more, known by their cursor";
+    counter SOURCE_FAULTS = "riposte_source_faults_total", "events and fields of sources' programs that were refused: not declared, or of another type";
+
     // Parsers.
     counter RECORDS_UNPARSED = "riposte_records_unparsed_total", "records that their parser could not read";
 
