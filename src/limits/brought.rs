@@ -31,8 +31,12 @@ pub const SOURCE_FAULT_TOLD_SECS: u64 = 60;
 /// Lines that are with a parser's program at the same time.
 pub const PARSER_LINES_ASKED_MAX: usize = 64;
 
-/// A parser's program may take this long for a line, unless its manifest says otherwise.
-pub const PARSER_ANSWER_MILLIS: u64 = 1_000;
+/// A parser's program that died with a line is started again after this long; it doubles while it
+/// answers nothing.
+pub const PARSER_PAUSE_MILLIS_MIN: u64 = 50;
+
+/// The longest such pause: lines that kill it must not switch its source off.
+pub const PARSER_PAUSE_MILLIS_MAX: u64 = 1_000;
 
 /// Answers of a parser's program that stand in one line of what is kept of them.
 pub const PARSER_ANSWERS_A_LINE_MAX: usize = 256;

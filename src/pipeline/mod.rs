@@ -22,7 +22,7 @@ pub mod watermark;
 pub mod steady;
 pub mod desk;
 mod outcomes;
-mod answers;
+pub mod answers;
 pub mod feed;
 pub mod engine;
 pub mod formats;

@@ -8,6 +8,7 @@
 //! - [`discover`]: the folder, looked through: who is there, who is refused and why.
 //! - [`config`]: what the user says of plugins in `riposte.toml`.
 //! - [`talk`]: a program's messages, one by one, within limits, started again after pauses.
+//! - [`source`], [`parser`]: what programs of these kinds say.
 //! - [`health`]: how a program is, for status, doctor and metrics.
 
 pub mod config;
@@ -15,9 +16,13 @@ pub mod discover;
 pub mod health;
 pub mod manifest;
 pub mod talk;
+pub mod source;
+pub mod parser;
 
 pub use config::PluginConfig;
 pub use discover::{Enabled, Found, Plugin, PluginFault, discover};
 pub use health::{Health, HealthCell, HealthState};
 pub use manifest::{FieldKind, Manifest, PluginKind};
+pub use parser::{ParserProgram, WHY_UNREAD};
+pub use source::SourceProgram;
 pub use talk::{Keeper, Launch, Message, Talk, TalkError, TalkLimits};
