@@ -66,7 +66,7 @@ impl Brought {
         let Some(name) = body.get("kind").and_then(Json::as_str) else {
             return Err(refused("an event has no `kind`", "write `\"kind\": \"…\"`"));
         };
-        if !schema.of_kind(name).is_some() {
+        if schema.of_kind(name).is_none() {
             let known = schema.kinds().map(|(kind, _)| kind);
             let hint = match nearest(name, known) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -132,11 +132,8 @@ impl Brought {
             .filter(|(name, value)| matches!(value, Value::Ip(_)) && own(name))
             .map(|(name, _)| &**name)
             .collect();
-        let fields: Map<String, Json> = self
-            .fields
-            .iter()
-            .map(|(name, value)| (name.to_string(), json_of(value)))
-            .collect();
+        let fields: Map<String, Json> =
+            self.fields.iter().map(|(name, value)| (name.to_string(), json_of(value))).collect();
         let json = serde_json::json!({
             "kind": self.kind.name(),
             "time": self.time.or(arrival).map(|time| time.to_string()),
@@ -273,7 +270,10 @@ mod tests {
         let mut event = Event::new(Kind::Log, Timestamp::EPOCH);
         brought.fill(Timestamp::EPOCH, &mut event);
         assert_eq!(event.time.to_string(), "2026-11-26T12:55:36Z");
-        assert_eq!(event.get_named("editor"), Some(super::super::ValueRef::Ip([203, 0, 113, 9].into())));
+        assert_eq!(
+            event.get_named("editor"),
+            Some(super::super::ValueRef::Ip([203, 0, 113, 9].into()))
+        );
         assert_eq!(event.get_named("weight"), Some(super::super::ValueRef::Float(2.0)));
     }
 

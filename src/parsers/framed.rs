@@ -31,7 +31,8 @@ pub(super) fn parse(
             turn_to(part.clone());
             let json = serde_json::from_slice(&part).ok();
             let names = std::str::from_utf8(&names).ok();
-            let brought = names.zip(json).and_then(|(names, json)| Brought::from_json(names, &json));
+            let brought =
+                names.zip(json).and_then(|(names, json)| Brought::from_json(names, &json));
             brought.ok_or(Unparsed("an event that was not kept whole"))?.fill(arrival, event);
             Ok(())
         }

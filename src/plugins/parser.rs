@@ -99,7 +99,7 @@ impl ParserProgram {
                     life.keeper.stop(talk);
                     return Err(Stopping);
                 }
-                self.ended(&mut life, talk, &error, &mut round);
+                Self::ended(&mut life, talk, &error, &mut round);
             } else {
                 life.talk = Some(talk);
             }
@@ -177,6 +177,7 @@ impl ParserProgram {
         }
     }
 
+    /// Takes an answer; one that nobody waits for is a fault.
     fn heard(
         &self,
         life: &mut Life,
@@ -184,8 +185,7 @@ impl ParserProgram {
         round: &mut Round<'_>,
     ) -> Result<(), TalkError> {
         let id = message.body.get("id").and_then(serde_json::Value::as_u64);
-        let line = id.and_then(|id| round.asked.remove(&id));
-        let Some(line) = line else {
+        let Some(place) = id.and_then(|id| round.asked.remove(&id)) else {
             return Err(TalkError::Nonsense("an answer to what was not asked".to_owned()));
         };
         round.since = Instant::now();
@@ -205,12 +205,12 @@ impl ParserProgram {
             counter(names::SOURCE_FAULTS).add(1);
             self.tell_once(life, &fault);
         }
-        round.answered(line, read);
+        round.answered(place, read);
         Ok(())
     }
 
     /// The program has failed: which line is to blame, and what is asked again.
-    fn ended(&self, life: &mut Life, talk: Talk, error: &TalkError, round: &mut Round<'_>) {
+    fn ended(life: &mut Life, talk: Talk, error: &TalkError, round: &mut Round<'_>) {
         life.keeper.failed(talk, error);
         let Some(oldest) = round.asked.values().min().copied() else {
             // It died by itself: it is started again after its pause.

@@ -103,7 +103,9 @@ fn said(message: &Message, schema: &Schema) -> Result<Said, TalkError> {
         },
         other => {
             let words = escape_cut(other.as_bytes(), limits::PLUGIN_SAID_CHARS_MAX);
-            return Err(TalkError::Nonsense(format!("a source says `record` or `event`, not `{words}`")));
+            return Err(TalkError::Nonsense(format!(
+                "a source says `record` or `event`, not `{words}`"
+            )));
         }
     };
     Ok(Said { cursor, what, faults })

@@ -30,12 +30,8 @@ impl Cursors {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        let mut cursors = Self {
-            folder: folder.to_owned(),
-            last,
-            order: VecDeque::new(),
-            known: HashSet::new(),
-        };
+        let mut cursors =
+            Self { folder: folder.to_owned(), last, order: VecDeque::new(), known: HashSet::new() };
         spool::each_line(folder, |_, line| {
             if let Some(cursor) = frame::cursor(line) {
                 cursors.note(cursor);

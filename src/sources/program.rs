@@ -11,8 +11,8 @@ use super::spool::{self, Cut, Writer};
 use super::supervise::{Handle, Outlet, Signal, spawn, supervise};
 use super::{Sink, stdin};
 use crate::event::{Origin, Said, What, frame};
-use crate::{clock, limits};
 use crate::telemetry::{counter, names};
+use crate::{clock, limits};
 use crossbeam_channel::bounded;
 use std::collections::BTreeMap;
 use std::io;
@@ -108,7 +108,6 @@ pub fn start(
     }))
 }
 
-
 /// Copies what the program says into the spool.
 struct Pump {
     writer: Writer,
@@ -165,11 +164,7 @@ impl Pump {
         Ok(())
     }
 
-    fn tell_saved(
-        &mut self,
-        unsaid: &mut Option<String>,
-        count: &mut usize,
-    ) -> Result<(), Failed> {
+    fn tell_saved(&mut self, unsaid: &mut Option<String>, count: &mut usize) -> Result<(), Failed> {
         *count = 0;
         match unsaid.take() {
             Some(cursor) => self.program.saved(&cursor),
@@ -193,7 +188,7 @@ impl Pump {
             self.tell(fault);
         }
         let bytes = match said.what {
-            What::Line(line) => frame::of_line(cursor, self.cut(cursor, &line)),
+            What::Line(line) => frame::of_line(cursor, Self::cut(cursor, &line)),
             What::Event(event) => {
                 let bytes = frame::of_event(cursor, &event, clock::now());
                 if bytes.len() > limits::RECORD_BYTES_MAX {
@@ -216,7 +211,7 @@ impl Pump {
     }
 
     /// The line, cut where it and its cursor are longer than a record may be.
-    fn cut<'l>(&self, cursor: Option<&str>, line: &'l str) -> &'l str {
+    fn cut<'l>(cursor: Option<&str>, line: &'l str) -> &'l str {
         let head = frame::of_line(cursor, "").len();
         let room = limits::RECORD_BYTES_MAX.saturating_sub(head);
         if line.len() <= room {
@@ -230,10 +225,8 @@ impl Pump {
     fn keep(&mut self, bytes: &[u8]) -> bool {
         let mut told = false;
         loop {
-            let written = self
-                .cursors
-                .before_a_segment(&self.writer)
-                .and_then(|()| self.writer.write(bytes));
+            let written =
+                self.cursors.before_a_segment(&self.writer).and_then(|()| self.writer.write(bytes));
             let Err(error) = written else { break };
             if !told {
                 told = true;

@@ -6,8 +6,8 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::event::{Batch, Brought, Kind, Value};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 
 /// What a program does in one of its lives, step by step.
 #[derive(Clone)]
@@ -93,9 +93,9 @@ impl Taken {
     /// The payloads of all frames, by what they are.
     fn texts(&self) -> Vec<String> {
         let batches = self.batches.lock().unwrap();
-        let frames = batches.iter().flat_map(|batch| {
-            (0..batch.records.len()).filter_map(|index| batch.record(index))
-        });
+        let frames = batches
+            .iter()
+            .flat_map(|batch| (0..batch.records.len()).filter_map(|index| batch.record(index)));
         frames
             .map(|bytes| match frame::held(&bytes) {
                 Some(frame::Held::Line(place)) => String::from_utf8_lossy(&bytes[place]).into(),
@@ -179,11 +179,8 @@ fn records_are_saved_before_they_are_acknowledged_and_a_new_life_goes_on_after_t
 
 #[test]
 fn what_the_engine_has_not_done_comes_again_and_is_read_again_as_it_was() {
-    let bench = begin(
-        tempfile::tempdir().unwrap(),
-        Vec::new(),
-        vec![vec![line("1", "a"), line("2", "b")]],
-    );
+    let bench =
+        begin(tempfile::tempdir().unwrap(), Vec::new(), vec![vec![line("1", "a"), line("2", "b")]]);
     bench.wait_for(&["a", "b"]);
     let origin = bench.handle.cursors()[0].0.clone();
     let (root, cursors) = bench.crash();
@@ -198,11 +195,8 @@ fn what_the_engine_has_not_done_comes_again_and_is_read_again_as_it_was() {
 
 #[test]
 fn a_frame_that_a_crash_cut_was_never_there() {
-    let bench = begin(
-        tempfile::tempdir().unwrap(),
-        Vec::new(),
-        vec![vec![line("1", "a"), line("2", "b")]],
-    );
+    let bench =
+        begin(tempfile::tempdir().unwrap(), Vec::new(), vec![vec![line("1", "a"), line("2", "b")]]);
     bench.wait_for(&["a", "b"]);
     let file = bench.file();
     let (root, _) = bench.crash();
