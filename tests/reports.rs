@@ -11,6 +11,8 @@
 #[allow(dead_code, reason = "shared with the tests of the report")]
 mod week;
 
+#[path = "reports/mend.rs"]
+mod mend;
 #[path = "reports/page.rs"]
 mod page;
 

@@ -51,3 +51,6 @@ pub const PAGE_RULES_MAX: usize = 1_000;
 
 /// `--all` shows so many times as much of each list on the page; a browser must still open it.
 pub const PAGE_ALL_FACTOR: usize = 10;
+
+/// Rules for which the report tries higher thresholds: those that hit most customers.
+pub const REPORT_MENDS_MAX: usize = 3;

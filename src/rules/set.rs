@@ -54,6 +54,16 @@ impl RuleSet {
         self.rules.iter().map(Rule::rule_window).collect()
     }
 
+    /// Gives a rule's window another threshold, to try what that would do. Nothing else changes, so
+    /// a body that tells of the threshold tells of the old one.
+    pub fn set_threshold(&mut self, rule: &str, threshold: u64) {
+        for rule in self.rules.iter_mut().filter(|known| *known.name == *rule) {
+            if let Some(window) = rule.window.with_threshold(threshold) {
+                rule.window = window;
+            }
+        }
+    }
+
     /// Of the texts, parameters and modes together: it changes when anything of them does.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint

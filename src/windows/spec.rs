@@ -72,6 +72,39 @@ pub enum WindowSpec {
 }
 
 impl WindowSpec {
+    /// How much it takes to fire, where that is one whole number.
+    pub fn threshold(&self) -> Option<u64> {
+        match *self {
+            Self::Count { n, .. } | Self::Distinct { n, .. } | Self::Consecutive { n } => Some(n),
+            Self::Leaky { capacity, .. } => Some(capacity),
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+            Self::Sum { at_least, .. } if at_least.fract() == 0.0 && at_least < 1e15 => {
+                Some(at_least as u64)
+            }
+            Self::Sum { .. }
+            | Self::Each
+            | Self::Sequence { .. }
+            | Self::Absent { .. }
+            | Self::Ratio { .. } => None,
+        }
+    }
+
+    /// The same window with another threshold; `None` where it has none, or where that is beyond
+    /// what a window counts to.
+    pub fn with_threshold(&self, threshold: u64) -> Option<Self> {
+        self.threshold()?;
+        let mut spec = *self;
+        match &mut spec {
+            Self::Count { n, .. } | Self::Distinct { n, .. } | Self::Consecutive { n } => {
+                *n = threshold;
+            }
+            Self::Leaky { capacity, .. } => *capacity = threshold,
+            Self::Sum { at_least, .. } => *at_least = threshold as f64,
+            Self::Each | Self::Sequence { .. } | Self::Absent { .. } | Self::Ratio { .. } => {}
+        }
+        spec.check().is_ok().then_some(spec)
+    }
+
     /// Whether this window can fire at all and stays within its bounds; the text says what is
     /// wrong with it.
     pub fn check(&self) -> Result<(), String> {

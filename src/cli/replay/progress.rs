@@ -17,14 +17,21 @@ pub(in crate::cli) struct Progress {
     /// The line stands there.
     stands: bool,
     wanted: bool,
+    /// What is going on, where it isn't the replay itself.
+    what: &'static str,
     meters: Vec<Meter>,
 }
 
 impl Progress {
     /// For files of these meters.
     pub(in crate::cli) fn new(meters: Vec<Meter>) -> Self {
+        Self::of("", meters)
+    }
+
+    /// The same for another reading of them.
+    pub(in crate::cli) fn of(what: &'static str, meters: Vec<Meter>) -> Self {
         let wanted = std::io::stderr().is_terminal();
-        Self { started: Instant::now(), shown: None, stands: false, wanted, meters }
+        Self { started: Instant::now(), shown: None, stands: false, wanted, what, meters }
     }
 
     /// How long it has taken so far.
@@ -43,7 +50,7 @@ impl Progress {
         self.stands = true;
         let read = self.meters.iter().map(Meter::read).sum();
         let total = self.meters.iter().map(Meter::total).sum();
-        eprint!("\r{}\x1b[K", words(read, total, totals, self.elapsed()));
+        eprint!("\r{}\x1b[K", words(self.what, (read, total), totals, self.elapsed()));
     }
 
     /// Takes the line away, so that something else can be written.
@@ -56,7 +63,7 @@ impl Progress {
 }
 
 /// ``42 %, 1.3 of 3.1 GB, 2,100,000 lines/s, 410 MB/s, 12 hits, 0:08 left``
-fn words(read: u64, total: Option<u64>, totals: &Totals, took: Duration) -> String {
+fn words(what: &str, (read, total): (u64, Option<u64>), totals: &Totals, took: Duration) -> String {
     let mut parts = Vec::new();
     let total = total.filter(|total| *total > 0);
     if let Some(total) = total {
@@ -68,7 +75,9 @@ fn words(read: u64, total: Option<u64>, totals: &Totals, took: Duration) -> Stri
     }
     parts.push(format!("{} lines/s", number(rate(totals.lines, took))));
     parts.push(format!("{}/s", size(rate(totals.bytes, took))));
-    parts.push(counted(totals.hits, "hit"));
+    if what.is_empty() {
+        parts.push(counted(totals.hits, "hit"));
+    }
     if let Some(total) = total.filter(|_| read > 0) {
         let left = u128::from(total.saturating_sub(read)) * took.as_millis() / u128::from(read);
         let left = left.div_ceil(1_000);
@@ -78,7 +87,8 @@ fn words(read: u64, total: Option<u64>, totals: &Totals, took: Duration) -> Stri
             _ => format!("{hours}:{minutes:02}:{seconds:02} left"),
         });
     }
-    parts.join(", ")
+    let head = if what.is_empty() { String::new() } else { format!("{what}: ") };
+    head + parts.join(", ").as_str()
 }
 
 /// Bytes for people.
@@ -97,11 +107,15 @@ mod tests {
     #[test]
     fn progress_tells_rate_and_time_left() {
         let totals = Totals { lines: 4_200_000, bytes: 820_000_000, hits: 1, ..Totals::default() };
-        let said = words(1_300_000_000, Some(3_100_000_000), &totals, Duration::from_secs(2));
+        let said = words("", (1_300_000_000, Some(3_100_000_000)), &totals, Duration::from_secs(2));
         assert_eq!(said, "42 %, 1.3 GB of 3.1 GB, 2,100,000 lines/s, 410 MB/s, 1 hit, 0:03 left");
-        let long = words(1_000, Some(7_300_000), &totals, Duration::from_secs(1));
+        let long = words("", (1_000, Some(7_300_000)), &totals, Duration::from_secs(1));
         assert!(long.ends_with("2:01:39 left"), "{long}");
-        let piped = words(1_000, None, &totals, Duration::from_secs(2));
+        let piped = words("", (1_000, None), &totals, Duration::from_secs(2));
+        assert_eq!(
+            words("again", (1_000, None), &totals, Duration::from_secs(2)),
+            "again: 4,200,000 lines, 2,100,000 lines/s, 410 MB/s"
+        );
         assert_eq!(piped, "4,200,000 lines, 2,100,000 lines/s, 410 MB/s, 1 hit");
     }
 }

@@ -5,7 +5,7 @@ use super::{Findings, words};
 use crate::cli::output::{Gone, Output};
 use crate::clock::Timestamp;
 use crate::pipeline::compare::{Change, RuleChange};
-use crate::pipeline::report::{Client, Line, Part, Report, RuleLine, Would};
+use crate::pipeline::report::{Client, Line, Mend, Part, Report, RuleLine, Would};
 use serde::Serialize;
 
 /// Prints everything that was found.
@@ -224,6 +224,39 @@ struct RuleReport<'f> {
     precision: f64,
     lost: u64,
     lost_good: u64,
+    /// A threshold that would be better; `null` where none is known.
+    mend: Option<MendLine<'f>>,
+}
+
+#[derive(Serialize)]
+struct MendLine<'f> {
+    /// The table of the config and the parameter in it that sets the threshold.
+    table: Option<&'f str>,
+    param: Option<&'f str>,
+    from: u64,
+    to: u64,
+    customers: u64,
+    spared: u64,
+    others: u64,
+    let_go: u64,
+    words: String,
+}
+
+impl<'f> MendLine<'f> {
+    fn of(mend: &'f Mend) -> Self {
+        let param = mend.param.as_ref();
+        Self {
+            table: param.map(|(table, _)| table.as_str()),
+            param: param.map(|(_, name)| name.as_str()),
+            from: mend.from,
+            to: mend.to,
+            customers: mend.customers,
+            spared: mend.spared,
+            others: mend.others,
+            let_go: mend.let_go,
+            words: words::mend(mend),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -249,6 +282,7 @@ impl<'f> ReportLine<'f> {
             precision: (line.precision() * 1e4).round() / 1e4,
             lost: line.lost,
             lost_good: line.lost_good,
+            mend: findings.mends.get(&line.rule).map(MendLine::of),
         };
         Self {
             r#type: "report",

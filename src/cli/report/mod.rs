@@ -1,8 +1,10 @@
 //! `riposte replay … --against` and `--report`: what would change, and whom it would hit.
 //!
-//! One reading feeds one core, or two; a second one looks at those who would be stopped. What comes
-//! of it is shown on a terminal or as JSON lines, and written as a page.
+//! One reading feeds one core, or two; a second one looks at those who would be stopped; where
+//! customers are among them, a third one tries higher thresholds. What comes of it is shown on a terminal or as JSON lines, and written as a page.
 
+mod gather;
+mod mend;
 mod words;
 mod layout;
 mod terminal;
@@ -11,17 +13,19 @@ mod json;
 mod html;
 
 use super::output::Output;
-use super::replay::{Progress, ReplayArgs, Seen, inputs};
+use super::replay::{Progress, ReplayArgs, inputs};
 use super::{End, Usage, context};
 use crate::config::{self, Config};
-use crate::decisions::Decision;
 use crate::enrich::RealClient;
-use crate::pipeline::compare::{Changes, Pairing, RuleChange, RuleText, Side, Texts, rule_changes};
-use crate::pipeline::core::{Core, Firing};
+use crate::pipeline::compare::{Changes, RuleChange, RuleText, Texts, rule_changes};
+use crate::pipeline::core::Core;
 use crate::pipeline::live::real_client;
 use crate::pipeline::replay::{self, Plan, ReplayEnd, Span, Totals};
-use crate::pipeline::report::{Blocked, Frame, Profiles, Reading, Report, Would, profiles};
+use crate::pipeline::report::{Blocked, Frame, Mend, Profiles, Reading, Report, profiles};
+use crate::pipeline::rule_set;
+use crate::rules::{RuleFile, RuleSet};
 use clap::{Args, ValueHint};
+use gather::Gather;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -65,6 +69,8 @@ struct Findings {
     /// Nobody was looked at, since this can't be read twice.
     unread: Option<String>,
     report: Report,
+    /// Thresholds that would be better, by rule.
+    mends: BTreeMap<Arc<str>, Mend>,
 }
 
 /// Two rule sets.
@@ -98,13 +104,13 @@ pub fn run(
             "`{file}` can't be read twice, which the report needs\nhint: write it to a file first"
         )));
     }
-    let (core, texts) = load(config, &args.rules, out)?;
-    let mut cores = vec![core];
-    let mut other_texts = None;
+    let first = load(config, &args.rules, out)?;
+    let mut cores = vec![context::replay_core(config, Arc::clone(&first.set))];
+    let mut second = None;
     if !args.report.against.is_empty() {
-        let (core, texts) = load(config, &args.report.against, out)?;
-        cores.push(core);
-        other_texts = Some(texts);
+        let rules = load(config, &args.report.against, out)?;
+        cores.push(context::replay_core(config, Arc::clone(&rules.set)));
+        second = Some(rules);
     }
     let mut gather = Gather::new(context::StandingFacts::new(config), cores.len() > 1);
     let real_client = real_client(config);
@@ -112,34 +118,32 @@ pub fn run(
     let oldest = went.files.iter().filter_map(|file| file.oldest).min().unwrap_or_default();
     let newest = went.files.iter().filter_map(|file| file.newest).max().unwrap_or_default();
     let frame = Frame { from: oldest, to: newest };
-    let (blocked, comparison) = match (gather.pairing, other_texts) {
-        (Some(pairing), Some(after)) => {
+    let (blocked, comparison) = match (gather.pairing.take(), &second) {
+        (Some(pairing), Some(second)) => {
             let changes = pairing.finish();
             let blocked = changes.stopped();
-            (blocked, Some(compare(config, args, (&texts, &after), changes)))
+            (blocked, Some(compare(config, args, (&first.texts(), &second.texts()), changes)))
         }
-        _ => (gather.blocked, None),
+        _ => (std::mem::take(&mut gather.blocked), None),
     };
-    let profiles = if unread.is_some() || blocked.is_empty() {
-        Profiles::default()
+    let looks = unread.is_none() && !blocked.is_empty();
+    let profiles = if looks {
+        second_reading(config, args, (&real_client, span), (frame, &blocked), out)?
     } else {
-        let reading = Reading {
-            inputs: reopened(config, args, out)?,
-            real_client: &real_client,
-            span,
-            frame,
-            threads: args.threads.map(usize::from),
-        };
-        profiles(reading, &blocked)
+        Profiles::default()
     };
+    let report = Report::of(blocked, profiles, frame);
+    let tried = (second.as_ref().unwrap_or(&first), &gather);
+    let mends = mend::mends(config, args, (&real_client, span), tried, &report, out)?;
     let findings = Findings {
         files: args.files.iter().map(|file| file.display().to_string()).collect(),
         totals: went.totals,
         seconds: started.elapsed().as_secs_f64(),
-        rules: Named { name: name_of_rules(config, &args.rules), count: texts.len() },
+        rules: Named { name: name_of_rules(config, &args.rules), count: first.set.rules().len() },
         comparison,
         unread,
-        report: Report::of(blocked, profiles, frame),
+        report,
+        mends,
     };
     if let Some(path) = &args.report.html {
         html::file::write(path, &html::render(&findings, args.report.all, crate::clock::now()))?;
@@ -204,16 +208,47 @@ fn unreadable_twice(files: &[PathBuf]) -> Option<String> {
     pipe.map(|file| crate::event::text::escape(&file.to_string_lossy()).into_owned())
 }
 
-/// The rules of these paths, or of the config, ready to run, and what they say.
-fn load(config: &Config, paths: &[PathBuf], out: &Output) -> anyhow::Result<(Core, Texts)> {
-    let rules = context::rules_to_run(config, paths, out)?;
-    let files = if paths.is_empty() {
+/// Looks at those who would be stopped.
+fn second_reading(
+    config: &Config,
+    args: &ReplayArgs,
+    (real_client, span): (&RealClient, Span),
+    (frame, blocked): (Frame, &Blocked),
+    out: &mut Output,
+) -> anyhow::Result<Profiles> {
+    let inputs = reopened(config, args, out)?;
+    let meters = inputs.iter().map(|input| input.replay.meter().clone()).collect();
+    let mut progress = Progress::of("looking at clients", meters);
+    let threads = args.threads.map(usize::from);
+    let reading = Reading { inputs, real_client, span, frame, threads };
+    let found = profiles(reading, blocked, |totals| progress.show(totals));
+    progress.clear();
+    Ok(found)
+}
+
+/// Rules with the files that they were read from, once.
+struct Rules {
+    set: Arc<RuleSet>,
+    files: Vec<RuleFile>,
+}
+
+impl Rules {
+    /// What they say.
+    fn texts(&self) -> Texts {
+        RuleText::all(self.set.rules(), &self.files)
+    }
+}
+
+/// The rules of these paths, or of the config.
+fn load(config: &Config, paths: &[PathBuf], out: &Output) -> anyhow::Result<Rules> {
+    let read = if paths.is_empty() {
         config::read_rules(&config.rules)
     } else {
         config::read_rules_from(paths)
     };
-    let texts = RuleText::all(rules.rules(), &files.files);
-    Ok((context::replay_core(config, rules), texts))
+    let files = read.files.clone();
+    let loaded = rule_set::load_files(config, read, &BTreeMap::new(), 0);
+    Ok(Rules { set: context::to_run(loaded, out)?, files })
 }
 
 /// The files once more; their formats were told already.
@@ -264,48 +299,4 @@ fn name_of_rules(config: &Config, paths: &[PathBuf]) -> String {
 fn names(paths: &[PathBuf]) -> String {
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     crate::event::text::escape(&names.join(", ")).into_owned()
-}
-
-/// Takes the firings of the first reading.
-struct Gather {
-    facts: context::StandingFacts,
-    blocked: Blocked,
-    pairing: Option<Pairing>,
-    /// For the faults that were met.
-    seen: Seen,
-}
-
-impl Gather {
-    fn new(facts: context::StandingFacts, compares: bool) -> Self {
-        let pairing = compares.then(Pairing::default);
-        Self { facts, blocked: Blocked::default(), pairing, seen: Seen::default() }
-    }
-
-    fn firing(
-        &mut self,
-        core: usize,
-        firing: &Firing,
-        json: bool,
-        out: &mut Output,
-    ) -> anyhow::Result<()> {
-        if json && self.pairing.is_none() {
-            super::replay::firing_as_json(firing, &self.facts, out)?;
-        }
-        self.seen.firing(firing);
-        for decision in &firing.decisions {
-            self.decision(core, firing, decision);
-        }
-        Ok(())
-    }
-
-    fn decision(&mut self, core: usize, firing: &Firing, decision: &Decision) {
-        let guard = self.facts.verdict(decision);
-        if let Some(pairing) = &mut self.pairing {
-            let side = if core == 0 { Side::Before } else { Side::After };
-            pairing.note(side, decision, &firing.hit, &guard);
-        } else {
-            let would = Would::of(decision, &firing.hit, guard);
-            self.blocked.note(&decision.target, would);
-        }
-    }
 }

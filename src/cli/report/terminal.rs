@@ -67,7 +67,7 @@ impl Page {
         let head = format!("Whom it hits: {} {whom}", count(totals.clients, "client"));
         self.head(&head, out)?;
         self.verdicts(report, out)?;
-        self.rules(report, out)?;
+        self.rules(findings, out)?;
         self.whole(report, Verdict::Customer, "Look like customers", out)?;
         self.short(report.of_verdict(Verdict::Unclear), "Unclear", out)?;
         self.short(report.of_verdict(Verdict::Attacker), "Look like attackers", out)?;
@@ -93,7 +93,8 @@ impl Page {
         Ok(())
     }
 
-    fn rules(&self, report: &Report, out: &mut Output) -> Result<(), Gone> {
+    fn rules(&self, findings: &Findings, out: &mut Output) -> Result<(), Gone> {
+        let report = &findings.report;
         if report.rules.is_empty() {
             return Ok(());
         }
@@ -111,6 +112,11 @@ impl Page {
             let style = if line.customers > 0 { Style::Yellow } else { Style::Plain };
             let row = out.styled(style, row);
             out.line(row)?;
+            if let Some(mend) = findings.mends.get(&line.rule) {
+                for line in wrap(&words::mend(mend), self.width.saturating_sub(6), 0) {
+                    out.line(format!("      {line}"))?;
+                }
+            }
         }
         more(report.rules.len().saturating_sub(self.most(RULES_MAX)), out)?;
         let told = "precision: the share of clients that don't look like customers; lost: good requests of those that do";

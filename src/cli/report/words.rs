@@ -3,7 +3,7 @@
 use super::{Comparison, Findings};
 use crate::clock::{Timestamp, format_duration};
 use crate::pipeline::compare::{Change, ChangeKind, RuleChange};
-use crate::pipeline::report::{Client, Report, RuleLine, Verdict, Would, count, thousands};
+use crate::pipeline::report::{Client, Mend, Report, RuleLine, Verdict, Would, count, thousands};
 use std::time::Duration;
 
 /// A moment, in UTC, without a zone.
@@ -181,4 +181,26 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
         notes.push(format!("{events} not looked at"));
     }
     notes
+}
+
+/// A threshold that would be better, in one sentence.
+pub(super) fn mend(mend: &Mend) -> String {
+    let (what, place) = match &mend.param {
+        Some((table, name)) => (format!("`{name}`"), format!(" (`[rules.params.{table}]`)")),
+        None => ("a threshold".to_owned(), String::new()),
+    };
+    let whom = |part: u64, all: u64, what: &str| match (part, all) {
+        (1, 1) => format!("the one {what}"),
+        (part, all) if part == all => format!("all {} {what}s", thousands(all)),
+        (0, 1) => format!("not the one {what}"),
+        (0, all) => format!("none of {} {what}s", thousands(all)),
+        (part, all) => format!("{} of {} {what}s", thousands(part), thousands(all)),
+    };
+    format!(
+        "{what} of {} instead of {}{place} would spare {} and let go {}",
+        thousands(mend.to),
+        thousands(mend.from),
+        whom(mend.spared, mend.customers, "likely customer"),
+        whom(mend.let_go, mend.others, "other")
+    )
 }

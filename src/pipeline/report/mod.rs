@@ -23,12 +23,14 @@ mod address;
 mod signs;
 mod weights;
 mod score;
+mod mend;
 
 #[cfg(test)]
 mod tests;
 
 pub use blocked::{Blocked, Stopped, Would};
 pub use evidence::{Line, lines_of};
+pub use mend::{Mend, Tried, best, thresholds};
 pub use pass::{ClientKey, Profiles, Reading, profiles};
 pub use profile::{Frame, Lane, Profile};
 pub use score::{Part, Score, Verdict, count, percent, score, thousands};

@@ -16,7 +16,7 @@ use crate::event::net::client_net;
 use crate::event::{Batch, Event, Field, Kind};
 use crate::limits;
 use crate::parsers::Parser;
-use crate::pipeline::replay::{Input, Span};
+use crate::pipeline::replay::{Input, Span, Totals};
 use crate::sources::Replay;
 use crate::sources::replay::ReplayError;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -76,12 +76,19 @@ struct Sight {
     standing: Standing,
 }
 
-type Sights = (u64, Result<Vec<Sight>, ReplayError>);
+/// A batch's number, how much it held, and whom it showed.
+type Sights = (u64, Result<(Totals, Vec<Sight>), ReplayError>);
 
 /// Reads the files again and looks at the clients of `blocked`. A file that can't be read to its
-/// end is used as far as it goes, as in the first reading.
-pub fn profiles(reading: Reading<'_>, blocked: &Blocked) -> Profiles {
+/// end is used as far as it goes, as in the first reading. `progress` is told of the totals now and
+/// then.
+pub fn profiles(
+    reading: Reading<'_>,
+    blocked: &Blocked,
+    mut progress: impl FnMut(&Totals),
+) -> Profiles {
     let mut profiles = Profiles::default();
+    let mut totals = Totals::default();
     let mut inputs = reading.inputs;
     inputs.sort_by_cached_key(|input| input.replay.arrival());
     let threads = reading.threads.unwrap_or_else(cores_of_machine).max(1);
@@ -101,7 +108,8 @@ pub fn profiles(reading: Reading<'_>, blocked: &Blocked) -> Profiles {
                 };
                 scope.spawn(move || {
                     for (number, batch) in to_do {
-                        if done.send((number, Ok(watch.batch(&batch)))).is_err() {
+                        if done.send((number, Ok((of_batch(&batch), watch.batch(&batch))))).is_err()
+                        {
                             return;
                         }
                     }
@@ -109,7 +117,10 @@ pub fn profiles(reading: Reading<'_>, blocked: &Blocked) -> Profiles {
             }
             drop(to_do);
             scope.spawn(move || read(&mut replay, &batches, &done));
-            for_each_in_order(&sights, |found| {
+            for_each_in_order(&sights, |read, found| {
+                totals.lines += read.lines;
+                totals.bytes += read.bytes;
+                progress(&totals);
                 for sight in found {
                     profiles.note(sight, &reading.frame);
                 }
@@ -143,14 +154,20 @@ fn read(replay: &mut Replay, batches: &Sender<(u64, Batch)>, done: &Sender<Sight
     }
 }
 
-fn for_each_in_order(sights: &Receiver<Sights>, mut take: impl FnMut(Vec<Sight>)) {
-    let mut early: BTreeMap<u64, Vec<Sight>> = BTreeMap::new();
+fn of_batch(batch: &Batch) -> Totals {
+    let bytes = (0..batch.records.len()).filter_map(|place| batch.record(place));
+    let bytes = bytes.map(|record| record.len() as u64 + 1).sum();
+    Totals { lines: batch.records.len() as u64, bytes, ..Totals::default() }
+}
+
+fn for_each_in_order(sights: &Receiver<Sights>, mut take: impl FnMut(Totals, Vec<Sight>)) {
+    let mut early: BTreeMap<u64, (Totals, Vec<Sight>)> = BTreeMap::new();
     let mut turn = 0;
     for (number, found) in sights {
         let Ok(found) = found else { continue };
         early.insert(number, found);
-        while let Some(found) = early.remove(&turn) {
-            take(found);
+        while let Some((read, found)) = early.remove(&turn) {
+            take(read, found);
             turn += 1;
         }
     }

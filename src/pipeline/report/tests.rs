@@ -62,7 +62,7 @@ fn report_on(threads: usize, logs: &Week, stopped: &[(&str, u32)]) -> Report {
         frame,
         threads: Some(threads),
     };
-    let profiles = profiles(reading, &blocked);
+    let profiles = profiles(reading, &blocked, |_| {});
     Report::of(blocked, profiles, frame)
 }
 
@@ -186,7 +186,7 @@ fn what_the_guard_refuses_hits_nobody() {
         frame,
         threads: None,
     };
-    let profiles = profiles(reading, &blocked);
+    let profiles = profiles(reading, &blocked, |_| {});
     let report = Report::of(blocked, profiles, frame);
     assert_eq!(report.totals.clients, 0);
     assert_eq!(report.spared[0].refused.as_deref(), Some("refused: allowlist entry"));

@@ -83,7 +83,7 @@ fn page(findings: &Findings, most: Most, now: Timestamp) -> Markup {
                         (changes::changes(comparison, most))
                     }
                     @if findings.unread.is_none() {
-                        (rules::rules(&findings.report))
+                        (rules::rules(findings))
                         (lists(findings, most))
                     }
                     (reading(findings))

@@ -1,15 +1,17 @@
 //! The rules and whom each would stop.
 
-use super::text::Told;
+use super::super::{Findings, words};
+use super::text::{Told, told};
 use crate::limits;
-use crate::pipeline::report::{Report, RuleLine, percent, thousands};
+use crate::pipeline::report::{Mend, RuleLine, percent, thousands};
 use maud::{Markup, html};
 
 const HEADS: [&str; 5] =
     ["Clients", "Likely customers", "Unclear", "Precision", "Good requests lost"];
 
 /// The table, those that hit customers first.
-pub(super) fn rules(report: &Report) -> Markup {
+pub(super) fn rules(findings: &Findings) -> Markup {
+    let report = &findings.report;
     if report.rules.is_empty() {
         return html! {};
     }
@@ -24,7 +26,9 @@ pub(super) fn rules(report: &Report) -> Markup {
                         @for head in HEADS { th.number scope="col" { (head) } }
                     } }
                     tbody {
-                        @for line in report.rules.iter().take(limits::PAGE_RULES_MAX) { (row(line)) }
+                        @for line in report.rules.iter().take(limits::PAGE_RULES_MAX) {
+                            (row(line, findings.mends.get(&line.rule)))
+                        }
                     }
                 }
             }
@@ -33,11 +37,14 @@ pub(super) fn rules(report: &Report) -> Markup {
     }
 }
 
-fn row(line: &RuleLine) -> Markup {
+fn row(line: &RuleLine, mend: Option<&Mend>) -> Markup {
     let precision = line.precision();
     html! {
         tr class=[(line.customers > 0).then_some("warns")] {
-            th scope="row" { code { (Told(&line.rule)) } }
+            th scope="row" {
+                code { (Told(&line.rule)) }
+                @if let Some(mend) = mend { p.mend { (told(&words::mend(mend))) } }
+            }
             @for (head, number) in HEADS.iter().zip([line.clients, line.customers, line.unclear]) {
                 td.number data-label=(head) data-value=(number) { (thousands(number)) }
             }
