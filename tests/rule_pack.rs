@@ -86,3 +86,23 @@ fn every_predicate_of_the_pack_is_taken_apart() {
     }
     assert!(tests > 60, "{tests}");
 }
+
+#[test]
+fn each_rule_has_a_test_that_fires_it_and_one_that_nearly_does() {
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_riposte"))
+        .args(["test", "rules", "--coverage", "--json"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(ran.stdout).unwrap();
+    let lines = said.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let files: Vec<serde_json::Value> = lines.filter(|line| line["type"] == "coverage").collect();
+    assert_eq!(files.len(), PACK.len(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let lacks: Vec<String> = files
+        .iter()
+        .flat_map(|file| file["missing"].as_array().unwrap())
+        .filter(|missing| missing["gap"] == "fires" || missing["gap"] == "quiet")
+        .map(|missing| format!("{}: {}", missing["rule"], missing["gap"]))
+        .collect();
+    assert!(lacks.is_empty(), "{lacks:?}");
+}

@@ -9,7 +9,8 @@ use std::fs;
 fn rule(place: &Place, words: &[&str], name: &str) -> serde_json::Value {
     let (_, said, told) = place.replay(&[words, &["--json"]].concat());
     let lines = said.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let report = lines.into_iter().find(|line| line["type"] == "report").expect(&told);
+    let report = lines.into_iter().find(|line| line["type"] == "report");
+    let Some(report) = report else { return told.into() };
     let rules = report["rules"].as_array().unwrap();
     rules.iter().find(|rule| rule["rule"] == name).unwrap_or(&serde_json::Value::Null).clone()
 }

@@ -69,7 +69,11 @@ pub(super) fn absent_event(key: &Key, last: Timestamp) -> Arc<Event> {
 }
 
 /// An event by `emit`: it stands at the place of the event that led to it.
-pub(super) fn emitted_event(kind: &str, fields: Vec<(String, Value)>, hit: &Hit) -> Event {
+pub(in crate::pipeline) fn emitted_event(
+    kind: &str,
+    fields: Vec<(String, Value)>,
+    hit: &Hit,
+) -> Event {
     let mut event = Event::new(Kind::from_name(kind), hit.time);
     event.origin = Arc::clone(&hit.event.origin);
     event.offset = hit.event.offset;

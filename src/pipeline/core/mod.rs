@@ -12,6 +12,7 @@ mod parts;
 mod probe;
 
 pub use ahead::Foreseen;
+pub(in crate::pipeline) use events::emitted_event;
 
 pub use parts::{CoreConfig, Firing, Modes, RouteOf};
 
@@ -26,7 +27,7 @@ use crate::rules::{BodyRun, Rule, RuleSet};
 use crate::telemetry::{self, names};
 use crate::windows::{Firing as WindowFiring, WindowSpec, Windows};
 use ahead::Counted;
-use events::{Pending, absent_event, decision_event, emitted_event, key_ip, place, push};
+use events::{Pending, absent_event, decision_event, key_ip, place, push};
 use host::CoreHost;
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 
 mod batch;
 pub mod cover;
+mod emitted;
 mod files;
 mod known;
 pub mod suite;
@@ -167,6 +168,7 @@ impl Trial {
 
     fn take(&mut self, firings: Vec<Firing>) {
         for firing in firings {
+            self.note_emitted(&firing);
             let rule = &firing.hit.rule;
             if let Some(fault) = &firing.fault {
                 self.faults.push(Faulted { rule: Arc::clone(rule), words: fault.to_string() });
