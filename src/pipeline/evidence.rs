@@ -63,7 +63,7 @@ impl EvidenceRing {
     /// The latest events of a rule and key, oldest first, at most
     /// [`limits::EVIDENCE_EVENTS_MAX`].
     pub fn of(&self, rule: u32, key: &Key) -> Vec<Arc<Event>> {
-        let mut found = Vec::new();
+        let mut found = Vec::with_capacity(limits::EVIDENCE_EVENTS_MAX);
         let mut next = self.heads.get(self.chain(rule, key)).copied().flatten();
         while let Some(entry) = next.and_then(|number| self.entry(number)) {
             if entry.rule == rule && entry.key == *key {

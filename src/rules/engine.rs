@@ -13,7 +13,10 @@ use rhai::packages::{
     BasicMathPackage, BasicStringPackage, BitFieldPackage, LanguageCorePackage, LogicPackage,
     MoreStringPackage, Package,
 };
-use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, OptimizationLevel};
+use rhai::{
+    Dynamic, Engine, EvalAltResult, Module, NativeCallContext, OptimizationLevel, Shared,
+};
+use std::sync::LazyLock;
 
 /// What an engine is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,24 +50,31 @@ pub(super) const RESERVED: &[&str] = &[
     "package", "static", "public", "shared", "thread", "case", "sync", "use", "go",
 ];
 
+/// The parts of Rhai's standard library that rules may use, as one module for all engines. A call
+/// in a body is looked for in each module of its engine anew, several times where a parameter may
+/// be anything: with a module for each part that was a third of a firing.
+static STANDARD: LazyLock<Shared<Module>> = LazyLock::new(|| {
+    let mut module = Module::new();
+    LanguageCorePackage::init(&mut module);
+    ArithmeticPackage::init(&mut module);
+    BasicStringPackage::init(&mut module);
+    BasicIteratorPackage::init(&mut module);
+    BasicFnPackage::init(&mut module);
+    BitFieldPackage::init(&mut module);
+    LogicPackage::init(&mut module);
+    BasicMathPackage::init(&mut module);
+    BasicArrayPackage::init(&mut module);
+    BasicMapPackage::init(&mut module);
+    MoreStringPackage::init(&mut module);
+    module.register_lazy_functions();
+    module.build_index();
+    module.into()
+});
+
 /// An engine for a purpose, and the part of the book that it knows.
 pub(super) fn build(purpose: Purpose) -> (Engine, Vec<Entry>) {
     let mut engine = Engine::new_raw();
-    for package in [
-        LanguageCorePackage::new().as_shared_module(),
-        ArithmeticPackage::new().as_shared_module(),
-        BasicStringPackage::new().as_shared_module(),
-        BasicIteratorPackage::new().as_shared_module(),
-        BasicFnPackage::new().as_shared_module(),
-        BitFieldPackage::new().as_shared_module(),
-        LogicPackage::new().as_shared_module(),
-        BasicMathPackage::new().as_shared_module(),
-        BasicArrayPackage::new().as_shared_module(),
-        BasicMapPackage::new().as_shared_module(),
-        MoreStringPackage::new().as_shared_module(),
-    ] {
-        engine.register_global_module(package);
-    }
+    engine.register_global_module(Shared::clone(&STANDARD));
     set_limits(&mut engine, purpose);
     refuse(&mut engine);
     show_constants(&mut engine);

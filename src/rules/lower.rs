@@ -49,8 +49,7 @@ enum Binding {
 struct Lowering<'l> {
     names: BTreeMap<String, Binding>,
     constants: &'l BTreeMap<ImmutableString, Dynamic>,
-    /// Functions of the file, which a call may mean instead of ours.
-    functions: Vec<String>,
+    /// The functions of the file, which a call may mean instead of ours.
     ast: &'l AST,
     /// Functions of the file whose calls are being lowered, one within the other.
     within: Vec<String>,
@@ -93,21 +92,16 @@ fn with_body<T>(
     work: impl FnOnce(&mut Lowering<'_>, &[Stmt]) -> Result<T, String>,
 ) -> Result<T, String> {
     let unit = &closure.function.unit;
-    let function = unit
-        .ast
-        .iter_functions()
-        .find(|function| function.name == closure.function.name.as_str())
-        .ok_or("its function isn't there")?;
-    let mut names = BTreeMap::new();
+    let name = &closure.function.name;
+    let parameters =
+        syntax::parameters(&unit.ast, name, None).ok_or("its function isn't there")?;
+    let body = syntax::body(&unit.ast, name, parameters.len());
     let captured = closure.function.captured.iter().cloned().map(Binding::Value);
     let values = captured.chain(std::iter::once(Binding::Event));
-    for (name, value) in function.params.iter().zip(values) {
-        names.insert((*name).to_owned(), value);
-    }
+    let names = parameters.into_iter().zip(values).collect();
     let mut lowering = Lowering {
         names,
         constants: &unit.constants,
-        functions: unit.ast.iter_functions().map(|function| function.name.to_owned()).collect(),
         ast: &unit.ast,
         within: Vec::new(),
         calls: 0,
@@ -115,7 +109,6 @@ fn with_body<T>(
         locals: 0,
         last: Last::Refused,
     };
-    let body = syntax::body(&unit.ast, &closure.function.name, function.params.len());
     work(&mut lowering, &body)
 }
 

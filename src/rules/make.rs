@@ -9,6 +9,7 @@ use super::keys::{FieldName, KeyPartSpec, KeySpec};
 use super::load::FileDraft;
 use super::lower;
 use super::rule::{PureFn, QuantitySpec};
+use super::syntax;
 use crate::limits;
 use crate::windows::WindowSpec;
 use rhai::Position;
@@ -36,13 +37,9 @@ impl Maker<'_> {
         what: &str,
     ) -> Option<ScriptFn> {
         let captured = closure.captured.len();
-        let arities: Vec<usize> = self
-            .file
-            .unit
-            .ast
-            .iter_functions()
-            .filter(|function| function.name == closure.name.as_str())
-            .filter_map(|function| function.params.len().checked_sub(captured))
+        let arities: Vec<usize> = syntax::arities(&self.file.unit.ast, &closure.name)
+            .into_iter()
+            .filter_map(|count| count.checked_sub(captured))
             .collect();
         let arity = arities
             .iter()

@@ -5,9 +5,8 @@ use super::draft::{Closure, Draft, KeyPartDraft, Quantity};
 use super::finding::Note;
 use crate::windows::WindowSpec;
 use regex::Regex;
-use rhai::{AST, ASTNode, Expr, Position, Stmt};
+use rhai::{AST, ASTNode, Expr, Module, Position, ScriptFuncDef, Shared, Stmt};
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -19,19 +18,46 @@ pub(super) fn walk(ast: &AST, visit: &mut dyn FnMut(&[ASTNode<'_>])) {
     });
 }
 
+/// A tree of some functions of another one. They are shared with it: `clone_functions_only` copies
+/// all of a file's functions, which takes longer than reading the file when each closure asks.
+fn only<'a>(functions: impl Iterator<Item = &'a Shared<ScriptFuncDef>>) -> AST {
+    let mut module = Module::new();
+    for function in functions {
+        module.set_script_fn(Shared::clone(function));
+    }
+    AST::new_from_module(module)
+}
+
 /// One function of a file as a tree of its own.
-///
-/// (`clone_functions_only_filtered` would be the way, but in 1.27.0 it ignores its filter.)
 pub(super) fn function(ast: &AST, name: &str) -> AST {
-    let mut only = ast.clone_functions_only();
-    only.retain_functions(|_, _, function, _| function == name);
-    only
+    only(ast.iter_fn_def().filter(|function| function.name == name))
+}
+
+/// Whether a file has a function of that name.
+pub(super) fn has_function(ast: &AST, name: &str) -> bool {
+    ast.iter_fn_def().any(|function| function.name == name)
+}
+
+/// The numbers of parameters that functions of that name take.
+pub(super) fn arities(ast: &AST, name: &str) -> Vec<usize> {
+    let functions = ast.iter_fn_def().filter(|function| function.name == name);
+    functions.map(|function| function.params.len()).collect()
+}
+
+/// The names of the parameters of the first function of that name, or of the one that takes so many.
+pub(super) fn parameters(ast: &AST, name: &str, count: Option<usize>) -> Option<Vec<String>> {
+    let mut functions = ast.iter_fn_def().filter(|function| function.name == name);
+    let found =
+        functions.find(|function| count.is_none_or(|count| function.params.len() == count))?;
+    Some(found.params.iter().map(ToString::to_string).collect())
 }
 
 /// The statements of one function of a file, told by its name and how many parameters it has.
 pub(super) fn body(ast: &AST, name: &str, parameters: usize) -> Vec<Stmt> {
-    let mut only = ast.clone_functions_only();
-    only.retain_functions(|_, _, function, count| function == name && count == parameters);
+    let only = only(
+        ast.iter_fn_def()
+            .filter(|function| function.name == name && function.params.len() == parameters),
+    );
     let mut body = Vec::new();
     walk(&only, &mut |path| {
         if let [ASTNode::Stmt(stmt)] = path {
@@ -109,7 +135,7 @@ pub(super) fn shape(ast: &AST, closure: &Closure, depth: usize) -> String {
         .ok();
     });
     if depth > 0 {
-        for function_name in ast.iter_functions().map(|function| function.name) {
+        for function_name in ast.iter_fn_def().map(|function| function.name.as_str()) {
             if function_name != closure.name.as_str()
                 && text.contains(function_name)
                 && !called.iter().any(|known| known == function_name)
@@ -179,36 +205,15 @@ pub(super) struct Function {
 }
 
 /// All functions and closures of a file, each as a tree of its own.
-///
-/// The file is halved again and again, since a tree can only be made by leaving functions out.
 pub(super) fn functions(ast: &AST) -> Vec<Function> {
-    let mut names: Vec<(String, Vec<String>)> = ast
-        .iter_functions()
-        .map(|function| {
-            let params = function.params.iter().map(|param| (*param).to_owned()).collect();
-            (function.name.to_owned(), params)
+    let mut found: Vec<Function> = ast
+        .iter_fn_def()
+        .map(|function| Function {
+            name: function.name.to_string(),
+            params: function.params.iter().map(ToString::to_string).collect(),
+            ast: only(std::iter::once(function)),
         })
         .collect();
-    names.sort();
-    let mut out = Vec::with_capacity(names.len());
-    split(&ast.clone_functions_only(), names, &mut out);
-    out
-}
-
-fn split(ast: &AST, mut names: Vec<(String, Vec<String>)>, out: &mut Vec<Function>) {
-    let wanted: HashSet<(&str, usize)> =
-        names.iter().map(|(name, params)| (name.as_str(), params.len())).collect();
-    let mut only = ast.clone();
-    only.retain_functions(|_, _, name, params| wanted.contains(&(name, params)));
-    if names.len() <= 1 {
-        out.extend(names.into_iter().map(|(name, params)| Function {
-            name,
-            params,
-            ast: only.clone(),
-        }));
-        return;
-    }
-    let rest = names.split_off(names.len() / 2);
-    split(&only, names, out);
-    split(&only, rest, out);
+    found.sort_by(|left, right| (&left.name, &left.params).cmp(&(&right.name, &right.params)));
+    found
 }

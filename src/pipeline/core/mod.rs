@@ -336,18 +336,18 @@ impl Core {
             decisions: Vec::new(),
             lifts: Vec::new(),
             effects: Vec::new(),
-            asks: run.asks.clone(),
+            asks: Vec::new(),
             fault: run.fault,
         };
         // Decisions that other rules are told of: not those about somebody who is blocked already.
         let mut news = Vec::new();
-        for (ordinal, ask) in (0_u32..).zip(run.asks) {
+        for (ordinal, ask) in (0_u32..).zip(&run.asks) {
             match ask {
                 Ask::Decide { .. } => {
                     let mut proposer = self.host.proposer();
-                    let same = proposer.is_same_offence(hit, &ask);
+                    let same = proposer.is_same_offence(hit, ask);
                     for (place, decision) in
-                        proposer.propose(hit, ordinal, &ask).into_iter().enumerate()
+                        proposer.propose(hit, ordinal, ask).into_iter().enumerate()
                     {
                         // The first is the ask's own; wider ones that follow from it are news.
                         if place > 0 || !same {
@@ -356,14 +356,14 @@ impl Core {
                         firing.decisions.push(decision);
                     }
                 }
-                Ask::Lift { target } => firing.lifts.push(target),
-                Ask::Effect(effect) => firing.effects.push(effect),
+                Ask::Lift { target } => firing.lifts.push(target.clone()),
+                Ask::Effect(effect) => firing.effects.push(effect.clone()),
                 Ask::Emit { kind, fields } => {
-                    let event = emitted_event(&kind, fields, hit);
+                    let event = emitted_event(kind, fields.clone(), hit);
                     push(waiting, emitted, event, cause.depth, cause.from_decision);
                 }
-                Ask::Tag { key, name, duration } => self.host.tag(&key, &name, duration),
-                Ask::Score { key, points } => self.host.score(&key, points),
+                Ask::Tag { key, name, duration } => self.host.tag(key, name, *duration),
+                Ask::Score { key, points } => self.host.score(key, *points),
             }
         }
         self.host.proposer().offences.note_hit(&hit.key, hit.time);
@@ -373,6 +373,7 @@ impl Core {
                 push(waiting, emitted, decision_event(decision, hit), cause.depth, true);
             }
         }
+        firing.asks = run.asks;
         out.push(firing);
     }
 }

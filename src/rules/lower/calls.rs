@@ -5,14 +5,14 @@ use crate::event::net;
 use crate::matching::{AddressTest, Comparison, Literal, Operator, TextPart, TextTest};
 use crate::rules::literals::{constant, range_of, text_of, texts_of};
 use crate::rules::values::is_private;
-use crate::rules::{helpers, patterns};
+use crate::rules::{helpers, patterns, syntax};
 use rhai::{Expr, FnCallExpr};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Lowering<'_> {
     pub(super) fn is_shadowed(&self, name: &str) -> bool {
-        self.functions.iter().any(|known| known == name)
+        syntax::has_function(self.ast, name)
     }
 
     pub(super) fn call(&mut self, call: &FnCallExpr) -> Lowered {

@@ -73,13 +73,12 @@ impl Lowering<'_> {
         {
             return Err("it calls too many functions of the file".to_owned());
         }
-        let function = (self.ast.iter_functions())
-            .find(|function| function.name == name && function.params.len() == call.args.len())
+        let parameters = syntax::parameters(self.ast, name, Some(call.args.len()))
             .ok_or_else(|| format!("it calls `{name}` with other arguments than it takes"))?;
         let mut inside = BTreeMap::new();
         let mut values = Vec::new();
         let locals = self.locals;
-        for (parameter, argument) in function.params.iter().zip(&call.args) {
+        for (parameter, argument) in parameters.into_iter().zip(&call.args) {
             let bound = if self.is_event(argument) {
                 Binding::Event
             } else if let Some(value) = self.value(argument) {
@@ -89,7 +88,7 @@ impl Lowering<'_> {
                 self.locals += 1;
                 Binding::Local(self.locals - 1)
             };
-            inside.insert((*parameter).to_owned(), bound);
+            inside.insert(parameter, bound);
         }
         let body = syntax::body(self.ast, name, call.args.len());
         let outside = std::mem::replace(&mut self.names, inside);
