@@ -13,9 +13,7 @@ use rhai::packages::{
     BasicMathPackage, BasicStringPackage, BitFieldPackage, LanguageCorePackage, LogicPackage,
     MoreStringPackage, Package,
 };
-use rhai::{
-    Dynamic, Engine, EvalAltResult, Module, NativeCallContext, OptimizationLevel, Shared,
-};
+use rhai::{Dynamic, Engine, EvalAltResult, Module, NativeCallContext, OptimizationLevel, Shared};
 use std::sync::LazyLock;
 
 /// What an engine is for.

@@ -93,8 +93,7 @@ fn with_body<T>(
 ) -> Result<T, String> {
     let unit = &closure.function.unit;
     let name = &closure.function.name;
-    let parameters =
-        syntax::parameters(&unit.ast, name, None).ok_or("its function isn't there")?;
+    let parameters = syntax::parameters(&unit.ast, name, None).ok_or("its function isn't there")?;
     let body = syntax::body(&unit.ast, name, parameters.len());
     let captured = closure.function.captured.iter().cloned().map(Binding::Value);
     let values = captured.chain(std::iter::once(Binding::Event));
