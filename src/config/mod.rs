@@ -6,10 +6,12 @@
 pub mod environment;
 pub mod load;
 pub mod pack;
+mod plugin_files;
 mod rule_files;
 mod source;
 
 pub use load::{ConfigError, Fault, load, parse};
+pub use plugin_files::{PluginFiles, read_plugins};
 pub use rule_files::{RuleFiles, read_rules, read_rules_from};
 pub use source::{SourceConfig, SourceType};
 

@@ -6,12 +6,12 @@
 
 use super::{meta, rule_set};
 use crate::config::pack::PACK;
-use crate::config::{Config, read_rules};
+use crate::config::{Config, RuleFiles, read_plugins, read_rules};
 use crate::decisions::Mode;
-use crate::rules::{Finding, RuleFile, RuleSet, Severity};
+use crate::rules::{Finding, ModuleFile, RuleFile, RuleSet, Severity};
 use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Rule files by path, with their texts.
 pub type Texts = BTreeMap<String, String>;
@@ -60,52 +60,105 @@ pub fn keep(store: &Store, kept: &Kept) {
     }
 }
 
-fn load_with(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64, good: &Texts) -> Kept {
-    let mut read = read_rules(&config.rules);
-    let mut old_versions = BTreeSet::new();
-    for (path, text) in good {
-        let unusable = read.unusable.iter().any(|place| Path::new(path).starts_with(place));
-        if unusable && !read.files.iter().any(|file| file.path == *path) {
-            old_versions.insert(path.clone());
-            read.files.push(RuleFile { path: path.clone(), text: text.clone() });
+/// All texts that rules come from.
+struct Sources {
+    files: Vec<RuleFile>,
+    /// Plugins that are modules.
+    modules: Vec<ModuleFile>,
+    /// What can't be used, in words.
+    unreadable: Vec<String>,
+}
+
+impl Sources {
+    /// Reads them; of what can't be read, the last good version is taken and told in `old`.
+    fn read(config: &Config, good: &Texts, old: &mut BTreeSet<String>) -> Self {
+        let RuleFiles { mut files, faults, unusable, .. } = read_rules(&config.rules);
+        let mut plugins = read_plugins(config);
+        for (path, text) in good {
+            let lies_in = |folders: &[PathBuf]| {
+                folders.iter().any(|folder| Path::new(path).starts_with(folder))
+            };
+            if lies_in(&unusable) && !files.iter().any(|file| file.path == *path) {
+                old.insert(path.clone());
+                files.push(RuleFile { path: path.clone(), text: text.clone() });
+            }
+            let name = Path::new(path).parent().and_then(Path::file_name);
+            if lies_in(&plugins.unusable)
+                && let Some(name) = name.map(|name| name.to_string_lossy().into_owned())
+            {
+                old.insert(path.clone());
+                let module = ModuleFile { name, path: path.clone(), text: text.clone() };
+                plugins.modules.push(module);
+            }
         }
+        let words = faults.iter().chain(&plugins.faults).map(|fault| fault.message.clone());
+        Self { files, modules: plugins.modules, unreadable: words.collect() }
     }
-    let unreadable = read.faults.iter().map(|fault| fault.message.clone()).collect();
-    let mut files = read.files;
-    let mut loaded = rule_set::load_to_run(config, &files, modes, seed);
+
+    /// Puts the last good version of what is broken in its place; whether anything changed. What
+    /// breaks only because of a module's new version is mended by putting the modules back.
+    fn put_back(
+        &mut self,
+        broken: &BTreeSet<String>,
+        good: &Texts,
+        old: &mut BTreeSet<String>,
+    ) -> bool {
+        let mut back = |path: &String, text: &mut String| {
+            let Some(before) = good.get(path).filter(|before| *before != text) else {
+                return false;
+            };
+            text.clone_from(before);
+            old.insert(path.clone())
+        };
+        let mut changed = false;
+        for file in self.files.iter_mut().filter(|file| broken.contains(&file.path)) {
+            changed |= back(&file.path, &mut file.text);
+        }
+        for module in self.modules.iter_mut().filter(|module| broken.contains(&module.path)) {
+            changed |= back(&module.path, &mut module.text);
+        }
+        let others = self.files.iter().any(|file| broken.contains(&file.path));
+        if !changed && others {
+            for module in &mut self.modules {
+                changed |= back(&module.path, &mut module.text);
+            }
+        }
+        changed
+    }
+}
+
+fn load_with(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64, good: &Texts) -> Kept {
+    let mut old_versions = BTreeSet::new();
+    let mut sources = Sources::read(config, good, &mut old_versions);
+    let load = |sources: &Sources| {
+        rule_set::load_to_run(config, &sources.files, &sources.modules, modes, seed)
+    };
+    let mut loaded = load(&sources);
     let mut broken = broken_files(&loaded.findings);
     let mut findings = None;
     // An old version may clash with the others' new ones; then theirs go back too. Each round puts
     // at least one file back.
-    loop {
-        let mut changed = false;
-        for file in files.iter_mut().filter(|file| broken.contains(&file.path)) {
-            if let Some(text) = good.get(&file.path).filter(|text| **text != file.text) {
-                file.text.clone_from(text);
-                changed |= old_versions.insert(file.path.clone());
-            }
-        }
-        if !changed {
-            break;
-        }
-        let again = rule_set::load_to_run(config, &files, modes, seed);
+    while sources.put_back(&broken, good, &mut old_versions) {
+        let again = load(&sources);
         broken = broken_files(&again.findings);
         let first = std::mem::replace(&mut loaded, again);
         findings.get_or_insert(first.findings);
     }
     old_versions.retain(|path| !broken.contains(path));
     let mut now_good = Texts::new();
-    for file in files.into_iter().filter(|file| !is_shipped(file)) {
-        if !broken.contains(&file.path) {
-            now_good.insert(file.path, file.text);
-        } else if let Some(text) = good.get(&file.path) {
-            now_good.insert(file.path, text.clone());
+    let own = sources.files.into_iter().filter(|file| !is_shipped(file));
+    let own = own.map(|file| (file.path, file.text));
+    for (path, text) in own.chain(sources.modules.into_iter().map(|one| (one.path, one.text))) {
+        if !broken.contains(&path) {
+            now_good.insert(path, text);
+        } else if let Some(text) = good.get(&path) {
+            now_good.insert(path, text.clone());
         }
     }
     Kept {
         set: loaded.set,
         findings: findings.unwrap_or(loaded.findings),
-        unreadable,
+        unreadable: sources.unreadable,
         old_versions: old_versions.into_iter().collect(),
         broken,
         good: now_good,

@@ -1,9 +1,9 @@
 //! From the config to the rules in force: files, parameters, modes, and what the config knows.
 
 use super::trial::{Params, TestLookups};
-use crate::config::{Config, RuleFiles, load::Fault, read_rules};
+use crate::config::{Config, RuleFiles, load::Fault, read_plugins, read_rules};
 use crate::decisions::Mode;
-use crate::rules::{Known, Loaded, RuleFile, RuleSet, Settings};
+use crate::rules::{Known, Loaded, ModuleFile, RuleFile, RuleSet, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -28,8 +28,7 @@ pub fn load_files(
     seed: u64,
 ) -> LoadedRules {
     let settings = settings(config, modes, seed);
-    let loaded = RuleSet::load(&files.files, &[], &settings);
-    LoadedRules { loaded, faults: files.faults }
+    load_all(config, &files.files, files.faults, &settings)
 }
 
 /// Loads these rule files to tell all that is wrong with them; `text` is the config's own, with its
@@ -40,8 +39,7 @@ pub fn load_to_check(config: &Config, files: RuleFiles, text: Option<RuleFile>) 
     settings.config = text;
     settings.known.given = Some(kinds_given(config).unwrap_or_default());
     let all: Vec<RuleFile> = files.files.into_iter().chain(files.tests).collect();
-    let loaded = RuleSet::load(&all, &[], &settings);
-    LoadedRules { loaded, faults: files.faults }
+    load_all(config, &all, files.faults, &settings)
 }
 
 /// The built-in kinds that the sources of a config give; none where that isn't known: without
@@ -73,8 +71,7 @@ pub fn load_with_tests(
     let mut settings = settings(config, modes, 0);
     settings.lookups = Some(Arc::new(TestLookups));
     let all: Vec<RuleFile> = files.files.into_iter().chain(files.tests).collect();
-    let loaded = RuleSet::load(&all, &[], &settings);
-    LoadedRules { loaded, faults: files.faults }
+    load_all(config, &all, files.faults, &settings)
 }
 
 /// Loads these rule files as [`load_with_tests`] does, with a test's own parameters.
@@ -83,19 +80,32 @@ pub fn load_with_params(config: &Config, files: &[RuleFile], params: &Params) ->
     settings.lookups = Some(Arc::new(TestLookups));
     settings.without_tests = true;
     settings.params.extend(params.clone());
-    RuleSet::load(files, &[], &settings)
+    RuleSet::load(files, &read_plugins(config).modules, &settings)
 }
 
 /// Loads these texts for a daemon: without their tests, which it never runs.
 pub fn load_to_run(
     config: &Config,
     files: &[RuleFile],
+    plugins: &[ModuleFile],
     modes: &BTreeMap<String, Mode>,
     seed: u64,
 ) -> Loaded {
     let mut settings = settings(config, modes, seed);
     settings.without_tests = true;
-    RuleSet::load(files, &[], &settings)
+    RuleSet::load(files, plugins, &settings)
+}
+
+/// Loads rule files with the modules of the config's plugins.
+fn load_all(
+    config: &Config,
+    files: &[RuleFile],
+    mut faults: Vec<Fault>,
+    settings: &Settings,
+) -> LoadedRules {
+    let plugins = read_plugins(config);
+    faults.extend(plugins.faults);
+    LoadedRules { loaded: RuleSet::load(files, &plugins.modules, settings), faults }
 }
 
 /// What the config says to rules.

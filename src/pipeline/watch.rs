@@ -24,6 +24,7 @@ impl RuleWatch {
         let name = config_path.file_name().map(std::ffi::OsStr::to_owned);
         let of_interest = move |path: &PathBuf| {
             path.extension().is_some_and(|end| end == "rhai")
+                || path.file_name().is_some_and(|name| name == "plugin.toml")
                 || (path.file_name().is_some()
                     && path.file_name().map(std::ffi::OsStr::to_owned) == name)
         };
@@ -37,6 +38,11 @@ impl RuleWatch {
                 folders.extend(folder_of(path));
             }
         }
+        // A module of a plugin is text of rules too. A folder that comes later is seen at the next
+        // change of the config, which has to name its plugin anyway.
+        let used = config.plugins.iter().filter(|(_, plugin)| plugin.enabled);
+        let plugins = used.map(|(name, _)| config.plugins_dir.join(name));
+        folders.extend(plugins.filter(|folder| folder.is_dir()));
         for folder in folders {
             if let Err(error) = kernel.watch(&folder, RecursiveMode::NonRecursive) {
                 tracing::warn!(folder = %folder.display(), %error, "changes here are not noticed");

@@ -120,6 +120,12 @@ pub(super) struct Collector {
 }
 
 impl Collector {
+    /// Whether anything was declared.
+    pub(super) fn declares(&self) -> bool {
+        let parts = [self.drafts.len(), self.timers.len(), self.tests.len(), self.params.len()];
+        parts.iter().any(|part| *part > 0)
+    }
+
     /// The value of a parameter: the config's where it fits the default's type.
     pub(super) fn param(&mut self, name: &str, default: &Dynamic, position: Position) -> Dynamic {
         let default = freeze(default);

@@ -88,7 +88,7 @@ pub(super) struct Loader<'s> {
     /// The paths of all rule files that are loaded.
     pub rule_files: Vec<Arc<str>>,
     pub names: BTreeMap<String, (Arc<str>, usize)>,
-    pub module_names: BTreeSet<String>,
+    pub modules: check::Modules,
     pub emitted: BTreeSet<String>,
     pub findings: Vec<Finding>,
     pub digest: Sha256,
@@ -126,7 +126,7 @@ impl<'s> Loader<'s> {
             tests: Vec::new(),
             rule_files: Vec::new(),
             names: BTreeMap::new(),
-            module_names: BTreeSet::new(),
+            modules: check::Modules::new(),
             emitted: BTreeSet::new(),
             findings: Vec::new(),
             digest: Sha256::new(),
@@ -192,8 +192,18 @@ impl<'s> Loader<'s> {
         if !notes.is_empty() {
             return Err(notes);
         }
-        let compiled = Module::eval_ast_as_new(Scope::new(), &ast, &self.engine)
-            .map_err(|error| vec![self.error_note(&error)])?;
+        let facts = self.checker().module_facts(&ast);
+        *lock(&self.collector) = Collector::default();
+        let compiled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            Module::eval_ast_as_new(Scope::new(), &ast, &self.engine)
+        }))
+        .map_err(|_| vec![Note::error("internal", Position::NONE, recover::INTERNAL.to_owned())])?
+        .map_err(|error| vec![self.error_note(&error)])?;
+        if std::mem::take(&mut *lock(&self.collector)).declares() {
+            let message = "a module declares no rules, timers, parameters or tests".to_owned();
+            let note = Note::error("misplaced", Position::NONE, message);
+            return Err(vec![note.hint("put them into a rule file, tests into `*.test.rhai`")]);
+        }
         let compiled: Arc<Module> = Arc::new(compiled);
         for engine in [
             &mut self.engine,
@@ -203,7 +213,7 @@ impl<'s> Loader<'s> {
         ] {
             engine.register_static_module(&module.name, Arc::clone(&compiled));
         }
-        self.module_names.insert(module.name.clone());
+        self.modules.insert(module.name.clone(), facts);
         Ok(())
     }
 
@@ -211,7 +221,7 @@ impl<'s> Loader<'s> {
         Checker {
             known: &self.settings.known,
             book: &self.evaluator.book,
-            modules: &self.module_names,
+            modules: &self.modules,
             emitted: &self.emitted,
         }
     }

@@ -49,6 +49,7 @@ pub(super) fn at_next_start(old: &Config, new: &Config) -> Vec<&'static str> {
     let tables = [
         ("state_dir", old.state_dir != new.state_dir),
         ("sources", old.sources != new.sources),
+        ("plugins_dir", old.plugins_dir != new.plugins_dir),
         ("actions", old.actions != new.actions),
         ("memory", old.memory != new.memory),
         ("log", old.log != new.log),

@@ -23,7 +23,8 @@ impl Checker<'_> {
         let position = call.position;
         if !call.expr.namespace.is_empty() {
             let module = call.expr.namespace.to_string();
-            self.module_call(module.trim_end_matches(':'), name, position, facts, notes);
+            let module = module.trim_end_matches(':');
+            self.module_call(module, call, facts, notes);
             return;
         }
         if call.expr.is_operator_call() {
@@ -98,14 +99,8 @@ impl Checker<'_> {
         });
     }
 
-    fn module_call(
-        &self,
-        module: &str,
-        name: &str,
-        position: Position,
-        facts: &Facts,
-        notes: &mut Vec<Note>,
-    ) {
+    fn module_call(&self, module: &str, call: &Call<'_>, facts: &Facts, notes: &mut Vec<Note>) {
+        let (name, position) = (call.expr.name.as_str(), call.position);
         match module {
             "cf" => notes.push(
                 Note::error(
@@ -131,20 +126,10 @@ impl Checker<'_> {
                 }
             }
             "global" => {}
-            other if self.modules.contains(other) => {}
             other => {
-                let note = Note::error(
-                    "unknown-module",
-                    position,
-                    format!("there is no module `{other}`"),
-                );
-                let known = self.modules.iter().map(String::as_str).chain(["state"]);
-                notes.push(match did_you_mean(other, known) {
-                    Some(near) => note.hint(format!("did you mean `{near}`?")),
-                    None => {
-                        note.hint("modules are plugins in Rhai, called by the name of their folder")
-                    }
-                });
+                let pure = facts.roles.contains(&Role::Pure);
+                let arguments = call.expr.args.len();
+                self.plugin_call(other, name, arguments, position, pure, notes);
             }
         }
     }
@@ -165,7 +150,7 @@ impl Checker<'_> {
         if !variable.2.is_empty() {
             let module = variable.2.to_string();
             let module = module.trim_end_matches(':');
-            if module != "global" && !self.modules.contains(module) {
+            if module != "global" && !self.modules.contains_key(module) {
                 notes.push(Note::error(
                     "unknown-module",
                     *position,
@@ -233,7 +218,7 @@ fn misplaced(name: &str, places: &[Place], position: Position, facts: &Facts) ->
     Note::error("misplaced", position, text)
 }
 
-fn impure(name: &str, position: Position) -> Note {
+pub(super) fn impure(name: &str, position: Position) -> Note {
     Note::error(
         "impure",
         position,

@@ -9,17 +9,19 @@ mod calls;
 mod facts;
 mod fields;
 mod literals;
+mod modules;
 mod rules;
 mod signatures;
 
 use super::book::{Entry, Place};
-use super::finding::{Note, Severity};
+use super::finding::{Note, Severity, did_you_mean};
 use super::load::FileDraft;
 use super::settings::Known;
 use super::syntax::{Function, functions, walk};
 use crate::event::Kind;
 use facts::facts;
 use fields::comparison;
+pub(super) use modules::Modules;
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +50,7 @@ pub(super) struct Checker<'c> {
     pub known: &'c Known,
     pub book: &'c [Entry],
     /// Names of plugins that are modules.
-    pub modules: &'c BTreeSet<String>,
+    pub modules: &'c Modules,
     /// Kinds that rules emit, as far as they are written out.
     pub emitted: &'c BTreeSet<String>,
 }
@@ -72,6 +74,20 @@ fn call_of<'t>(node: &ASTNode<'t>) -> Option<Call<'t>> {
             Some(Call { expr, position: *position, method: true })
         }
         _ => None,
+    }
+}
+
+/// Says which module was likely meant.
+fn did_you_mean_module<'m>(
+    note: Note,
+    module: &str,
+    known: impl Iterator<Item = &'m String>,
+) -> Note {
+    match did_you_mean(module, known.map(String::as_str).chain(["state"])) {
+        Some(near) => note.hint(format!("did you mean `{near}`?")),
+        None => note.hint(
+            "modules are plugins in Rhai, called by the name of their folder, and used when the config has `[plugins.NAME]`",
+        ),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod basics;
 mod lowering;
+mod modules;
 mod bodies;
 mod checks;
 mod codes;
