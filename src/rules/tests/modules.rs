@@ -38,7 +38,7 @@ fn on(when: &str, then: &str) -> String {
 
 #[test]
 fn functions_see_their_constants_and_each_other() {
-    let rule = on(r#"shop::is_cart(e.path) && shop::outer(1) == 2"#, "shop::punish_all([hit.ip])");
+    let rule = on(r"shop::is_cart(e.path) && shop::outer(1) == 2", "shop::punish_all([hit.ip])");
     let loaded = load_both(&rule, SHOP);
     assert_eq!(said(&loaded), []);
     let cart = http("203.0.113.9", "GET", "/shop/cart", 200);
