@@ -5,8 +5,8 @@
 //! Retries, signatures and meaning are left to the caller. No error's text holds the address,
 //! which may be a secret.
 
-use crate::limits::REPLY_BYTES_MAX;
-use reqwest::Method;
+pub use reqwest::Method;
+
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::error::Error as _;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// From connecting to the last byte of the reply.
     pub time_limit: Duration,
+    /// The reply's body is cut at this length.
+    pub reply_bytes_max: usize,
 }
 
 /// What came back, whatever its status.
@@ -33,8 +35,19 @@ pub struct Reply {
     pub status: u16,
     /// `Retry-After`, as seconds; a date in it is not read.
     pub retry_after: Option<Duration>,
+    /// The reply's headers, names in lower case; those that are no text are left out.
+    pub headers: Vec<(String, String)>,
     /// The body, cut at the limit.
     pub body: Vec<u8>,
+    /// The body came to its end: it neither broke off nor was it cut.
+    pub whole: bool,
+}
+
+impl Reply {
+    /// The first header of this name (in lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// No whole reply came.
@@ -143,16 +156,27 @@ async fn send(client: &reqwest::Client, request: &Request) -> Result<Reply, Http
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.trim().parse().ok())
         .map(Duration::from_secs);
+    let headers = response
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        })
+        .collect();
     let mut body = Vec::new();
-    while body.len() < REPLY_BYTES_MAX {
-        // The status has come, so the request has arrived: a body that breaks off changes nothing.
-        let Ok(Some(chunk)) = response.chunk().await else {
+    // The status has come, so the request has arrived: a body that breaks off changes nothing.
+    let mut whole = false;
+    while body.len() <= request.reply_bytes_max {
+        let Ok(chunk) = response.chunk().await else { break };
+        let Some(chunk) = chunk else {
+            whole = true;
             break;
         };
         body.extend_from_slice(&chunk);
     }
-    body.truncate(REPLY_BYTES_MAX);
-    Ok(Reply { status, retry_after, body })
+    whole &= body.len() <= request.reply_bytes_max;
+    body.truncate(request.reply_bytes_max);
+    Ok(Reply { status, retry_after, headers, body, whole })
 }
 
 fn describe(error: reqwest::Error) -> HttpError {

@@ -13,6 +13,7 @@ pub mod telemetry;
 pub mod process;
 pub mod http_client;
 pub mod trust;
+pub mod cloudflare;
 
 // The way of an event, stage by stage.
 pub mod event;
@@ -29,6 +30,7 @@ pub mod plugins;
 pub mod actions;
 
 // Assembly and faces.
+pub mod simulator;
 pub mod config;
 pub mod pipeline;
 pub mod cli;

@@ -4,6 +4,7 @@
 
 mod brought;
 mod check;
+mod cloudflare;
 mod engine;
 mod faces;
 mod editor;
@@ -14,6 +15,7 @@ mod report;
 
 pub use brought::*;
 pub use check::*;
+pub use cloudflare::*;
 pub use editor::*;
 pub use engine::*;
 pub use faces::*;
@@ -373,12 +375,6 @@ pub const OUTBOX_AT_START_MAX: usize = 100_000;
 /// Own addresses and logins are looked up this often: an administrator who logs in is protected
 /// within this time.
 pub const FACTS_SECS: u64 = 10;
-
-/// Host names of the allowlist are resolved this often.
-pub const NAMES_RESOLVED_SECS: u64 = 300;
-
-/// Executors have this long to end what is under way when riposte stops.
-pub const STOP_SECS_MAX: u64 = 5;
 /// Fields of a source's own kept from one record: more are dropped, since each is looked up by
 /// name.
 pub const EXTRA_FIELDS_MAX: usize = 64;

@@ -15,6 +15,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("process", &["limits", "telemetry", "secret"]),
     ("http_client", &["limits", "telemetry", "secret"]),
     ("trust", &[]),
+    ("cloudflare", &["limits", "telemetry", "secret", "http_client", "clock"]),
+    ("simulator", &["limits", "telemetry", "clock"]),
     ("event", &["limits", "clock"]),
     ("toml_text", &["event", "limits"]),
     ("matching", &["event", "limits"]),
@@ -44,7 +46,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sources", &["event", "limits", "clock", "secret", "telemetry", "process", "http_client"]),
     (
         "actions",
-        &["event", "decisions", "limits", "clock", "secret", "telemetry", "process", "http_client"],
+        &[
+            "event",
+            "decisions",
+            "limits",
+            "clock",
+            "secret",
+            "telemetry",
+            "process",
+            "http_client",
+            "cloudflare",
+        ],
     ),
     (
         "config",

@@ -9,6 +9,8 @@
 )]
 
 mod support;
+#[path = "failures/cloudflare.rs"]
+mod cloudflare;
 
 use riposte::store::Entry;
 use std::collections::BTreeSet;

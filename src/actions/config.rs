@@ -4,9 +4,11 @@
 //! all faults at once ([`ActionsConfig::check`]). Nothing is opened or run here.
 
 mod check;
+mod cloudflare;
 mod effects;
 
 pub(in crate::actions) use check::check_url;
+pub use cloudflare::CloudflareConfig;
 pub use effects::{ChannelConfig, ChannelTo, Destination, ProgramConfig, WebhookConfig};
 
 use crate::clock::duration_text;
@@ -22,6 +24,8 @@ pub struct ActionsConfig {
     pub nftables: Option<NftablesConfig>,
     /// Files that a web server or proxy reads.
     pub files: Vec<WebFileConfig>,
+    /// Blocks at Cloudflare, one table an account.
+    pub cloudflare: Vec<CloudflareConfig>,
     /// Addresses that are told by HTTP POST.
     pub webhooks: Vec<WebhookConfig>,
     /// Programs that rules may run.
@@ -125,10 +129,12 @@ fn thirty_seconds() -> Duration {
 }
 
 impl ActionsConfig {
-    /// The names that `via` may choose: `nftables`, and those of the files.
+    /// The names that `via` may choose: `nftables`, those of the files, those at Cloudflare.
     pub fn enforcer_names(&self) -> Vec<&str> {
         let kernel = self.nftables.iter().filter(|nft| nft.enabled).map(|_| "nftables");
-        kernel.chain(self.files.iter().map(|file| file.name.as_str())).collect()
+        let files = self.files.iter().map(|file| file.name.as_str());
+        let cloudflare = self.cloudflare.iter().map(|account| account.name.as_str());
+        kernel.chain(files).chain(cloudflare).collect()
     }
 
     /// Everything that is wrong, one text a fault (`actions.files[1]: …`); empty when all is well.

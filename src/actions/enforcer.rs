@@ -108,6 +108,22 @@ pub trait Enforcer: Send {
         Ok(None)
     }
 
+    /// How the oldest changes whose outcome was `Pending` ended, in their order, as far as that is
+    /// known since the last call; for enforcers that don't tell of all of them together in a tick.
+    fn settled(&mut self) -> Vec<Outcome> {
+        Vec::new()
+    }
+
+    /// What is wrong now, for enforcers that try again by themselves; a tick then says nothing of it.
+    fn trouble(&self) -> Option<EnforceError> {
+        None
+    }
+
+    /// How it stands, in a few words for status; empty where there is nothing to say.
+    fn note(&self) -> String {
+        String::new()
+    }
+
     /// Entries in force, and packets dropped where that is known.
     fn numbers(&mut self) -> Numbers {
         Numbers::default()

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::decisions::{Action, ActionId, Decision, Outcome};
 use crate::limits::ENFORCER_BATCH_MAX;
 use crate::telemetry::{self, names};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,12 +50,20 @@ pub(super) struct WorkerState {
     /// The first comparison takes over what is there and is no alarm.
     adopted: bool,
     /// Items whose outcome was `Pending`, with their attempts.
-    pending: Vec<(ActionId, u32)>,
+    pending: VecDeque<(ActionId, u32)>,
+    /// What the enforcer said was wrong, so that it is told once.
+    trouble: Option<EnforceError>,
 }
 
 impl WorkerState {
     pub(super) fn new() -> Self {
-        Self { next_reconcile: Instant::now(), failures: 0, adopted: false, pending: Vec::new() }
+        Self {
+            next_reconcile: Instant::now(),
+            failures: 0,
+            adopted: false,
+            pending: VecDeque::new(),
+            trouble: None,
+        }
     }
 }
 
@@ -150,14 +159,16 @@ impl<E: Enforcer> EnforcerWorker<E> {
                     );
                 }
                 self.state.adopted = true;
-                self.health.numbers(self.enforcer.numbers());
-                self.health.well();
+                self.figures();
+                self.well();
+                self.settle();
             }
             Err(error) => {
                 self.state.failures = self.state.failures.saturating_add(1);
                 let pause = backoff(self.state.failures, Duration::from_secs(1));
                 self.state.next_reconcile = Instant::now() + pause;
                 self.fault(&error);
+                self.state.trouble = self.enforcer.trouble();
             }
         }
     }
@@ -209,8 +220,8 @@ impl<E: Enforcer> EnforcerWorker<E> {
         };
         match done {
             Ok(receipt) => {
-                self.health.numbers(self.enforcer.numbers());
-                self.health.well();
+                self.figures();
+                self.well();
                 for ((id, attempt), outcome) in kept.into_iter().zip(receipt.outcomes) {
                     self.record(id, &outcome, attempt.saturating_add(tries));
                 }
@@ -249,7 +260,7 @@ impl<E: Enforcer> EnforcerWorker<E> {
 
     fn record(&mut self, id: ActionId, outcome: &Outcome, attempt: u32) {
         if *outcome == Outcome::Pending {
-            self.state.pending.push((id, attempt));
+            self.state.pending.push_back((id, attempt));
         }
         super::executors::count(outcome);
         let at = clock::now();
@@ -267,12 +278,18 @@ impl<E: Enforcer> EnforcerWorker<E> {
             return;
         };
         match done {
-            Ok(None) => {}
+            Ok(None) => {
+                self.figures();
+                self.settle();
+                if self.enforcer.trouble() != self.state.trouble {
+                    self.well();
+                }
+            }
             Ok(Some(outcome)) => {
                 if !matches!(outcome, Outcome::Failed(_)) {
-                    self.health.well();
+                    self.well();
                 }
-                self.health.numbers(self.enforcer.numbers());
+                self.figures();
                 for (id, attempt) in std::mem::take(&mut self.state.pending) {
                     self.record(id, &outcome, attempt);
                 }
@@ -285,6 +302,30 @@ impl<E: Enforcer> EnforcerWorker<E> {
                 }
             }
         }
+    }
+
+    fn figures(&mut self) {
+        self.health.numbers(self.enforcer.numbers(), self.enforcer.note());
+    }
+
+    /// Records how the oldest pending items ended, as far as the enforcer knows.
+    fn settle(&mut self) {
+        for outcome in self.enforcer.settled() {
+            if let Some((id, attempt)) = self.state.pending.pop_front() {
+                self.record(id, &outcome, attempt);
+            }
+        }
+    }
+
+    /// A call went well; the enforcer may know better.
+    fn well(&mut self) {
+        let trouble = self.enforcer.trouble();
+        match &trouble {
+            None => self.health.well(),
+            Some(error) if trouble != self.state.trouble => self.fault(error),
+            Some(_) => {}
+        }
+        self.state.trouble = trouble;
     }
 
     fn fault(&self, error: &EnforceError) {

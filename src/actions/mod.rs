@@ -19,6 +19,7 @@ mod nft_monitor;
 mod nftables;
 mod web_formats;
 mod web_files;
+pub mod cloudflare;
 mod exec;
 mod log;
 mod message;
@@ -31,7 +32,8 @@ mod effect_worker;
 mod enforcer_worker;
 mod executors;
 
-pub use config::{ActionsConfig, WebFileConfig, WebFileFormat};
+pub use cloudflare::Cloudflare;
+pub use config::{ActionsConfig, CloudflareConfig, WebFileConfig, WebFileFormat};
 pub use enforcer::{Change, Difference, EnforceError, Enforcer, Receipt};
 pub use executors::{Compared, Executors, Health, HealthState, inspect, remove_all};
 pub use nftables::Nftables;

@@ -17,6 +17,8 @@ pub(super) enum ReachKind {
     Kernel,
     /// Sees whom the server means by the client; what it can do depends on the format.
     File(WebFileFormat),
+    /// Sees the clients that come through it, and no others; blocks.
+    Cloudflare,
 }
 
 impl ReachKind {
@@ -25,16 +27,18 @@ impl ReachKind {
             Self::File(WebFileFormat::NginxGeo | WebFileFormat::HaproxyMap) => {
                 remedy != Remedy::Allow
             }
-            Self::Kernel | Self::File(_) => remedy == Remedy::Block,
+            Self::Kernel | Self::File(_) | Self::Cloudflare => remedy == Remedy::Block,
         }
     }
 
     fn sees(self, route: Route) -> bool {
         // A client behind a proxy is not seen by the kernel: blocking it there does nothing, or
         // blocks the proxy. Where the log does not tell, it goes to both.
-        let sees_peer_alone =
-            matches!(self, Self::Kernel | Self::File(WebFileFormat::CaddyRemoteIp));
-        !sees_peer_alone || route != Route::Proxied
+        match self {
+            Self::Kernel | Self::File(WebFileFormat::CaddyRemoteIp) => route != Route::Proxied,
+            Self::Cloudflare => route != Route::Direct,
+            Self::File(_) => true,
+        }
     }
 }
 
@@ -43,7 +47,7 @@ pub(super) fn choose(decision: &Decision, reaches: &[Reach]) -> Result<Vec<usize
     let remedy = decision.remedy;
     if decision.target.net().is_none() {
         return Err(format!(
-            "no enforcer here can {} `{}`\nhint: kernel and web-server files know addresses and networks alone",
+            "no enforcer here can {} `{}`\nhint: kernel, web-server files and Cloudflare's lists know addresses and networks alone",
             remedy.name(),
             decision.target
         ));
@@ -67,10 +71,11 @@ pub(super) fn choose(decision: &Decision, reaches: &[Reach]) -> Result<Vec<usize
     if fitting.is_empty() {
         let how = match decision.route {
             Route::Proxied => " a client that comes through a proxy",
-            Route::Direct | Route::Unknown => "",
+            Route::Direct => " a client that comes straight",
+            Route::Unknown => "",
         };
         return Err(format!(
-            "no enforcer of the config can {}{how}\nhint: the config has {}; a web-server file sees clients behind proxies, the formats `nginx-geo` and `haproxy-map` carry every remedy",
+            "no enforcer of the config can {}{how}\nhint: the config has {}; a web-server file sees all clients, Cloudflare those that come through it, the kernel those that come straight; the formats `nginx-geo` and `haproxy-map` carry every remedy",
             remedy.name(),
             list(reaches)
         ));
@@ -97,6 +102,7 @@ mod tests {
             ("nftables", ReachKind::Kernel),
             ("nginx", ReachKind::File(WebFileFormat::NginxGeo)),
             ("plain", ReachKind::File(WebFileFormat::Plain)),
+            ("cloudflare", ReachKind::Cloudflare),
         ]
         .map(|(name, kind)| Reach { name: name.to_owned(), kind })
         .to_vec()
@@ -107,8 +113,8 @@ mod tests {
         let mut decision = block("192.0.2.1", Some(60));
         for (route, expected) in [
             (Route::Direct, vec![0, 1, 2]),
-            (Route::Unknown, vec![0, 1, 2]),
-            (Route::Proxied, vec![1, 2]),
+            (Route::Unknown, vec![0, 1, 2, 3]),
+            (Route::Proxied, vec![1, 2, 3]),
         ] {
             decision.route = route;
             assert_eq!(choose(&decision, &reaches()), Ok(expected));

@@ -11,6 +11,7 @@ use super::message::neutralise;
 use crate::clock::{self, Timestamp};
 use crate::decisions::Effect;
 use crate::http_client::{HttpClient, HttpError, Reply, Request};
+use crate::limits::REPLY_BYTES_MAX;
 use crate::process::resolve_secret;
 use crate::secret::Secret;
 use hmac::{Hmac, KeyInit, Mac};
@@ -62,6 +63,7 @@ impl Webhook {
             headers,
             body,
             time_limit: self.config.timeout,
+            reply_bytes_max: REPLY_BYTES_MAX,
         })
     }
 

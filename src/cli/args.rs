@@ -1,8 +1,8 @@
 //! The command line as typed: one definition gives parsing, help, man page and completion.
 
 use super::{
-    check::CheckArgs, editor::EditorCommand, explain::ExplainArgs, lsp::LspArgs, parse::ParseArgs,
-    replay::ReplayArgs, test::TestArgs,
+    cf::CfArgs, check::CheckArgs, editor::EditorCommand, explain::ExplainArgs, lsp::LspArgs,
+    parse::ParseArgs, replay::ReplayArgs, sim::SimArgs, test::TestArgs,
 };
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -72,6 +72,10 @@ pub enum Command {
     Arm(JsonArgs),
     /// Remove what is stored about a person's address or name; also ends what is in force for it
     Forget(ForgetArgs),
+    /// Look at and work with Cloudflare: is the token good, zones, records, lists, cache
+    Cf(CfArgs),
+    /// Serve a look-alike of Cloudflare's API on this machine, to try things on
+    Sim(SimArgs),
     /// Look for what is wrong here, and say how to mend it
     Doctor(DoctorArgs),
     /// Measure the stages on generated logs

@@ -22,6 +22,8 @@ mod remote;
 mod run;
 mod demo;
 mod bench;
+mod cf;
+mod sim;
 mod pages;
 mod editor;
 mod lsp;
@@ -137,6 +139,8 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         Command::Docs { dir } => pages::docs(&dir, out),
         Command::Demo(args) => demo::demo(&args, out),
         Command::Bench(args) => bench::bench(&args, out),
+        Command::Cf(args) => cf::cf(&config, &args, out),
+        Command::Sim(args) => sim::sim(&args, out),
         Command::Doctor(args) => doctor::doctor(&config, &args, out),
     }
 }

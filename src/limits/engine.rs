@@ -64,3 +64,9 @@ pub const WINDOW_LOOK_AHEAD_KEYS: usize = 128;
 
 /// Candidates whose keys are made, and whose windows are read, ahead of their turn.
 pub const CANDIDATES_LOOK_AHEAD: usize = 64;
+
+/// Host names of the allowlist are resolved this often.
+pub const NAMES_RESOLVED_SECS: u64 = 300;
+
+/// Executors have this long to end what is under way when riposte stops.
+pub const STOP_SECS_MAX: u64 = 5;

@@ -185,7 +185,7 @@ pub struct DestinationStatus {
     pub name: String,
     /// Whether its last call went well.
     pub healthy: bool,
-    /// The last fault, where there is one.
+    /// The last fault where there is one, else how it stands, where there is something to say.
     pub detail: String,
     /// Actions that wait.
     pub queued: usize,

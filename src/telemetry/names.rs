@@ -81,6 +81,12 @@ metrics! {
     counter RECONCILE_EXTRA = "riposte_reconcile_extra_total", "entries of ours that were present at an enforcer and not wanted";
     counter ENFORCER_REBUILT = "riposte_enforcer_rebuilt_total", "times an enforcer's whole place (nftables table, file) was missing or changed and was made again";
     gauge NFTABLES_ENTRIES = "riposte_nftables_entries", "networks in our nftables sets";
+    gauge CLOUDFLARE_ENTRIES = "riposte_cloudflare_entries", "networks that we block at Cloudflare";
+    gauge CLOUDFLARE_NOT_FITTING = "riposte_cloudflare_not_fitting", "networks that should be blocked at Cloudflare and found no room there";
+    gauge CLOUDFLARE_CALLS_LEFT = "riposte_cloudflare_calls_left", "calls that Cloudflare's API could be sent at once";
+    counter CLOUDFLARE_CALLS = "riposte_cloudflare_calls_total", "calls sent to Cloudflare's API";
+    counter CLOUDFLARE_CALLS_FAILED = "riposte_cloudflare_calls_failed_total", "calls to Cloudflare's API that did not succeed";
+    counter CLOUDFLARE_TOO_MANY = "riposte_cloudflare_too_many_total", "calls that Cloudflare refused because there were too many";
     counter WEB_FILE_ROLLBACKS = "riposte_web_file_rollbacks_total", "web-server files put back because the server's test refused them";
     counter PROGRAMS_KILLED = "riposte_programs_killed_total", "child programs ended because they passed a limit";
 

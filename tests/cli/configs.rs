@@ -50,6 +50,37 @@ fn each_fault_is_told_with_its_line_and_a_hint() {
       | to = "webhook:chat"
       |      ^
 
+    cloudflare.toml:2:8: actions.cloudflare[0]: the name `nftables` is there twice
+      | name = "nftables"
+      |        ^
+    cloudflare.toml:4:1: actions.cloudflare[0]: `account` is no id
+      | account = "mine"
+      | ^
+    hint: 32 hex digits; `riposte cf zones` shows it
+    cloudflare.toml:5:10: actions.cloudflare[0]: `example` is no zone
+      | zones = ["example"]
+      |          ^
+    hint: `example.com`, or an id of 32 hex digits
+    cloudflare.toml:6:8: actions.cloudflare[0]: `My List` is no name of a list
+      | list = "My List"
+      |        ^
+    hint: up to 50 lower-case letters, digits and `_`
+    cloudflare.toml:7:8: actions.cloudflare[0]: `a b` is no mark
+      | mark = "a b"
+      |        ^
+    hint: up to 64 letters, digits, `-`, `_` and `.`
+    cloudflare.toml:8:1: actions.cloudflare[0]: `expire_every` is under five seconds
+      | expire_every = "1s"
+      | ^
+    cloudflare.toml:9:1: actions.cloudflare[0]: `reconcile_every` is under a minute
+      | reconcile_every = "10s"
+      | ^
+    hint: each costs calls of a budget that is small
+    cloudflare.toml:10:7: actions.cloudflare[0]: `http://api.cloudflare.com/client/v4` is no address of an API
+      | api = "http://api.cloudflare.com/client/v4"
+      |       ^
+    hint: `https://api.cloudflare.com/client/v4`, or `http://127.0.0.1:PORT/client/v4` of `riposte sim`
+
     duration.toml:2:14: `soon` is not a duration
       | first_days = "soon"
       |              ^

@@ -37,6 +37,7 @@ const SOURCES: &[&str] = &[
     "src/decisions/config.rs",
     "src/decisions/model.rs",
     "src/actions/config.rs",
+    "src/actions/config/cloudflare.rs",
     "src/actions/config/effects.rs",
     "src/plugins/config.rs",
     "src/store/retention.rs",

@@ -24,6 +24,7 @@ const SECTIONS: &[Section] = &[
     one("guard", "GuardConfig"),
     one("actions.nftables", "NftablesConfig"),
     several("actions.files", "WebFileConfig"),
+    several("actions.cloudflare", "CloudflareConfig"),
     several("actions.webhooks", "WebhookConfig"),
     several("actions.programs", "ProgramConfig"),
     several("actions.channels", "ChannelConfig"),
@@ -42,6 +43,8 @@ paths = ["/var/log/nginx/access.log"]
 name = "nginx"
 format = "nginx-geo"
 path = "/etc/riposte/blocked/nginx.list"
+[[actions.cloudflare]]
+token = "file:/etc/riposte/cloudflare.token"
 [[actions.webhooks]]
 name = "chat"
 url = "https://chat.example.com/hook"
@@ -63,6 +66,8 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("timezone", "\"Europe/Berlin\""),
     ("secret", "\"file:/etc/riposte/chat.key\""),
     ("authorization", "\"env:CHAT_TOKEN\""),
+    ("account", "\"0123456789abcdef0123456789abcdef\""),
+    ("mark", "\"web1\""),
     ("windows_mib", "32"),
 ];
 

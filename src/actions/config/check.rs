@@ -9,7 +9,7 @@ use std::net::IpAddr;
 pub(super) fn check(config: &ActionsConfig) -> Vec<String> {
     let mut faults = Vec::new();
     check_nftables(config, &mut faults);
-    check_files(config, &mut faults);
+    check_enforcers(config, &mut faults);
     check_webhooks(config, &mut faults);
     check_programs(config, &mut faults);
     check_channels(config, &mut faults);
@@ -66,12 +66,25 @@ fn check_nftables(config: &ActionsConfig, faults: &mut Vec<String>) {
     }
 }
 
-fn check_files(config: &ActionsConfig, faults: &mut Vec<String>) {
+fn check_enforcers(config: &ActionsConfig, faults: &mut Vec<String>) {
     let mut seen = BTreeSet::from(["nftables"]);
+    check_files(config, &mut seen, faults);
+    for (index, account) in config.cloudflare.iter().enumerate() {
+        let place = format!("actions.cloudflare[{index}]");
+        check_name(&place, &account.name, &mut seen, faults);
+        faults.extend(super::cloudflare::faults(&place, account));
+    }
+}
+
+fn check_files<'c>(
+    config: &'c ActionsConfig,
+    seen: &mut BTreeSet<&'c str>,
+    faults: &mut Vec<String>,
+) {
     let mut paths = BTreeSet::new();
     for (index, file) in config.files.iter().enumerate() {
         let place = format!("actions.files[{index}]");
-        check_name(&place, &file.name, &mut seen, faults);
+        check_name(&place, &file.name, seen, faults);
         if !file.path.is_absolute() || file.path.file_name().is_none() {
             faults.push(format!("{place}: `path` must be the absolute path of a file"));
         }

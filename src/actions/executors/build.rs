@@ -2,6 +2,7 @@
 
 use super::{Destination, Executors, HealthCell, Monitor, Queue, Reach};
 use crate::actions::Wanted;
+use crate::actions::cloudflare::Cloudflare;
 use crate::actions::config::ActionsConfig;
 use crate::actions::effect_worker::{EffectWorker, Effector};
 use crate::actions::enforcer::Enforcer;
@@ -63,6 +64,15 @@ impl Executors {
             self.start_enforcer(
                 WebFile::new(file, dry_run),
                 (ReachKind::File(file.format), FILES_RECONCILE_EVERY, |_, _, _| false),
+                Arc::new(Queue::new(false)),
+                wanted,
+                dry_run,
+            );
+        }
+        for account in &config.cloudflare {
+            self.start_enforcer(
+                Cloudflare::new(account, dry_run),
+                (ReachKind::Cloudflare, account.reconcile_every, |_, _, _| false),
                 Arc::new(Queue::new(false)),
                 wanted,
                 dry_run,
@@ -173,6 +183,9 @@ pub fn remove_all(config: &ActionsConfig) -> Vec<(String, Result<(), String>)> {
     }
     for file in &config.files {
         remove(&mut WebFile::new(file, false));
+    }
+    for account in &config.cloudflare {
+        remove(&mut Cloudflare::new(account, false));
     }
     results
 }

@@ -36,6 +36,8 @@ pub struct Health {
     pub last_success: Option<Timestamp>,
     /// Entries in force and packets dropped, for enforcers.
     pub numbers: Numbers,
+    /// How it stands, in a few words; empty where there is nothing to say.
+    pub note: String,
 }
 
 /// A destination's state, shared with its thread.
@@ -52,6 +54,7 @@ struct Inner {
     error: Option<String>,
     last_success: Option<Timestamp>,
     numbers: Numbers,
+    note: String,
 }
 
 impl HealthCell {
@@ -62,6 +65,7 @@ impl HealthCell {
                 error: None,
                 last_success: None,
                 numbers: Numbers::default(),
+                note: String::new(),
             }),
             reach,
         }
@@ -95,8 +99,9 @@ impl HealthCell {
     }
 
     /// New figures.
-    pub(in crate::actions) fn numbers(&self, numbers: Numbers) {
-        self.lock().numbers = numbers;
+    pub(in crate::actions) fn numbers(&self, numbers: Numbers, note: String) {
+        let mut inner = self.lock();
+        (inner.numbers, inner.note) = (numbers, note);
     }
 
     pub(super) fn read(&self, destination: &str, queued: usize) -> Health {
@@ -108,6 +113,7 @@ impl HealthCell {
             error: inner.error.clone(),
             last_success: inner.last_success,
             numbers: inner.numbers,
+            note: inner.note.clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is in force at each enforcer against what should be, without changing anything: for
 //! `riposte doctor`.
 
+use crate::actions::cloudflare::Cloudflare;
 use crate::actions::config::ActionsConfig;
 use crate::actions::enforcer::Enforcer;
 use crate::actions::nftables::Nftables;
@@ -38,6 +39,10 @@ pub fn inspect(
         let reach = Reach { name: file.name.clone(), kind: ReachKind::File(file.format) };
         enforcers.push((reach, Box::new(WebFile::new(file, true))));
     }
+    for account in &config.cloudflare {
+        let reach = Reach { name: account.name.clone(), kind: ReachKind::Cloudflare };
+        enforcers.push((reach, Box::new(Cloudflare::new(account, true))));
+    }
     let reaches: Vec<Reach> = enforcers.iter().map(|(reach, _)| reach.clone()).collect();
     let goes_to = |decision: &Decision, place: usize| {
         route::choose(decision, &reaches).is_ok_and(|places| places.contains(&place))
@@ -60,7 +65,7 @@ fn compare(kind: ReachKind, present: &[Entry], wanted: &[&Decision], now: Timest
     let plan = if kind == ReachKind::Kernel {
         difference(present, &cover(nets, now), Ends::ReadBack)
     } else {
-        // A file knows no ends, and leaves out what lies inside a wider network.
+        // A file and Cloudflare know no ends, and a file leaves out what lies inside a wider network.
         let endless = |entry: &Entry| Some((entry.range.as_net()?, None));
         let standing = nets.filter(|(_, until)| until.is_none_or(|until| until > now));
         let wanted = cover(standing.map(|(net, _)| (net, None)), now);

@@ -39,6 +39,9 @@ pub fn check(config: &Config, report: &mut Report) {
             );
         }
     }
+    for account in &actions.cloudflare {
+        secret(&format!("`{}`", account.name), "token", &account.token, report);
+    }
     for file in &actions.files {
         let of = format!("file `{}`", file.name);
         for argv in [&file.test, &file.reload] {
@@ -46,7 +49,10 @@ pub fn check(config: &Config, report: &mut Report) {
         }
         folder(&of, file, report);
     }
-    let named = actions.webhooks.len() + actions.programs.len() + actions.files.len();
+    let named = actions.webhooks.len()
+        + actions.programs.len()
+        + actions.files.len()
+        + actions.cloudflare.len();
     if report.findings.len() == before && named > 0 {
         report.well("action", "secrets, programs and folders that actions name are there");
     }

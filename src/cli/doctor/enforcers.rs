@@ -2,16 +2,22 @@
 //! web server mind its file?
 
 use super::report::Report;
-use crate::actions::{self, Compared, WebFileConfig, WebFileFormat};
+use crate::actions::cloudflare::verify::verify;
+use crate::actions::{self, CloudflareConfig, Compared, WebFileConfig, WebFileFormat};
 use crate::cli::init::nginx;
 use crate::cli::init::page::snippet;
 use crate::cli::init::place::Place;
 use crate::clock;
+use crate::cloudflare::Client;
 use crate::config::Config;
 use crate::decisions::Decision;
 use crate::pipeline::control::Status;
 use crate::process::{self, ProcessError, Program};
 use std::path::Path;
+use std::time::Duration;
+
+/// The longest that a call to Cloudflare waits for its budget here.
+const CLOUDFLARE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Looks at all enforcers.
 pub fn check(
@@ -28,6 +34,9 @@ pub fn check(
         );
     }
     nft(config, report);
+    for account in &config.actions.cloudflare {
+        cloudflare(account, report);
+    }
     for (name, result) in
         actions::inspect(&config.actions, in_force.unwrap_or_default(), clock::now())
     {
@@ -70,6 +79,22 @@ fn nft(config: &Config, report: &mut Report) {
                 ),
                 Err(error) => report.failed("nftables", &error),
             }
+        }
+    }
+}
+
+/// Whether the token is good and sees what the config asks for.
+fn cloudflare(account: &CloudflareConfig, report: &mut Report) {
+    // That the token can't be read is told with the secrets.
+    let Ok(token) = process::resolve_secret(&account.token) else { return };
+    let client = Client::new(&account.api, token, CLOUDFLARE_PATIENCE);
+    for check in verify(&client, account) {
+        let message = format!("`{}`: {}: {}", account.name, check.what, check.found);
+        if check.well {
+            report.well("cloudflare", message);
+        } else {
+            let hint = check.hint.unwrap_or_else(|| "riposte cf verify --trace".to_owned());
+            report.error("cloudflare", message, hint);
         }
     }
 }

@@ -91,7 +91,7 @@ impl Engine {
         let status = |health: crate::actions::Health| DestinationStatus {
             name: health.destination,
             healthy: matches!(health.state, HealthState::Well | HealthState::Starting),
-            detail: health.error.unwrap_or_default(),
+            detail: health.error.unwrap_or(health.note),
             queued: health.queued,
         };
         executors.health().into_iter().map(status).collect()

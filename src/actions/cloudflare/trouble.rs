@@ -1,0 +1,63 @@
+//! What follows from a failure: how long nothing is tried, what is no longer known, what is told.
+
+use super::Cloudflare;
+use super::site::SiteError;
+use crate::actions::enforcer::EnforceError;
+use crate::cloudflare::ErrorKind;
+use crate::limits::CLOUDFLARE_BACKOFF_SECS_MAX;
+use std::time::Duration;
+
+/// How long to wait when another change of the account's lists is under way.
+const BUSY_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long to wait when the token is refused: a person has to do something.
+const REFUSED_PAUSE: Duration = Duration::from_mins(1);
+
+impl Cloudflare {
+    /// What follows from a failure, and how long to wait.
+    pub(super) fn failed(&mut self, error: SiteError) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        let backoff =
+            Duration::from_secs((1 << self.failures.min(10)).min(CLOUDFLARE_BACKOFF_SECS_MAX))
+                .mul_f64(0.5 + fastrand::f64() / 2.0);
+        let error = match error {
+            SiteError::Api(error) => error,
+            SiteError::Config(text) => {
+                self.site = None;
+                self.trouble = Some(EnforceError::Down(text));
+                return REFUSED_PAUSE;
+            }
+        };
+        if error.may_have_happened() {
+            // Only reading back tells.
+            self.present = None;
+        }
+        let wait = error.wait.unwrap_or_default();
+        match error.kind {
+            ErrorKind::Budget => {
+                // That it has to wait is no failure, and ends none.
+                self.failures -= 1;
+                return wait.max(Duration::from_millis(100));
+            }
+            // Another change of the account's lists: ours from before a restart, or another tool's.
+            ErrorKind::Busy if self.failures < 10 => return wait.max(BUSY_PAUSE),
+            ErrorKind::NotFound => {
+                self.site = None;
+                self.present = None;
+            }
+            ErrorKind::Forbidden => {
+                // It may have been rotated.
+                self.client = None;
+                self.trouble = Some(EnforceError::Down(error.to_string()));
+                return REFUSED_PAUSE.min(backoff * 4);
+            }
+            _ => {}
+        }
+        self.trouble = Some(if error.may_have_happened() {
+            EnforceError::Unconfirmed(error.to_string())
+        } else {
+            EnforceError::Failed(error.to_string())
+        });
+        backoff.max(wait)
+    }
+}

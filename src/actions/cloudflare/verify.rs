@@ -1,0 +1,143 @@
+//! Is the token good, and does it see what the config asks for? For `riposte doctor` and
+//! `riposte cf verify`. Reads only.
+
+use super::site::{self, SiteError};
+use crate::actions::config::CloudflareConfig;
+use crate::cloudflare::tokens::{self, TokenKind, TokenStatus};
+use crate::cloudflare::zones::Zone;
+use crate::cloudflare::{ApiError, Area, Client, ErrorKind, access_rules, rulesets, zones};
+use serde::Serialize;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What (`token`, `zones`, `lists`, …).
+    pub what: String,
+    /// It is as it should be.
+    pub well: bool,
+    /// What was found.
+    pub found: String,
+    /// What would mend it.
+    pub hint: Option<String>,
+}
+
+impl Check {
+    fn well(what: &str, found: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), well: true, found: found.into(), hint: None }
+    }
+
+    fn ill(what: &str, text: &str) -> Self {
+        let (found, hint) = text.split_once("\nhint: ").unwrap_or((text, ""));
+        let hint = (!hint.is_empty()).then(|| hint.to_owned());
+        Self { what: what.to_owned(), well: false, found: found.to_owned(), hint }
+    }
+
+    fn of(what: &str, error: &ApiError) -> Self {
+        Self::ill(what, &error.to_string())
+    }
+}
+
+/// Looks at everything that an enforcer needs.
+pub fn verify(client: &Client, config: &CloudflareConfig) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let seen = zones::all(client);
+    let first = seen.as_ref().ok().and_then(|zones| zones.first());
+    let account = config.account.clone().or_else(|| first.map(|zone| zone.account.id.clone()));
+    checks.push(token(tokens::verify(client, account.as_deref()), seen.is_ok()));
+    match &seen {
+        Ok(zones) => checks.push(Check::well("zones", names(zones))),
+        Err(error) => {
+            checks.push(Check::of("zones", error));
+            return checks;
+        }
+    }
+    let site = match site::find(client, config) {
+        Ok(site) => site,
+        Err(SiteError::Config(text)) => {
+            checks.push(Check::ill("place", &text));
+            return checks;
+        }
+        Err(SiteError::Api(error)) => {
+            let what = if error.area == Area::Lists { "lists" } else { "place" };
+            checks.push(Check::of(what, &error));
+            return checks;
+        }
+    };
+    checks.push(Check::well(
+        "lists",
+        match &site.list {
+            Some(_) => format!("the list `{}` is there", config.list),
+            None => format!("may be read; the list `{}` is made with the first block", config.list),
+        },
+    ));
+    for (name, zone) in &site.zones {
+        let what = format!("custom rules of {name}");
+        match client.send(&rulesets::entry_point(zone, rulesets::CUSTOM)) {
+            Ok(_) => checks.push(Check::well(&what, "may be read")),
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                checks.push(Check::well(&what, "may be read; there are none yet"));
+            }
+            Err(error) => checks.push(Check::of(&what, &error)),
+        }
+    }
+    if config.access_rules_max > 0 {
+        for scope in &site.scopes {
+            match client.send(&access_rules::noted(scope, "riposte/").query("per_page", "5")) {
+                Ok(_) => checks.push(Check::well("access rules", "may be read")),
+                Err(error) => {
+                    let mut check = Check::of("access rules", &error);
+                    check.hint = Some(format!(
+                        "they are the way out when the list is full: give the token `{}`, or set `access_rules_max = 0`",
+                        Area::AccessRules
+                            .permission(true, matches!(scope, access_rules::Scope::Account(_)))
+                            .unwrap_or_default()
+                    ));
+                    checks.push(check);
+                }
+            }
+        }
+    }
+    checks
+}
+
+fn names(zones: &[Zone]) -> String {
+    let mut names: Vec<&str> = zones.iter().map(|zone| zone.name.as_str()).take(10).collect();
+    if zones.len() > names.len() {
+        names.push("…");
+    }
+    format!("{} seen: {}", zones.len(), names.join(", "))
+}
+
+/// What verifying says; that a token works all the same counts more.
+fn token(verified: Result<(TokenKind, TokenStatus), ApiError>, works: bool) -> Check {
+    match verified {
+        Ok((kind, status)) => {
+            let kind = if kind == TokenKind::User { "a user's" } else { "an account's" };
+            let ends = status.expires_on.map_or("no end".to_owned(), |at| format!("ends {at}"));
+            let found = format!("{kind}, {}, {ends}", status.status);
+            if status.status == "active" {
+                Check::well("token", found)
+            } else {
+                Check::ill(
+                    "token",
+                    &format!(
+                        "{found}\nhint: make another at https://dash.cloudflare.com/profile/api-tokens"
+                    ),
+                )
+            }
+        }
+        Err(error) if works => {
+            Check::well("token", format!("works, though it can't be verified ({})", error.message))
+        }
+        Err(error) => {
+            let mut check = Check::of("token", &error);
+            if error.kind == ErrorKind::Forbidden {
+                check.hint = Some(
+                    "is it whole, and not deleted? https://dash.cloudflare.com/profile/api-tokens"
+                        .to_owned(),
+                );
+            }
+            check
+        }
+    }
+}

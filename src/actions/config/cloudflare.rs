@@ -1,0 +1,144 @@
+//! What the config says about blocking at Cloudflare.
+
+use crate::clock::duration_text;
+use crate::limits::CLOUDFLARE_LIST_ITEMS_MAX;
+use crate::secret::SecretRef;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Blocks at Cloudflare: one list of addresses in an account, and in each zone one custom rule that
+/// blocks what is in it. For clients that come through Cloudflare.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloudflareConfig {
+    /// Its name, for `via` in rules and in messages.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// Where the API token is to be had. docs/cloudflare.md says which permissions it needs.
+    pub token: SecretRef,
+    /// The account's id; when absent, the one that the zones belong to.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// The zones (`example.com`, or ids) to block in; when absent, all active ones that the token
+    /// sees.
+    #[serde(default)]
+    pub zones: Vec<String>,
+    /// The list's name: lower-case letters, digits and `_`. It is made when it isn't there; of one
+    /// that is, only items that riposte noted as its own are ever changed.
+    #[serde(default = "default_list")]
+    pub list: String,
+    /// Stands in everything that this riposte makes there, so that several may share a list; each
+    /// needs another. When absent, the machine's name.
+    #[serde(default)]
+    pub mark: Option<String>,
+    /// How many items all lists of the account may hold together: 10,000, on Enterprise 500,000.
+    #[serde(default = "default_items_max")]
+    pub items_max: usize,
+    /// How many IP access rules may be made where the list has no room or can't be had; each
+    /// costs a call. 0 makes none.
+    #[serde(default = "default_access_rules_max")]
+    pub access_rules_max: usize,
+    /// Blocks that come within this time go in one call.
+    #[serde(default = "default_coalesce", with = "duration_text")]
+    pub coalesce: Duration,
+    /// Blocks that are over are removed together, at most this long after their end.
+    #[serde(default = "default_expire_every", with = "duration_text")]
+    pub expire_every: Duration,
+    /// How often what is at Cloudflare is read back and compared with what should be.
+    #[serde(default = "default_reconcile_every", with = "duration_text")]
+    pub reconcile_every: Duration,
+    /// The API's address; only `riposte sim` has another.
+    #[serde(default = "default_api")]
+    pub api: String,
+}
+
+fn default_name() -> String {
+    "cloudflare".to_owned()
+}
+
+fn default_list() -> String {
+    "riposte".to_owned()
+}
+
+const fn default_items_max() -> usize {
+    CLOUDFLARE_LIST_ITEMS_MAX
+}
+
+const fn default_access_rules_max() -> usize {
+    200
+}
+
+const fn default_coalesce() -> Duration {
+    Duration::from_secs(1)
+}
+
+const fn default_expire_every() -> Duration {
+    Duration::from_secs(30)
+}
+
+const fn default_reconcile_every() -> Duration {
+    Duration::from_mins(15)
+}
+
+fn default_api() -> String {
+    crate::cloudflare::BASE.to_owned()
+}
+
+/// What is wrong with one of them, each text beginning with `place`.
+pub(super) fn faults(place: &str, config: &CloudflareConfig) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut fault = |text: String| faults.push(format!("{place}: {text}"));
+    let of_list = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if config.list.is_empty() || config.list.len() > 50 || !config.list.bytes().all(of_list) {
+        fault(format!(
+            "`{}` is no name of a list\nhint: up to 50 lower-case letters, digits and `_`",
+            config.list.escape_debug()
+        ));
+    }
+    if let Some(mark) = &config.mark
+        && !is_mark(mark)
+    {
+        fault(format!(
+            "`{}` is no mark\nhint: up to 64 letters, digits, `-`, `_` and `.`",
+            mark.escape_debug()
+        ));
+    }
+    if let Some(account) = &config.account
+        && !crate::cloudflare::zones::is_id(account)
+    {
+        fault("`account` is no id\nhint: 32 hex digits; `riposte cf zones` shows it".to_owned());
+    }
+    if let Some(zone) = config.zones.iter().find(|zone| !is_zone(zone)) {
+        fault(format!(
+            "`{}` is no zone\nhint: `example.com`, or an id of 32 hex digits",
+            zone.escape_debug()
+        ));
+    }
+    if config.reconcile_every < Duration::from_mins(1) {
+        fault(
+            "`reconcile_every` is under a minute\nhint: each costs calls of a budget that is small"
+                .to_owned(),
+        );
+    }
+    if config.expire_every < Duration::from_secs(5) {
+        fault("`expire_every` is under five seconds".to_owned());
+    }
+    if config.items_max == 0 {
+        fault("`items_max` is 0".to_owned());
+    }
+    if let Err(reason) = crate::cloudflare::check_base(&config.api) {
+        fault(reason);
+    }
+    faults
+}
+
+fn is_zone(text: &str) -> bool {
+    let right = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+    crate::cloudflare::zones::is_id(text) || (text.contains('.') && text.bytes().all(right))
+}
+
+/// Whether a text may be a mark.
+pub(in crate::actions) fn is_mark(text: &str) -> bool {
+    let right = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(right)
+}

@@ -1,0 +1,146 @@
+//! `riposte cf …`: Cloudflare from the command line. One file a thing that is shown or done.
+
+mod lists;
+mod purge;
+mod show;
+
+use super::output::{Output, Style};
+use super::{End, Usage, context};
+use crate::actions::CloudflareConfig;
+use crate::actions::cloudflare::verify::verify;
+use crate::cloudflare::{Client, Trace, check_base};
+use crate::event::text;
+use crate::process::resolve_secret;
+use clap::{Args, Subcommand};
+use purge::PurgeArgs;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+/// A person waits this long for the budget within one call.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// `riposte cf`
+#[derive(Debug, Args)]
+pub struct CfArgs {
+    /// The `[[actions.cloudflare]]` of the config whose token is used, by its name; without one in
+    /// the config, the token is taken from `CLOUDFLARE_API_TOKEN`
+    #[arg(long, global = true, value_name = "NAME")]
+    pub enforcer: Option<String>,
+    /// The API's address, where it isn't the config's (`riposte sim` says its own)
+    #[arg(long, global = true, value_name = "URL")]
+    pub api: Option<String>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show every request and reply on standard error, without secrets
+    #[arg(long, global = true)]
+    pub trace: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: CfCommand,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum CfCommand {
+    /// Is the token good, and may it see what the config asks for?
+    Verify,
+    /// Show the zones that the token sees
+    Zones,
+    /// Show DNS records
+    #[command(subcommand)]
+    Dns(DnsCommand),
+    /// Remove from a zone's cache
+    Purge(PurgeArgs),
+    /// Show the account's lists, or the items of one
+    Lists {
+        /// A list's name
+        list: Option<String>,
+    },
+}
+
+/// `riposte cf dns`
+#[derive(Debug, Subcommand)]
+pub enum DnsCommand {
+    /// Show a zone's records
+    List {
+        /// The zone's name, or its id
+        zone: String,
+    },
+}
+
+/// What a command works with.
+struct Session {
+    client: Client,
+    config: CloudflareConfig,
+    json: bool,
+}
+
+/// Runs one of them.
+pub fn cf(path: &Path, args: &CfArgs, out: &mut Output) -> anyhow::Result<End> {
+    let session = session(path, args)?;
+    match &args.command {
+        CfCommand::Verify => show_checks(&session, out),
+        CfCommand::Zones => show::zones(&session, out),
+        CfCommand::Dns(DnsCommand::List { zone }) => show::records(&session, zone, out),
+        CfCommand::Purge(args) => purge::purge(&session, args, out),
+        CfCommand::Lists { list } => lists::lists(&session, list.as_deref(), out),
+    }
+}
+
+fn session(path: &Path, args: &CfArgs) -> anyhow::Result<Session> {
+    let all = context::config_or_default(path)?.actions.cloudflare;
+    let chosen = match &args.enforcer {
+        None => all.into_iter().next(),
+        Some(name) => {
+            let found = all.into_iter().find(|account| account.name == *name);
+            Some(found.ok_or_else(|| {
+                let name = text::escape(name);
+                Usage::of(format!("the config has no `[[actions.cloudflare]]` named `{name}`"))
+            })?)
+        }
+    };
+    let mut config = match chosen {
+        Some(config) => config,
+        None => toml::from_str("token = \"env:CLOUDFLARE_API_TOKEN\"")?,
+    };
+    if let Some(api) = &args.api {
+        check_base(api).map_err(Usage::of)?;
+        config.api.clone_from(api);
+    }
+    let token = resolve_secret(&config.token).map_err(Usage::of)?;
+    let trace = args.trace.then(|| {
+        Trace::new(|text| {
+            // Nobody is helped by an end because standard error is closed.
+            drop(writeln!(std::io::stderr(), "{}", text::escape(text)));
+        })
+    });
+    let client = Client::new(&config.api, token, PATIENCE).with_trace(trace);
+    Ok(Session { client, config, json: args.json })
+}
+
+fn show_checks(session: &Session, out: &mut Output) -> anyhow::Result<End> {
+    let checks = verify(&session.client, &session.config);
+    let well = checks.iter().all(|check| check.well);
+    for check in &checks {
+        if session.json {
+            out.json(check)?;
+            continue;
+        }
+        let (word, style) = if check.well { ("well", Style::Green) } else { ("ill", Style::Red) };
+        let word = out.styled(style, format!("{word:<5}"));
+        out.line(format!("{word} {}: {}", check.what, text::escape(&check.found)))?;
+        if let Some(hint) = &check.hint {
+            out.line(format!("      hint: {}", text::escape(hint)))?;
+        }
+    }
+    Ok(if well { End::Well } else { End::Finding })
+}
+
+/// Whatever Cloudflare said, escaped for a terminal, line by line.
+fn told(error: &crate::cloudflare::ApiError) -> anyhow::Error {
+    let lines: Vec<String> =
+        error.to_string().lines().map(|line| text::escape(line).into_owned()).collect();
+    Usage::of(lines.join("\n"))
+}

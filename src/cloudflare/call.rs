@@ -1,0 +1,209 @@
+//! A request to Cloudflare as a value: it can be shown before it is sent, or instead.
+
+use crate::http_client::Method;
+use serde_json::Value;
+use std::fmt::{self, Write as _};
+
+/// A part of the API. Error codes mean something only together with it: the same number stands for
+/// different things in different areas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Area {
+    /// API tokens.
+    Tokens,
+    /// Accounts.
+    Accounts,
+    /// Zones.
+    Zones,
+    /// DNS records.
+    Dns,
+    /// Lists of addresses and their items.
+    Lists,
+    /// Rulesets: custom rules and the like.
+    Rulesets,
+    /// IP access rules.
+    AccessRules,
+    /// Cache purge.
+    Purge,
+    /// Cloudflare's own address ranges.
+    Ranges,
+}
+
+impl Area {
+    /// Its name, in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Accounts => "accounts",
+            Self::Zones => "zones",
+            Self::Dns => "dns",
+            Self::Lists => "lists",
+            Self::Rulesets => "rulesets",
+            Self::AccessRules => "access rules",
+            Self::Purge => "purge",
+            Self::Ranges => "ips",
+        }
+    }
+
+    /// The permission that a token needs here, as the API names it (the dashboard says "Edit" for
+    /// "Write"); `None` where any token will do.
+    pub const fn permission(self, writes: bool, of_account: bool) -> Option<&'static str> {
+        Some(match (self, writes, of_account) {
+            (Self::Accounts, _, _) => "Account Settings Read",
+            (Self::Zones, false, _) => "Zone Read",
+            (Self::Zones, true, _) => "Zone Write",
+            (Self::Dns, false, _) => "DNS Read",
+            (Self::Dns, true, _) => "DNS Write",
+            (Self::Lists, false, _) => "Account Filter Lists Read",
+            (Self::Lists, true, _) => "Account Filter Lists Edit",
+            (Self::Rulesets, false, false) => "Zone WAF Read",
+            (Self::Rulesets, true, false) => "Zone WAF Write",
+            (Self::Rulesets, false, true) => "Account WAF Read",
+            (Self::Rulesets, true, true) => "Account WAF Write",
+            (Self::AccessRules, false, true) => "Account Firewall Access Rules Read",
+            (Self::AccessRules, true, true) => "Account Firewall Access Rules Write",
+            (Self::AccessRules, false, false) => "Firewall Services Read",
+            (Self::AccessRules, true, false) => "Firewall Services Write",
+            (Self::Purge, _, _) => "Cache Purge",
+            (Self::Tokens | Self::Ranges, _, _) => return None,
+        })
+    }
+}
+
+/// Who goes first when calls are short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Somebody is attacked, or somebody is to be let in.
+    Urgent,
+    /// What a person or a rule asked for.
+    Ordinary,
+    /// Looking after things: it can wait.
+    Housekeeping,
+}
+
+/// What a call uses up beside the calls themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Nothing.
+    General,
+    /// So many changes of list items.
+    Items(usize),
+    /// A cache purge.
+    Purge,
+}
+
+/// A request, as it would be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// What it belongs to.
+    pub area: Area,
+    /// The method.
+    pub method: Method,
+    /// The path below the API's base, with its query.
+    pub path: String,
+    /// The body.
+    pub body: Option<Value>,
+    /// Who goes first.
+    pub priority: Priority,
+    /// What it uses up.
+    pub lane: Lane,
+}
+
+impl Call {
+    /// A call without a query.
+    pub fn new(area: Area, method: Method, path: impl Into<String>) -> Self {
+        let priority = Priority::Ordinary;
+        Self { area, method, path: path.into(), body: None, priority, lane: Lane::General }
+    }
+
+    /// A reading call.
+    pub fn get(area: Area, path: impl Into<String>) -> Self {
+        Self::new(area, Method::GET, path)
+    }
+
+    /// With a body.
+    #[must_use]
+    pub fn body(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// With a query's parameter.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.path.push(if self.path.contains('?') { '&' } else { '?' });
+        self.path.push_str(name);
+        self.path.push('=');
+        self.path.push_str(&encoded(value));
+        self
+    }
+
+    /// With a priority.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// With what it uses up.
+    #[must_use]
+    pub fn lane(mut self, lane: Lane) -> Self {
+        self.lane = lane;
+        self
+    }
+
+    /// Whether it changes anything.
+    pub fn writes(&self) -> bool {
+        self.method != Method::GET
+    }
+
+    /// The permission that a token needs for it.
+    pub fn permission(&self) -> Option<&'static str> {
+        self.area.permission(self.writes(), self.path.starts_with("/accounts/"))
+    }
+}
+
+/// Method, path and body, as a dry run shows them.
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)?;
+        match &self.body {
+            Some(body) => write!(f, "\n{body}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A value as it may stand in a path's segment or a query.
+pub(super) fn encoded(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            // Writing into a text can't fail.
+            write!(out, "%{byte:02X}").ok();
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_can_not_leave_their_place() {
+        let call = Call::get(Area::Zones, "/zones").query("name", "a&b=c/../d").query("page", "1");
+        assert_eq!(call.path, "/zones?name=a%26b%3Dc%2F..%2Fd&page=1");
+    }
+
+    #[test]
+    fn a_call_names_its_permission() {
+        let call =
+            Call::new(Area::AccessRules, Method::POST, "/zones/z/firewall/access_rules/rules");
+        assert_eq!(call.permission(), Some("Firewall Services Write"));
+        let call = Call::get(Area::AccessRules, "/accounts/a/firewall/access_rules/rules");
+        assert_eq!(call.permission(), Some("Account Firewall Access Rules Read"));
+        assert_eq!(Call::get(Area::Ranges, "/ips").permission(), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! Cloudflare's API (v4): what can be asked, what comes back, what goes wrong and whether to try
+//! again, and how many calls may be made. No policy: what is asked and when, others decide.
+//!
+//! In: a [`Call`], built by the file of its area. Out: an [`Answer`], read as the area's type, or
+//! an [`ApiError`]. The way of a call:
+//!
+//! ```text
+//! area::function ─▶ Call ─▶ Budget ─▶ http_client ─▶ envelope ─▶ Answer or ApiError
+//! ```
+
+mod budget;
+mod call;
+mod client;
+mod envelope;
+mod error;
+mod trace;
+
+pub mod access_rules;
+pub mod accounts;
+pub mod dns;
+pub mod lists;
+pub mod purge;
+pub mod ranges;
+pub mod rulesets;
+pub mod tokens;
+pub mod zones;
+
+pub use budget::{Budget, BudgetFigures};
+pub use call::{Area, Call, Lane, Priority};
+pub use client::{BASE, Client, check_base};
+pub use envelope::Answer;
+pub use error::{ApiError, ErrorKind};
+pub use trace::Trace;

@@ -1,0 +1,80 @@
+//! Bounds of what riposte asks of Cloudflare's API. Facts about it were read in November 2026.
+
+/// A reply of Cloudflare's is read up to this length: 500 list items are some 100 KiB, a ruleset of
+/// 1,000 rules less than a megabyte.
+pub const CLOUDFLARE_REPLY_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// A call to Cloudflare may take this long, with its reply.
+pub const CLOUDFLARE_CALL_SECS_MAX: u64 = 30;
+
+/// Calls a second that are made lastingly. Cloudflare allows 1,200 in five minutes to a user, over
+/// all tokens and the dashboard; what is past that shuts everything out for five minutes.
+pub const CLOUDFLARE_CALLS_PER_SECOND: f64 = 3.6;
+
+/// Calls that may be made at once after a quiet time: with those that follow, 1,140 in five minutes.
+pub const CLOUDFLARE_CALLS_AT_ONCE: f64 = 60.0;
+
+/// The part of the calls at once that only urgent ones (blocks, lifts) may use.
+pub const CLOUDFLARE_RESERVE_URGENT: f64 = 0.2;
+
+/// The part that housekeeping leaves to all others.
+pub const CLOUDFLARE_RESERVE_OTHERS: f64 = 0.5;
+
+/// Changes of list items in five minutes: the smaller of two published figures (the other is
+/// 1,000,000 in twelve hours).
+pub const CLOUDFLARE_ITEM_CHANGES_IN_FIVE_MINUTES: f64 = 10_000.0;
+
+/// Cache purges a second and at once, as the Free plan has them: 5 a minute, 25 in a row.
+pub const CLOUDFLARE_PURGES_PER_SECOND: f64 = 5.0 / 60.0;
+
+/// See [`CLOUDFLARE_PURGES_PER_SECOND`].
+pub const CLOUDFLARE_PURGES_AT_ONCE: f64 = 25.0;
+
+/// After a refusal for too many calls nothing is sent for this long, where the refusal names no
+/// time: as long as Cloudflare shuts a user out.
+pub const CLOUDFLARE_STOP_SECS: u64 = 300;
+
+/// A time that Cloudflare names is believed up to this.
+pub const CLOUDFLARE_STOP_SECS_MAX: u64 = 3_600;
+
+/// Calls that fail in a row before the circuit opens.
+pub const CLOUDFLARE_FAILURES_MAX: u32 = 5;
+
+/// The longest pause between two tries while Cloudflare fails.
+pub const CLOUDFLARE_BACKOFF_SECS_MAX: u64 = 120;
+
+/// Pages that one listing is followed over: at 500 a page more items than any plan holds.
+pub const CLOUDFLARE_PAGES_MAX: usize = 1_100;
+
+/// List items a page; the most that Cloudflare gives.
+pub const CLOUDFLARE_ITEMS_PER_PAGE: usize = 500;
+
+/// Items that all lists of an account hold together, but for Enterprise.
+pub const CLOUDFLARE_LIST_ITEMS_MAX: usize = 10_000;
+
+/// Items added or removed in one call: a whole list of any plan but Enterprise, about a megabyte.
+pub const CLOUDFLARE_ITEMS_PER_CALL: usize = 10_000;
+
+/// A list item's comment is cut at this length (Cloudflare takes 500).
+pub const CLOUDFLARE_COMMENT_CHARS_MAX: usize = 200;
+
+/// Zones that one enforcer blocks in.
+pub const CLOUDFLARE_ZONES_MAX: usize = 50;
+
+/// Access rules that are made or removed before other work has its turn: each is one call.
+pub const CLOUDFLARE_ACCESS_RULES_AT_ONCE: usize = 8;
+
+/// How often a bulk operation is asked about before its list is read again instead.
+pub const CLOUDFLARE_POLLS_MAX: u32 = 40;
+
+/// Text of a reply that is no JSON is shown up to this length.
+pub const CLOUDFLARE_SHOWN_CHARS_MAX: usize = 200;
+
+/// URLs, tags, hosts or prefixes in one purge.
+pub const CLOUDFLARE_PURGE_ITEMS_MAX: usize = 100;
+
+/// Connections that the look-alike serves at once.
+pub const SIMULATOR_CONNECTIONS_MAX: usize = 64;
+
+/// The longest request that the look-alike reads.
+pub const SIMULATOR_REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;

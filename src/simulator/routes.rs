@@ -1,0 +1,133 @@
+//! From a request to the area that answers it, past faults, tokens and limits.
+
+use super::faults::{Fault, FaultKind};
+use super::http::Request;
+use super::reply::Reply;
+use super::world::World;
+use super::{Shared, access_rules, gate, lists, rulesets, simple};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// Where the API begins.
+const BASE: &str = "/client/v4";
+
+/// The reply to a request, and what is to go wrong with it on its way.
+pub(super) fn answer(request: &Request, shared: &Shared) -> (Reply, Option<FaultKind>) {
+    let mut world = shared.world();
+    // A page that somebody looks at with a browser must not reach the look-alike by another name.
+    let local = [format!("127.0.0.1:{}", shared.port), format!("localhost:{}", shared.port)];
+    if !request.header("host").is_some_and(|host| local.iter().any(|known| known == host)) {
+        return (Reply::refused(421, 1, "unknown host"), None);
+    }
+    let Some(path) = request.path.strip_prefix(BASE) else {
+        return (desk(&mut world, request), None);
+    };
+    world.calls += 1;
+    let now = Instant::now();
+    lists::settle(&mut world, now);
+    let fault = world.faults.take(request);
+    let reply = match fault {
+        Some(FaultKind::TooMany) => gate::too_many(Duration::from_secs(1)),
+        Some(FaultKind::Html) => Reply::html(503),
+        Some(FaultKind::Server) => Reply::refused(500, 10_500, "internal server error"),
+        Some(FaultKind::Drop) => Reply::nothing(),
+        _ => match gate::count(&mut world, now) {
+            Some(refusal) => refusal,
+            None => route(&mut world, request, path),
+        },
+    };
+    let reply = if fault == Some(FaultKind::NoResult) {
+        Reply { body: json!({ "success": true }).to_string().into_bytes(), ..reply }
+    } else {
+        reply
+    };
+    let reply = gate::with_figures(&world, reply, now);
+    drop(world);
+    if let Some(transcript) = shared.transcript.as_ref().filter(|_| fault.is_none()) {
+        transcript.keep(request, path, &reply);
+    }
+    (reply, fault)
+}
+
+/// What the look-alike itself can be asked for: `POST /simulator/faults`, `DELETE
+/// /simulator/faults`, `GET /simulator`.
+fn desk(world: &mut World, request: &Request) -> Reply {
+    match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/simulator/faults") => match serde_json::from_slice::<Fault>(&request.body) {
+            Ok(fault) => {
+                world.faults.add(fault);
+                Reply::nothing()
+            }
+            Err(error) => Reply::refused(400, 1, &error.to_string()),
+        },
+        ("DELETE", "/simulator/faults") => {
+            world.faults.clear();
+            Reply::nothing()
+        }
+        ("GET", "/simulator") => {
+            let blocked: serde_json::Map<String, serde_json::Value> = world
+                .zones
+                .iter()
+                .map(|zone| (zone.name.clone(), json!(world.blocked(&zone.name))))
+                .collect();
+            Reply::result(json!({ "calls": world.calls, "blocked": blocked }))
+        }
+        _ => Reply::refused(404, 7000, "No route for that URI"),
+    }
+}
+
+/// The permission that a path needs.
+fn permission(parts: &[&str], writes: bool) -> Option<&'static str> {
+    let choose = |read, write| Some(if writes { write } else { read });
+    match parts {
+        ["accounts", _, "rules", "lists", ..] => {
+            choose("Account Filter Lists Read", "Account Filter Lists Edit")
+        }
+        ["accounts", _, "firewall", "access_rules", ..] => {
+            choose("Account Firewall Access Rules Read", "Account Firewall Access Rules Write")
+        }
+        ["zones", _, "firewall", "access_rules", ..] => {
+            choose("Firewall Services Read", "Firewall Services Write")
+        }
+        ["zones", _, "rulesets", ..] => choose("Zone WAF Read", "Zone WAF Write"),
+        ["zones", _, "dns_records", ..] => choose("DNS Read", "DNS Write"),
+        ["zones", _, "purge_cache"] => Some("Cache Purge"),
+        ["zones", ..] => choose("Zone Read", "Zone Write"),
+        _ => None,
+    }
+}
+
+fn route(world: &mut World, request: &Request, path: &str) -> Reply {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    if parts.as_slice() == ["ips"] {
+        return simple::ranges();
+    }
+    let grant = match gate::token(world, request) {
+        Ok(grant) => grant.clone(),
+        Err(refusal) => return refusal,
+    };
+    let writes = request.method != "GET";
+    if permission(&parts, writes).is_some_and(|name| !gate::allowed(&grant, name)) {
+        return gate::forbidden();
+    }
+    if let ["accounts", account, ..] = parts.as_slice()
+        && *account != world.account
+    {
+        return Reply::refused(403, 9109, "Unauthorized to access requested resource");
+    }
+    match parts.as_slice() {
+        ["user", "tokens", "verify"] => simple::verify(&grant, false),
+        ["accounts", _, "tokens", "verify"] => simple::verify(&grant, true),
+        ["accounts"] if !writes => simple::accounts(world),
+        ["accounts", _, "rules", "lists", rest @ ..] => lists::answer(world, request, rest),
+        ["accounts", _, "firewall", "access_rules", "rules", rest @ ..] => {
+            access_rules::answer(world, request, None, rest)
+        }
+        ["zones", zone, "firewall", "access_rules", "rules", rest @ ..] => {
+            access_rules::answer(world, request, Some(zone), rest)
+        }
+        ["zones", zone, "rulesets", rest @ ..] => rulesets::answer(world, request, zone, rest),
+        ["zones", rest @ ..] => simple::zones(world, request, rest),
+        _ => Reply::refused(404, 7000, "No route for that URI"),
+    }
+}

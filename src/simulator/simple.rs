@@ -1,0 +1,137 @@
+//! Areas with little to them: tokens, accounts, zones, records (to be looked at), purges, ranges.
+
+use super::http::Request;
+use super::reply::Reply;
+use super::world::{TokenGrant, World, Zone, new_id, stamp};
+use serde_json::{Value, json};
+
+/// Cloudflare's ranges, as far as a look-alike needs some.
+const RANGES: ([&str; 3], [&str; 2]) =
+    (["173.245.48.0/20", "104.16.0.0/13", "162.158.0.0/15"], ["2400:cb00::/32", "2606:4700::/32"]);
+
+/// `…/tokens/verify`: each kind of token has its own call.
+pub(super) fn verify(grant: &TokenGrant, as_account: bool) -> Reply {
+    if grant.of_account != as_account {
+        return Reply::refused(401, 1000, "Invalid API Token");
+    }
+    Reply::result(json!({ "id": "7e57000000000000000000000000c0de", "status": "active" }))
+}
+
+/// `/accounts`
+pub(super) fn accounts(world: &World) -> Reply {
+    let account = json!({
+        "id": world.account, "name": "Simulated account", "type": "standard",
+        "settings": { "enforce_twofactor": false }, "created_on": world.started,
+    });
+    Reply::page(json!([account]), info(1, 20, 1, 1))
+}
+
+fn info(page: usize, per_page: usize, count: usize, total: usize) -> Value {
+    json!({
+        "page": page, "per_page": per_page, "count": count, "total_count": total,
+        "total_pages": total.div_ceil(per_page),
+    })
+}
+
+fn paged(request: &Request, rows: Vec<Value>, most: usize, usual: usize) -> Reply {
+    let number = |name: &str| request.parameter(name).and_then(|text| text.parse::<usize>().ok());
+    let per_page = number("per_page").unwrap_or(usual).clamp(1, most);
+    let page = number("page").unwrap_or(1).max(1);
+    let total = rows.len();
+    let rows: Vec<Value> = rows.into_iter().skip((page - 1) * per_page).take(per_page).collect();
+    let info = info(page, per_page, rows.len(), total);
+    Reply::page(Value::Array(rows), info)
+}
+
+fn zone(world: &World, zone: &Zone) -> Value {
+    let plan = world.options.plan.name();
+    json!({
+        "id": zone.id, "name": zone.name, "status": "active", "paused": false, "type": "full",
+        "development_mode": 0,
+        "name_servers": ["ada.ns.example.com", "bob.ns.example.com"],
+        "original_name_servers": [], "original_registrar": null, "original_dnshost": null,
+        "created_on": world.started, "modified_on": world.started, "activated_on": world.started,
+        "meta": {
+            "cdn_only": false, "custom_certificate_quota": 0, "dns_only": false,
+            "foundation_dns": false, "page_rule_quota": 3, "phishing_detected": false, "step": 2,
+        },
+        "owner": { "id": world.account, "name": "Simulated account", "type": "organization" },
+        "account": { "id": world.account, "name": "Simulated account" },
+        "plan": {
+            "id": "0feeeeeeeeeeeeeeeeeeeeeeeeeeeeee", "name": format!("{plan} website"),
+            "legacy_id": plan, "price": 0, "currency": "USD", "frequency": "",
+            "can_subscribe": false, "is_subscribed": false, "legacy_discount": false,
+            "externally_managed": false,
+        },
+        "permissions": ["#zone:read"],
+    })
+}
+
+/// `/zones…`: zones themselves, their records and purges.
+pub(super) fn zones(world: &mut World, request: &Request, rest: &[&str]) -> Reply {
+    match (request.method.as_str(), rest) {
+        ("GET", []) => {
+            let name = request.parameter("name");
+            let fits = |known: &&Zone| name.is_none_or(|name| name == known.name);
+            let rows = world.zones.iter().filter(fits).map(|known| zone(world, known)).collect();
+            paged(request, rows, 50, 20)
+        }
+        (method, [id, tail @ ..]) => {
+            let Some(known) = world.zones.iter().find(|zone| zone.id == *id) else {
+                return Reply::refused(404, 7003, "Could not route to the requested zone");
+            };
+            match (method, tail) {
+                ("GET", []) => Reply::result(zone(world, known)),
+                ("GET", ["dns_records"]) => paged(request, known.records.clone(), 5_000, 100),
+                ("POST", ["purge_cache"]) => purge(world, request, id),
+                _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+            }
+        }
+        _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+    }
+}
+
+fn purge(world: &mut World, request: &Request, id: &str) -> Reply {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let kinds = ["purge_everything", "files", "tags", "hosts", "prefixes"];
+    let named = kinds.iter().filter(|kind| body.get(**kind).is_some()).count();
+    let longest = kinds.iter().filter_map(|kind| body.get(*kind)?.as_array()).map(Vec::len).max();
+    if named != 1 || longest == Some(0) {
+        return Reply::refused(
+            400,
+            1094,
+            "exactly one of purge_everything, files, tags, hosts, prefixes",
+        );
+    }
+    if longest.is_some_and(|count| count > 100) {
+        return Reply::refused(400, 1094, "too many items in one purge");
+    }
+    if let Some(zone) = world.zone(id) {
+        zone.purges.push(body);
+    }
+    Reply::result(json!({ "id": id }))
+}
+
+/// The records that a zone begins with.
+pub(super) fn first_records(zone: &str) -> Vec<Value> {
+    let record = |kind: &str, name: &str, content: &str, proxied: bool| {
+        json!({
+            "id": new_id(), "type": kind, "name": name, "content": content,
+            "proxiable": proxied, "proxied": proxied, "ttl": 1, "settings": {}, "meta": {},
+            "comment": "made by the look-alike", "tags": [], "created_on": stamp(), "modified_on": stamp(),
+        })
+    };
+    vec![
+        record("A", zone, "192.0.2.80", true),
+        record("A", &format!("www.{zone}"), "192.0.2.80", true),
+        record("TXT", zone, "v=spf1 -all", false),
+    ]
+}
+
+/// `/ips`
+pub(super) fn ranges() -> Reply {
+    Reply::result(json!({
+        "etag": "38f79d050aa027e3be3865e495dcc9bc",
+        "ipv4_cidrs": RANGES.0, "ipv6_cidrs": RANGES.1,
+    }))
+}

@@ -1,0 +1,38 @@
+//! Every exchange as a line of JSON: method, path, request, status, reply. No header is kept, so no
+//! token is.
+
+use super::http::Request;
+use super::reply::Reply;
+use serde_json::{Value, json};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// An open transcript.
+#[derive(Debug)]
+pub(super) struct Transcript(Mutex<File>);
+
+impl Transcript {
+    /// Adds to a file.
+    pub(super) fn open(path: &Path) -> std::io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(Self(Mutex::new(file)))
+    }
+
+    /// Keeps an exchange. A transcript that can't be written is told of, and stops nothing.
+    pub(super) fn keep(&self, request: &Request, path: &str, reply: &Reply) {
+        let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
+        let exchange = json!({
+            "method": request.method,
+            "path": path,
+            "request": read(&request.body),
+            "status": reply.status,
+            "response": read(&reply.body),
+        });
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = writeln!(file, "{exchange}") {
+            tracing::warn!(%error, "the transcript can't be written");
+        }
+    }
+}
