@@ -52,7 +52,11 @@ pub(super) fn parse_note(error: &ParseError, text: &str) -> Note {
         .and_then(|line| scan::offset(text, line, position.position().unwrap_or(1)))
         .unwrap_or(text.len());
     let token = text.get(at..scan::token_end(text, at)).unwrap_or_default();
-    let habit = habit(token).map(str::to_owned);
+    // The parser takes `not` for a variable, and stumbles at what follows.
+    let before = text.get(..at).unwrap_or_default();
+    let name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    let word = before.trim_end().rsplit(|c| !name(c)).next().unwrap_or_default();
+    let habit = habit(token).or_else(|| habit(word).filter(|_| word == "not")).map(str::to_owned);
     let (message, hint) = match error.err_type() {
         ParseErrorType::Reserved(word) => reserved(word, habit),
         ParseErrorType::PropertyExpected if token == "in" => (

@@ -1,7 +1,8 @@
 //! `riposte test`: test files, differences, filters, JUnit, coverage, fixtures.
 
 use super::Small;
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 
 const TESTS: &str = "\
 fn guess(t, n) { for i in 0..n { t.event(\"http\", #{ ip: \"203.0.113.9\", path: \"/.env\" }); } }
@@ -160,4 +161,92 @@ test(\"not carried\", |t| { t.event(\"http\", #{ ip: \"203.0.113.9\" }); t.expec
     assert!(ran.stdout.contains("pass unharmed"), "{}", ran.all());
     assert!(ran.stdout.contains("FAIL not carried"), "{}", ran.all());
     assert!(ran.stdout.contains("there is one by `all`"), "{}", ran.all());
+}
+
+#[test]
+fn fixtures_may_be_compressed() {
+    let small = Small::new();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(super::LOG.as_bytes()).unwrap();
+    let gzip = gzip.finish().unwrap();
+    small.write("attack.log.gz", &gzip);
+    small.write("attack.log.zst", zstd::stream::encode_all(super::LOG.as_bytes(), 1).unwrap());
+    // The ending says nothing: what is in it does.
+    small.write("attack.log", &gzip);
+    for name in ["attack.log.gz", "attack.log.zst", "attack.log"] {
+        small.write(
+            "rule.test.rhai",
+            format!("test(\"t\", |t| {{ t.file(\"nginx\", \"{name}\"); t.expect_hits(\"secrets\", 1); }});"),
+        );
+        let ran = small.run(&["test", "rule.test.rhai"]);
+        assert_eq!(ran.code, 0, "{name}\n{}", ran.all());
+    }
+    small.write("attack.log.gz", &gzip[..gzip.len() / 2]);
+    small.write(
+        "rule.test.rhai",
+        "test(\"t\", |t| { t.file(\"nginx\", \"attack.log.gz\"); t.expect_hits(\"secrets\", 1); });",
+    );
+    let ran = small.run(&["test", "rule.test.rhai"]);
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    assert!(ran.stdout.contains("attack.log.gz"), "{}", ran.all());
+}
+
+/// A watch that is ended with the test, however that ends.
+struct Watch(std::process::Child);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn a_watch_runs_again_when_rules_tests_or_fixtures_change_and_ends_at_q() {
+    let small = Small::new();
+    small.write(
+        "rule.test.rhai",
+        "test(\"of a file\", |t| { t.file(\"nginx\", \"access.log\"); t.expect_hits(\"secrets\", 1); });",
+    );
+    let mut watch = Watch(
+        super::program()
+            .args(["-c", "riposte.toml", "test", "rule.rhai", "rule.test.rhai", "--watch"])
+            .current_dir(small.dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut lines = BufReader::new(watch.0.stdout.take().unwrap()).lines();
+    // Everything up to the line that says that it waits.
+    let mut round = || {
+        let mut said = String::new();
+        for line in lines.by_ref() {
+            let line = line.unwrap();
+            if line.starts_with("watching for changes") {
+                return said;
+            }
+            said += &line;
+            said.push('\n');
+        }
+        said
+    };
+    assert!(round().contains("2 passed, 0 failed"));
+    // A rule that is too patient now.
+    small.write("rule.rhai", super::RULE.replace(".count(2,", ".count(3,"));
+    let said = round();
+    assert!(said.contains("0 passed, 2 failed"), "{said}");
+    // A slip: told of, and the watch goes on.
+    small.write("rule.rhai", super::RULE.replace(".count(2,", ".cuont(2,"));
+    let said = round();
+    assert!(said.contains("error") && said.contains("cuont"), "{said}");
+    small.write("rule.rhai", super::RULE);
+    let said = round();
+    assert!(said.contains("2 passed, 0 failed"), "{said}");
+    // The file that a test reads.
+    small.write("access.log", super::LOG.replace("/.env", "/about"));
+    let said = round();
+    assert!(said.contains("1 passed, 1 failed"), "{said}");
+    watch.0.stdin.take().unwrap().write_all(b"q\n").unwrap();
+    assert_eq!(watch.0.wait().unwrap().code(), Some(1), "as the last run ended");
 }

@@ -236,11 +236,9 @@ fn assignment(stmt: &Stmt, facts: &Facts, notes: &mut Vec<Note>) {
                 .hint("what a closure captures is frozen at load; in a body keep values with `state::set`"),
         );
     } else if !whole && facts.events.contains_key(root) {
-        notes.push(Note::error(
-            "event-assignment",
-            position,
-            format!("the event `{root}` can't be changed"),
-        ));
+        let message = format!("the event `{root}` can't be changed");
+        let note = Note::error("event-assignment", position, message);
+        notes.push(note.hint("`=` assigns; to compare, write `==`"));
     } else if !whole && facts.hits.contains_key(root) {
         notes.push(Note::error(
             "event-assignment",

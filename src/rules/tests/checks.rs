@@ -139,3 +139,20 @@ fn all_findings_of_a_file_are_told_at_once() {
     let codes: Vec<&str> = found.iter().map(|code| code.split('@').next().unwrap()).collect();
     assert_eq!(codes, ["bad-duration", "unknown-function", "bad-mode", "unknown-field"]);
 }
+
+#[test]
+fn habits_of_other_languages_are_answered_with_how_it_is_written_here() {
+    for (predicate, hint) in [
+        ("not e.status == 404", "write `!` for not"),
+        ("e.path == \"/x\" && not e.has(\"user\")", "write `!` for not"),
+        ("e.status = 404", "to compare, write `==`"),
+        ("e.path == '/login'", "texts stand in double quotes: `\"/login\"`"),
+    ] {
+        let said = findings(&format!(
+            "rule(\"r\").on(\"http\").when(|e| {predicate}).by(\"ip\").then(|hit| block(hit.ip, \"1h\"));"
+        ));
+        assert!(said.contains(hint), "{said}");
+    }
+    let said = findings("rule(\"r\").on(\"http\").by(\"ip\").then(|hit| block(hit.ip));");
+    assert!(said.contains("needs a duration such as `\"1h\"`"), "{said}");
+}

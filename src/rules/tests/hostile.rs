@@ -204,3 +204,31 @@ fn long_fields_are_cut_and_break_nothing() {
     );
     assert_eq!((run.asks.len(), run.fault), (3, None));
 }
+
+/// A defect of ours in a native function must cost one hit, not the engine: the panic ends in a
+/// fault with the rule's file, nothing that was asked for is done, and the next hit runs.
+#[test]
+fn a_panic_of_a_native_function_costs_one_hit() {
+    let event = http("203.0.113.9", "GET", "/", 200);
+    for (text, asked) in [
+        ("block(hit.ip, \"1h\"); in_feed(hit.ip, \"panics\"); log(\"x\")", 1),
+        ("try { in_feed(hit.ip, \"panics\") } catch { } block(hit.ip, \"1h\")", 0),
+        ("let f = |x| in_feed(x, \"panics\"); [hit.ip].map(f); block(hit.ip, \"1h\")", 0),
+        (
+            "state::set(\"a\", 1, \"1h\"); if in_feed(hit.ip, \"panics\") { block(hit.ip, \"1h\") }",
+            0,
+        ),
+    ] {
+        let set = set(&format!("rule(\"r\").on(\"http\").by(\"ip\").then(|hit| {{ {text} }});"));
+        let host = TestHost::shared();
+        let run = set.run_body(0, &hit_of(&event), &host);
+        let fault = run.fault.unwrap_or_else(|| panic!("no fault from {text}"));
+        assert!(fault.to_string().contains("rules/a.rhai"), "{fault}");
+        assert_eq!((fault.kind, run.asks.len()), (FaultKind::Value, asked), "{text}");
+        // The same thread, the same set, the same host.
+        let again = set.run_body(0, &hit_of(&event), &host);
+        assert!(again.fault.is_some());
+        let after = body("block(hit.ip, \"1h\")", &event);
+        assert_eq!((after.asks.len(), after.fault), (1, None), "{text}");
+    }
+}

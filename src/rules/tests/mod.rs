@@ -115,6 +115,7 @@ impl Host for TestHost {
     }
 
     fn in_feed(&self, _address: IpAddr, feed: &str) -> bool {
+        assert_ne!(feed, "panics", "a defect of a native function");
         feed == "bad"
     }
 
