@@ -2,7 +2,7 @@
 
 use super::{
     cf::CfArgs, check::CheckArgs, editor::EditorCommand, explain::ExplainArgs, lsp::LspArgs,
-    parse::ParseArgs, replay::ReplayArgs, sim::SimArgs, test::TestArgs,
+    parse::ParseArgs, plugin::PluginCommand, replay::ReplayArgs, sim::SimArgs, test::TestArgs,
 };
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -86,6 +86,9 @@ pub enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+    /// List plugins, begin one, test one
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Serve an editor: findings, completion and docs while you write rules (Language Server Protocol)
     Lsp(LspArgs),
     /// Write what editors read: definitions of the rules' functions, the config's schema

@@ -25,6 +25,7 @@ mod bench;
 mod cf;
 mod sim;
 mod pages;
+mod plugin;
 mod editor;
 mod lsp;
 
@@ -134,6 +135,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         }
         Command::Completions { shell } => pages::completions(shell, out),
         Command::Man => pages::man(out),
+        Command::Plugin(command) => plugin::plugin(&config, &command, out),
         Command::Lsp(_) => lsp::lsp(&config),
         Command::Editor(command) => editor::editor(&command, out),
         Command::Docs { dir } => pages::docs(&dir, out),

@@ -256,6 +256,12 @@ impl Manifest {
 
     fn faults_of_module(&self, faults: &mut Vec<String>) {
         let hint = "\nhint: a module is `lib.rhai`, and nothing is started";
+        if self.name.contains('-') {
+            faults.push(format!(
+                "`name` is `{}`, and a module's name stands before `::` in rules\nhint: write `_` for `-`",
+                self.name
+            ));
+        }
         if !self.run.is_empty() {
             faults.push(format!("`run` is for programs, and this is a module{hint}"));
         }

@@ -5,6 +5,7 @@ mod configs;
 mod explain;
 mod formats;
 mod look;
+mod plugins;
 mod replays;
 mod testing;
 mod troubles;

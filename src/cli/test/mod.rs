@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// `riposte test`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct TestArgs {
     /// Rule files, test files (`*.test.rhai`) or folders to test instead of the config's
     #[arg(value_hint = ValueHint::AnyPath)]
@@ -57,7 +57,7 @@ pub fn test(config_path: &Path, args: &TestArgs, out: &mut Output) -> anyhow::Re
 }
 
 /// Which tests run.
-enum Filter {
+pub(super) enum Filter {
     Part(String),
     Pattern(Regex),
 }
@@ -88,12 +88,24 @@ fn once(
     filter: Option<&Filter>,
     out: &mut Output,
 ) -> anyhow::Result<End> {
-    let config = Arc::new(quiet(context::config_or_default(config_path)?));
+    let config = context::config_or_default(config_path)?;
     let given = if args.paths.is_empty() {
         read_rules(&config.rules)
     } else {
         read_rules_from(&args.paths)
     };
+    in_config(config, given, args, filter, out)
+}
+
+/// Runs the tests of these files.
+pub(super) fn in_config(
+    config: Config,
+    given: RuleFiles,
+    args: &TestArgs,
+    filter: Option<&Filter>,
+    out: &mut Output,
+) -> anyhow::Result<End> {
+    let config = Arc::new(quiet(config));
     let wanted = paths_of(&given);
     let files = context::with_tested(given);
     let rule_files = Arc::new(files.files.clone());
