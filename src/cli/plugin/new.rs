@@ -61,7 +61,7 @@ fn files(args: &NewArgs) -> Vec<(&'static str, String, u32)> {
             ("lib.test.rhai", test.replace("NAME", name), 0o644),
         ];
     }
-    let (program, text) = match args.language {
+    let (program, code) = match args.language {
         Language::Python => ("program.py", PYTHON),
         Language::Shell => ("program.sh", SHELL),
     };
@@ -91,7 +91,7 @@ fn files(args: &NewArgs) -> Vec<(&'static str, String, u32)> {
     let manifest = head(kind, &format!("protocol = 1\nrun = [\"./{program}\"]\n{part}"));
     vec![
         ("plugin.toml", manifest, 0o644),
-        (program, text.replace("KIND", kind), 0o755),
+        (program, code.replace("KIND", kind), 0o755),
         ("tests/sample.jsonl", format!("{test}\n"), 0o644),
     ]
 }
