@@ -50,7 +50,11 @@ fn an_answer_that_differs_is_shown_as_a_difference() {
     assert_eq!(tested.code, 1, "{}", tested.all());
     assert!(tested.stdout.contains("- fields.sample: false"), "{}", tested.all());
     assert!(tested.stdout.contains("+ fields.sample: true"), "{}", tested.all());
-    std::fs::write(dir.path().join("plugins/geo/program.py"), "#!/bin/sh\necho hello\n").unwrap();
+    std::fs::write(
+        dir.path().join("plugins/geo/program.py"),
+        "#!/bin/sh\nread -r hello\necho hello\nread -r more\n",
+    )
+    .unwrap();
     let tested = run(dir.path(), &["test", "geo"]);
     assert_eq!(tested.code, 1, "{}", tested.all());
     assert!(tested.stdout.contains("not JSON"), "{}", tested.all());
