@@ -16,6 +16,9 @@ use crate::telemetry::{self, names};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// What was only accepted is asked after this often.
+const LATER_PAUSE: Duration = Duration::from_millis(500);
+
 /// What an effect needs to know of its action.
 #[derive(Debug)]
 pub(super) struct Call<'i> {
@@ -31,6 +34,12 @@ pub(super) struct Call<'i> {
 pub(super) enum Attempt {
     /// Done and confirmed.
     Done,
+    /// It was so already.
+    Unchanged,
+    /// Accepted; `Effector::later` says how it ended.
+    Pending,
+    /// It may have been done, and must not be tried again.
+    Unconfirmed(String),
     /// Trying again would be no use.
     Failed(String),
     /// It may be tried again.
@@ -51,6 +60,19 @@ pub(super) enum Attempt {
 pub(super) trait Effector: Send {
     fn perform(&mut self, call: &Call<'_>) -> Attempt;
     fn rehearse(&mut self, call: &Call<'_>) -> Result<String, String>;
+
+    /// Whether [`Effector::later`] has to be asked.
+    fn waits(&self) -> bool {
+        false
+    }
+
+    /// How calls ended that were `Pending`; never `Pending` again.
+    fn later(&mut self) -> Vec<(ActionId, Attempt)> {
+        Vec::new()
+    }
+
+    /// The end of the thread.
+    fn stop(&mut self) {}
 }
 
 /// A destination's thread.
@@ -73,23 +95,46 @@ impl EffectWorker {
     pub(super) fn run(mut self) {
         let mut breaker = Breaker::default();
         loop {
-            let woken = self.queue.take(1, None);
+            let soon = self.effector.waits().then(|| Instant::now() + LATER_PAUSE);
+            let woken = self.queue.take(1, soon);
             if woken.stopped {
+                self.effector.stop();
                 return;
             }
+            self.settle();
             for item in woken.items {
                 let Action::Perform { rule, key, time, effect } = &item.action else {
                     continue;
                 };
                 let call = Call { id: item.id, rule, key, time: *time, effect };
                 let Some((outcome, attempt)) = self.carry_out(&call, &item, &mut breaker) else {
+                    self.effector.stop();
                     return;
                 };
-                super::executors::count(&outcome);
-                let at = clock::now();
-                self.outbox.record(item.id, &self.destination, &outcome, attempt, at);
+                self.record(item.id, &outcome, attempt);
             }
         }
+    }
+
+    /// Records how calls ended that were only accepted.
+    fn settle(&mut self) {
+        for (id, attempt) in self.effector.later() {
+            let outcome = match attempt {
+                Attempt::Done => Outcome::Applied,
+                Attempt::Unchanged => Outcome::Unchanged,
+                Attempt::Failed(reason) => Outcome::Failed(reason),
+                Attempt::Unconfirmed(reason) | Attempt::Retry { reason, .. } => {
+                    Outcome::Unconfirmed(reason)
+                }
+                Attempt::Pending => continue,
+            };
+            self.record(id, &outcome, 1);
+        }
+    }
+
+    fn record(&self, id: ActionId, outcome: &Outcome, attempt: u32) {
+        super::executors::count(outcome);
+        self.outbox.record(id, &self.destination, outcome, attempt, clock::now());
     }
 
     /// The outcome and the number of attempts; `None` when the thread has to end first.
@@ -113,16 +158,28 @@ impl EffectWorker {
             tries += 1;
             let attempt = item.attempt.saturating_add(tries);
             match self.effector.perform(call) {
-                Attempt::Done => {
+                done @ (Attempt::Done | Attempt::Unchanged | Attempt::Pending) => {
                     breaker.success();
                     self.health.well();
-                    return Some((Outcome::Applied, attempt));
+                    let outcome = match done {
+                        Attempt::Unchanged => Outcome::Unchanged,
+                        Attempt::Pending => Outcome::Pending,
+                        _ => Outcome::Applied,
+                    };
+                    return Some((outcome, attempt));
+                }
+                Attempt::Unconfirmed(reason) => {
+                    breaker.failure(Instant::now());
+                    self.fault(&reason);
+                    return Some((Outcome::Unconfirmed(reason), attempt));
                 }
                 Attempt::Failed(reason) => {
                     breaker.failure(Instant::now());
                     self.fault(&reason);
                     return Some((Outcome::Failed(reason), attempt));
                 }
+                // It failed because the thread has to end: it keeps its place in the outbox.
+                Attempt::Retry { .. } if self.queue.stopped() => return None,
                 Attempt::Retry { reason, after, may_have_arrived } => {
                     breaker.failure(Instant::now());
                     self.fault(&reason);

@@ -12,6 +12,7 @@ pub(super) use health::HealthCell;
 pub use health::{Health, HealthState};
 pub use inspect::{Compared, inspect};
 
+use super::carrier::Guest;
 use super::config::{ActionsConfig, ChannelTo};
 use super::nft_monitor::Monitor;
 use super::queue::Queue;
@@ -31,7 +32,7 @@ pub struct Executors {
     /// Enforcers come first, in the order of `reaches`.
     destinations: Vec<Destination>,
     reaches: Vec<Reach>,
-    /// `webhook:NAME`, `exec:NAME` and `log`, to their place in `destinations`.
+    /// `webhook:NAME`, `exec:NAME`, `plugin:NAME` and `log`, to their place in `destinations`.
     effects: BTreeMap<String, usize>,
     channels: BTreeMap<String, String>,
     monitor: Option<Monitor>,
@@ -48,11 +49,13 @@ struct Destination {
 impl Executors {
     /// Starts a thread for each destination of a config without faults. Enforcers adopt what is
     /// present at once, on their own threads; what goes wrong there is in [`Executors::health`].
+    /// `guests` are destinations beside those of the config.
     /// In a dry run nothing reaches the outside: outcomes hold the exact calls.
     pub fn start(
         config: &ActionsConfig,
         outbox: Arc<dyn Outbox>,
         wanted: &Arc<dyn Wanted>,
+        guests: Vec<Guest>,
         dry_run: bool,
     ) -> Self {
         let mut executors = Self {
@@ -65,11 +68,13 @@ impl Executors {
         };
         executors.start_enforcers(config, wanted, dry_run);
         executors.start_effects(config, dry_run);
+        executors.start_guests(guests, dry_run);
         for channel in &config.channels {
             let carrier = match &channel.to {
                 ChannelTo::Log => "log".to_owned(),
                 ChannelTo::Webhook(name) => format!("webhook:{name}"),
                 ChannelTo::Exec(name) => format!("exec:{name}"),
+                ChannelTo::Plugin(name) => format!("plugin:{name}"),
             };
             executors.channels.insert(channel.name.clone(), carrier);
         }

@@ -24,6 +24,7 @@ mod exec;
 mod log;
 mod message;
 mod webhook;
+mod carrier;
 mod breaker;
 mod pace;
 mod queue;
@@ -34,6 +35,7 @@ mod executors;
 
 pub use cloudflare::Cloudflare;
 pub use config::{ActionsConfig, CloudflareConfig, WebFileConfig, WebFileFormat};
+pub use carrier::{Carried, Carrier, Guest};
 pub use enforcer::{Change, Difference, EnforceError, Enforcer, Receipt};
 pub use executors::{Compared, Executors, Health, HealthState, inspect, remove_all};
 pub use nftables::Nftables;

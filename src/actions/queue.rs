@@ -101,6 +101,11 @@ impl Queue {
         self.woken.notify_all();
     }
 
+    /// Whether the thread has to end.
+    pub(super) fn stopped(&self) -> bool {
+        self.lock().stopped
+    }
+
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.lock().ids.len()

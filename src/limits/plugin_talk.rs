@@ -46,3 +46,10 @@ pub const PLUGIN_PAUSE_MILLIS_MAX: u64 = 120_000;
 
 /// A program that lived this long without a fault begins with the first pause again.
 pub const PLUGIN_PROVEN_SECS: u64 = 60;
+
+/// An action that was accepted and not heard of for this long is unconfirmed.
+pub const CARRIED_PENDING_SECS_MAX: u64 = 3_600;
+
+/// Answers that nobody asked for, after which a program is ended; a late answer to a question that
+/// was given up is none.
+pub const PLUGIN_UNASKED_MAX: u32 = 16;

@@ -169,7 +169,8 @@ impl Live {
         let (mut engine, desk) = restored(config, &store, set, (seed, dry_run), &book, &names)?;
         let outcomes = Arc::new(StoreOutbox::new(Arc::clone(&store)));
         let wanted: Arc<dyn Wanted> = Arc::new(desk);
-        let executors = Executors::start(&config.actions, outcomes.clone(), &wanted, dry_run);
+        let executors =
+            Executors::start(&config.actions, outcomes.clone(), &wanted, Vec::new(), dry_run);
         engine.connect(executors);
         let cursors = |name: &str| engine.cursors_of(name);
         let resume: BTreeMap<String, _> = config

@@ -12,6 +12,7 @@
 //! - [`health`]: how a program is, for status, doctor and metrics.
 
 pub mod config;
+pub mod action;
 pub mod discover;
 pub mod health;
 pub mod manifest;
@@ -19,6 +20,7 @@ pub mod talk;
 pub mod source;
 pub mod parser;
 
+pub use action::{Acted, ActionProgram};
 pub use config::PluginConfig;
 pub use discover::{Enabled, Found, Plugin, PluginFault, discover};
 pub use health::{Health, HealthCell, HealthState};

@@ -163,7 +163,8 @@ fn check_channels(config: &ActionsConfig, faults: &mut Vec<String>) {
         let place = format!("actions.channels[{index}]");
         check_name(&place, &channel.name, &mut seen, faults);
         let known = match &channel.to {
-            ChannelTo::Log => true,
+            // Plugins are the whole config's to know.
+            ChannelTo::Log | ChannelTo::Plugin(_) => true,
             ChannelTo::Webhook(name) => config.webhooks.iter().any(|hook| hook.name == *name),
             ChannelTo::Exec(name) => config.programs.iter().any(|program| program.name == *name),
         };

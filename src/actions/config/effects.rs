@@ -101,7 +101,7 @@ pub struct ProgramConfig {
 pub struct ChannelConfig {
     /// Its name.
     pub name: String,
-    /// What carries it: `log`, `webhook:NAME` or `exec:NAME`.
+    /// What carries it: `log`, `webhook:NAME`, `exec:NAME` or `plugin:NAME` (an action plugin).
     pub to: ChannelTo,
 }
 
@@ -114,6 +114,8 @@ pub enum ChannelTo {
     Webhook(String),
     /// A program of the config.
     Exec(String),
+    /// An action plugin.
+    Plugin(String),
 }
 
 impl fmt::Display for ChannelTo {
@@ -122,6 +124,7 @@ impl fmt::Display for ChannelTo {
             Self::Log => f.write_str("log"),
             Self::Webhook(name) => write!(f, "webhook:{name}"),
             Self::Exec(name) => write!(f, "exec:{name}"),
+            Self::Plugin(name) => write!(f, "plugin:{name}"),
         }
     }
 }
@@ -139,8 +142,9 @@ impl<'de> Deserialize<'de> for ChannelTo {
             None if text == "log" => Ok(Self::Log),
             Some(("webhook", name)) if !name.is_empty() => Ok(Self::Webhook(name.to_owned())),
             Some(("exec", name)) if !name.is_empty() => Ok(Self::Exec(name.to_owned())),
+            Some(("plugin", name)) if !name.is_empty() => Ok(Self::Plugin(name.to_owned())),
             _ => Err(serde::de::Error::custom(format!(
-                "`{text}` carries no channel\nhint: write `log`, `webhook:NAME` or `exec:NAME`"
+                "`{text}` carries no channel\nhint: write `log`, `webhook:NAME`, `exec:NAME` or `plugin:NAME`"
             ))),
         }
     }

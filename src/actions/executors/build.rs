@@ -3,6 +3,7 @@
 use super::{Destination, Executors, HealthCell, Monitor, Queue, Reach};
 use crate::actions::Wanted;
 use crate::actions::cloudflare::Cloudflare;
+use crate::actions::carrier::{Guest, Guested};
 use crate::actions::config::ActionsConfig;
 use crate::actions::effect_worker::{EffectWorker, Effector};
 use crate::actions::enforcer::Enforcer;
@@ -127,12 +128,24 @@ impl Executors {
             attempts_max: 1,
         });
         for setting in webhooks.chain(programs).chain(log) {
-            self.start_effect(setting, dry_run);
+            self.start_effect(setting, Arc::new(Queue::new(true)), dry_run);
         }
     }
 
-    fn start_effect(&mut self, setting: EffectSetting, dry_run: bool) {
-        let queue = Arc::new(Queue::new(true));
+    pub(super) fn start_guests(&mut self, guests: Vec<Guest>, dry_run: bool) {
+        for guest in guests {
+            let queue = Arc::new(Queue::new(true));
+            let setting = EffectSetting {
+                name: guest.name,
+                effector: Box::new(Guested::new(guest.carrier, Arc::clone(&queue))),
+                pace: Pace::per_minute(guest.per_minute),
+                attempts_max: guest.attempts,
+            };
+            self.start_effect(setting, queue, dry_run);
+        }
+    }
+
+    fn start_effect(&mut self, setting: EffectSetting, queue: Arc<Queue>, dry_run: bool) {
         let health = Arc::new(HealthCell::new(None));
         let worker = EffectWorker {
             destination: setting.name.clone(),

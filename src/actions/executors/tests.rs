@@ -34,7 +34,8 @@ fn start(config: &str, dry_run: bool) -> (Arc<Desk>, Executors) {
     let config: ActionsConfig = toml::from_str(config).unwrap();
     assert_eq!(config.check(), Vec::<String>::new());
     let desk = Arc::new(Desk::default());
-    let executors = Executors::start(&config, desk.clone(), &(desk.clone() as _), dry_run);
+    let executors =
+        Executors::start(&config, desk.clone(), &(desk.clone() as _), Vec::new(), dry_run);
     (desk, executors)
 }
 

@@ -110,7 +110,8 @@ fn run(
     .unwrap();
     assert_eq!(config.check(), Vec::<String>::new());
     let desk = Arc::new(Desk::default());
-    let executors = Executors::start(&config, desk.clone(), &(desk.clone() as _), dry_run);
+    let executors =
+        Executors::start(&config, desk.clone(), &(desk.clone() as _), Vec::new(), dry_run);
     let started = Instant::now();
     assert!(executors.submit(vec![item(7)]).is_empty());
     let (destination, outcome, attempt) = desk.outcome(7);

@@ -48,13 +48,22 @@ impl Keeper {
         extra: Map<String, Value>,
         stopping: &AtomicBool,
     ) -> Result<Talk, TalkError> {
+        self.start_unless(extra, &|| stopping.load(Ordering::Relaxed))
+    }
+
+    /// The same, until `stopping` says so.
+    pub fn start_unless(
+        &mut self,
+        extra: Map<String, Value>,
+        stopping: &dyn Fn() -> bool,
+    ) -> Result<Talk, TalkError> {
         self.health.starting();
         let began = Instant::now();
         self.lives.began(began);
         let tried = Talk::start(&self.launch, extra).and_then(|talk| {
             let limit = self.launch.limits.start;
             loop {
-                if stopping.load(Ordering::Relaxed) {
+                if stopping() {
                     return Err(TalkError::Stopped);
                 }
                 let left = limit.saturating_sub(began.elapsed());

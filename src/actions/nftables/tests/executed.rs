@@ -26,7 +26,8 @@ fn serial_a_flushed_ruleset_is_mended_within_a_second() {
     let standing = block("192.0.2.1", Some(600));
     desk.wanted.lock().unwrap().push(standing.clone());
     let actions = ActionsConfig { nftables: Some(config(&namespace)), ..ActionsConfig::default() };
-    let executors = Executors::start(&actions, desk.clone(), &(desk.clone() as _), false);
+    let executors =
+        Executors::start(&actions, desk.clone(), &(desk.clone() as _), Vec::new(), false);
     let later = block("192.0.2.2", Some(600));
     desk.wanted.lock().unwrap().push(later.clone());
     assert!(executors.submit(vec![enforce_item(1, &later)]).is_empty());
@@ -64,7 +65,8 @@ fn serial_blocks_reach_the_kernel_soon() {
     };
     let desk = Arc::new(Desk::default());
     let actions = ActionsConfig { nftables: Some(config(&namespace)), ..ActionsConfig::default() };
-    let executors = Executors::start(&actions, desk.clone(), &(desk.clone() as _), false);
+    let executors =
+        Executors::start(&actions, desk.clone(), &(desk.clone() as _), Vec::new(), false);
     wait_for(|| {
         (executors.health()[0].error.is_none() && executors.health()[0].last_success.is_some())
             .then_some(())
@@ -92,7 +94,8 @@ fn serial_lifts_and_forbidden_targets_go_through_the_queue() {
     };
     let desk = Arc::new(Desk::default());
     let actions = ActionsConfig { nftables: Some(config(&namespace)), ..ActionsConfig::default() };
-    let executors = Executors::start(&actions, desk.clone(), &(desk.clone() as _), false);
+    let executors =
+        Executors::start(&actions, desk.clone(), &(desk.clone() as _), Vec::new(), false);
     let forbidden = block("192.0.2.66", Some(60));
     let standing = block("192.0.2.0/28", Some(60));
     desk.forbidden.lock().unwrap().push(forbidden.target.clone());
