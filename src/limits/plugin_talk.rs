@@ -53,3 +53,25 @@ pub const CARRIED_PENDING_SECS_MAX: u64 = 3_600;
 /// Answers that nobody asked for, after which a program is ended; a late answer to a question that
 /// was given up is none.
 pub const PLUGIN_UNASKED_MAX: u32 = 16;
+
+/// A source's batch waits at most this long for the answers of enrichers, unless the config says
+/// otherwise: little enough that a hanging program does not hold a log up.
+pub const ENRICHER_WAIT_MILLIS: u64 = 20;
+
+/// The longest that a config may let a batch wait.
+pub const ENRICHER_WAIT_MILLIS_MAX: u64 = 1_000;
+
+/// Answers that one enricher keeps; beyond, the oldest go.
+pub const ENRICHER_ANSWERS_MAX: usize = 10_000;
+
+/// Questions that wait for one enricher; beyond, they are not asked.
+pub const ENRICHER_QUESTIONS_MAX: usize = 1_024;
+
+/// Different keys of one batch that an enricher is asked for; beyond, fields are missing.
+pub const ENRICHER_KEYS_A_BATCH_MAX: usize = 1_024;
+
+/// A longer key is not asked for, and a longer text in an answer is a fault.
+pub const ENRICHER_TEXT_BYTES_MAX: usize = 256;
+
+/// What enrichers said of batches that no checkpoint covers yet; beyond, one is taken.
+pub const ADDITIONS_PENDING_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -12,6 +12,7 @@
 //! - [`health`]: how a program is, for status, doctor and metrics.
 
 pub mod config;
+pub mod enricher;
 pub mod action;
 pub mod discover;
 pub mod health;
@@ -21,10 +22,11 @@ pub mod source;
 pub mod parser;
 
 pub use action::{Acted, ActionProgram};
+pub use enricher::{AddedType, Additions, Enricher};
 pub use config::PluginConfig;
 pub use discover::{Enabled, Found, Plugin, PluginFault, discover};
 pub use health::{Health, HealthCell, HealthState};
 pub use manifest::{FieldKind, Manifest, PluginKind};
 pub use parser::{ParserProgram, WHY_UNREAD};
 pub use source::SourceProgram;
-pub use talk::{Keeper, Launch, Message, Talk, TalkError, TalkLimits};
+pub use talk::{Keeper, Launch, Message, Next, Talk, TalkError, TalkLimits};

@@ -230,6 +230,9 @@ fn input(row: &Row<'_>) -> Result<Input> {
                 from,
                 to: row.get("to_value").map(unsigned)?,
                 arrival: time,
+                additions: row
+                    .get::<_, Option<Vec<u8>>>("additions")?
+                    .map_or_else(Arc::default, Arc::from),
             }
         }
         "tick" => InputKind::Tick { time },

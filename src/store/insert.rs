@@ -11,7 +11,7 @@ use rusqlite::{Result, Transaction, params};
 
 pub(super) fn add_input(change: &Transaction<'_>, input: &Input) -> Result<()> {
     let (kind, name, stream, from, to, time) = match &input.kind {
-        InputKind::Batch { origin, from, to, arrival } => {
+        InputKind::Batch { origin, from, to, arrival, .. } => {
             ("batch", Some(&*origin.source), Some(&*origin.stream), *from, *to, *arrival)
         }
         InputKind::Tick { time } => ("tick", None, None, 0, 0, *time),
@@ -25,8 +25,12 @@ pub(super) fn add_input(change: &Transaction<'_>, input: &Input) -> Result<()> {
             ("feed", Some(name.as_str()), None, *version, 0, Timestamp::EPOCH)
         }
     };
-    let mut insert =
-        change.prepare_cached("INSERT OR IGNORE INTO inputs VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    let mut insert = change
+        .prepare_cached("INSERT OR IGNORE INTO inputs VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+    let additions = match &input.kind {
+        InputKind::Batch { additions, .. } if !additions.is_empty() => Some(&**additions),
+        _ => None,
+    };
     insert.execute(params![
         signed(input.seq),
         kind,
@@ -34,7 +38,8 @@ pub(super) fn add_input(change: &Transaction<'_>, input: &Input) -> Result<()> {
         stream,
         signed(from),
         signed(to),
-        micros(time)
+        micros(time),
+        additions
     ])?;
     Ok(())
 }

@@ -33,6 +33,9 @@ pub enum InputKind {
         to: u64,
         /// When it was read, by the wall clock.
         arrival: Timestamp,
+        /// What enrichers said of its events, as bytes that the store does not look into; empty
+        /// where nobody was asked.
+        additions: Arc<[u8]>,
     },
     /// Time went on without a record.
     Tick {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(super) const APPLICATION_ID: i64 = 0x5249_504f;
 
 /// The steps from an empty file to today's. A step that has been released is never edited.
-pub(super) const STEPS: &[&str] = &[STEP_1];
+pub(super) const STEPS: &[&str] = &[STEP_1, STEP_2];
 
 const STEP_1: &str = "
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -82,6 +82,9 @@ CREATE TABLE rule_modes(rule TEXT PRIMARY KEY, mode TEXT NOT NULL, since INTEGER
 pub(super) fn version_of(steps: &[&str]) -> i64 {
     i64::try_from(steps.len()).unwrap_or(i64::MAX)
 }
+
+/// What enrichers said of a batch's events is a part of that input.
+const STEP_2: &str = "ALTER TABLE inputs ADD COLUMN additions BLOB;";
 
 /// The file's version; 0 for an empty one. Refuses a newer one and a file of somebody else's.
 pub(super) fn version(conn: &Connection, path: &Path, known: i64) -> Result<i64, StoreError> {

@@ -85,6 +85,7 @@ fn batch(seq: u64) -> Input {
             from: seq * 100,
             to: seq * 100 + 100,
             arrival: at(0),
+            additions: Arc::from(&b"said"[..]),
         },
     }
 }

@@ -95,6 +95,11 @@ metrics! {
     counter PLUGIN_FAULTS = "riposte_plugin_faults_total", "plugins' programs that died, hung, flooded, spoke nonsense or could not be started";
     counter PLUGIN_LOG_LINES_SHED = "riposte_plugin_log_lines_shed_total", "lines of plugins' logs that were left out because there were too many";
 
+    counter ENRICHER_QUESTIONS = "riposte_enricher_questions_total", "questions to enrichers";
+    counter ENRICHER_ANSWERS = "riposte_enricher_answers_total", "answers of enrichers";
+    counter ENRICHER_LATE = "riposte_enricher_late_total", "keys of batches that went on without an enricher's answer because it did not come in time";
+    counter ENRICHER_UNASKED = "riposte_enricher_unasked_total", "keys that an enricher was not asked for because it was not running or had too many questions";
+
     // Pipeline.
     counter RECORDS_PARSED = "riposte_records_parsed_total", "records that became events";
     counter EVENTS_MATCHED = "riposte_events_matched_total", "events that met the predicate of at least one rule";

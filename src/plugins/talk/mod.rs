@@ -97,6 +97,19 @@ impl Default for TalkLimits {
 /// What the reading thread hands over.
 type Said = Result<Vec<u8>, TalkError>;
 
+/// What [`Talk::receive_or`] brought.
+#[derive(Debug)]
+pub enum Next<T> {
+    /// The program said something.
+    Said(Message),
+    /// Something of the other side.
+    Other(T),
+    /// Nothing of the other side will come any more.
+    Closed,
+    /// Nothing came in time.
+    Nothing,
+}
+
 /// A running program. Dropping it kills the program and its group at once; [`Talk::stop`] asks
 /// first.
 ///
@@ -171,6 +184,23 @@ impl Talk {
             Ok(said) => Message::parse(&said?, &self.mask).map(Some),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(TalkError::Ended("it has ended".to_owned())),
+        }
+    }
+
+    /// The next message, or the next thing of `other`, waited for at most so long. Both are looked
+    /// at; of two that are there, either may come first.
+    pub fn receive_or<T>(
+        &self,
+        other: &Receiver<T>,
+        within: Duration,
+    ) -> Result<Next<T>, TalkError> {
+        crossbeam_channel::select! {
+            recv(self.said) -> said => match said {
+                Ok(said) => Message::parse(&said?, &self.mask).map(Next::Said),
+                Err(_) => Err(TalkError::Ended("it has ended".to_owned())),
+            },
+            recv(other) -> other => Ok(other.map_or(Next::Closed, Next::Other)),
+            default(within) => Ok(Next::Nothing),
         }
     }
 
