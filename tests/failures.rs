@@ -11,6 +11,8 @@
 mod support;
 #[path = "failures/cloudflare.rs"]
 mod cloudflare;
+#[path = "failures/plugins.rs"]
+mod plugins;
 
 use riposte::store::Entry;
 use std::collections::BTreeSet;

@@ -34,7 +34,7 @@ mod enforcer_worker;
 mod executors;
 
 pub use cloudflare::Cloudflare;
-pub use config::{ActionsConfig, CloudflareConfig, WebFileConfig, WebFileFormat};
+pub use config::{ActionsConfig, ChannelTo, CloudflareConfig, WebFileConfig, WebFileFormat};
 pub use carrier::{Carried, Carrier, Guest};
 pub use enforcer::{Change, Difference, EnforceError, Enforcer, Receipt};
 pub use executors::{Compared, Executors, Health, HealthState, inspect, remove_all};

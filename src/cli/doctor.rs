@@ -149,6 +149,10 @@ fn daemon(config: &Config, report: &mut Report) -> Option<Status> {
             destination.detail.split_once("\nhint: ").unwrap_or((&destination.detail, ""));
         report.error("daemon", format!("`{}` is in trouble: {what}", destination.name), hint);
     }
+    for plugin in status.plugins.iter().filter(|plugin| !plugin.healthy) {
+        let what = format!("plugin `{}` does not work: {}", plugin.name, plugin.detail);
+        report.error("daemon", what, "see its lines in the log; it is started again by itself");
+    }
     for alarm in status.alarms.iter().rev().take(5) {
         let ago = clock::format_duration(clock::now().since(alarm.time));
         report.warning(

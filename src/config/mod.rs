@@ -15,7 +15,7 @@ pub use plugin_files::{PluginFiles, read_plugins};
 pub use rule_files::{RuleFiles, read_rules, read_rules_from};
 pub use source::{SourceConfig, SourceType};
 
-use crate::actions::ActionsConfig;
+use crate::actions::{ActionsConfig, ChannelTo};
 use crate::decisions::{GuardConfig, Mode};
 use crate::plugins::PluginConfig;
 use crate::store::RetentionConfig;
@@ -142,10 +142,25 @@ impl Config {
         faults.extend(self.guard.faults());
         faults.extend(self.actions.check());
         faults.extend(self.plugins.iter().flat_map(|(name, plugin)| plugin.faults(name)));
+        faults.extend(self.channels_without_plugin());
         if self.memory.windows_mib == Some(0) {
             faults.push("`memory.windows_mib` is 0\nhint: at least 1".to_owned());
         }
         faults
+    }
+
+    /// Channels to plugins that this config does not run.
+    fn channels_without_plugin(&self) -> impl Iterator<Item = String> + '_ {
+        let runs = |name: &str| self.plugins.get(name).is_some_and(|plugin| plugin.enabled);
+        self.actions.channels.iter().enumerate().filter_map(move |(index, channel)| {
+            let ChannelTo::Plugin(name) = &channel.to else {
+                return None;
+            };
+            let fault = format!(
+                "actions.channels[{index}]: plugin `{name}` is not used by this config\nhint: add `[plugins.{name}]`"
+            );
+            (!runs(name)).then_some(fault)
+        })
     }
 
     /// Makes relative paths start at the config's own folder.

@@ -137,10 +137,32 @@ pub struct Status {
     pub sources: Vec<SourceStatus>,
     /// Destinations of actions and how they are.
     pub destinations: Vec<DestinationStatus>,
+    /// Plugins' programs and how they are.
+    #[serde(default)]
+    pub plugins: Vec<PluginStatus>,
     /// Every metric: name and value.
     pub metrics: Vec<(String, u64)>,
     /// Memory in use, bytes (resident).
     pub memory_bytes: u64,
+}
+
+/// A plugin's program.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PluginStatus {
+    /// The plugin's name.
+    pub name: String,
+    /// What it is: `source`, `parser`, `enricher`, `action`.
+    pub kind: String,
+    /// `idle` (not needed yet), `starting`, `well`, `failing`, `stopped`.
+    pub state: String,
+    /// Whether it works, or was not needed yet.
+    pub healthy: bool,
+    /// What went wrong last, while it doesn't.
+    pub detail: String,
+    /// How often its program was started.
+    pub starts: u64,
+    /// How often it failed.
+    pub faults: u64,
 }
 
 /// A rule that only says what it would do, though it is set to enforce.

@@ -6,6 +6,8 @@ use super::stage::{Clamp, Matched, Stage};
 use crate::enrich::RealClient;
 use crate::event::Batch;
 use crate::parsers::Parser;
+use crate::plugins::enricher::{Spec, ask_all};
+use crate::plugins::{Additions, Enricher};
 use crate::rules::RuleSet;
 use crate::sources::{Closed, Sink};
 use arc_swap::ArcSwap;
@@ -20,6 +22,8 @@ pub struct Delivery {
     pub matched: Matched,
     /// The rules that matched it.
     pub rules: Arc<RuleSet>,
+    /// What enrichers said of it.
+    pub additions: Additions,
 }
 
 /// A source's parser, for its own thread and for the engine's.
@@ -33,12 +37,13 @@ struct Parsers {
 pub struct SourceBook {
     parsers: BTreeMap<Arc<str>, Parsers>,
     real_client: RealClient,
+    enrichers: Vec<Arc<Spec>>,
 }
 
 impl SourceBook {
-    /// A book with the proxies that are trusted.
-    pub fn new(real_client: RealClient) -> Self {
-        Self { parsers: BTreeMap::new(), real_client }
+    /// A book with the proxies that are trusted, and what enrichers add.
+    pub fn new(real_client: RealClient, enrichers: Vec<Arc<Spec>>) -> Self {
+        Self { parsers: BTreeMap::new(), real_client, enrichers }
     }
 
     /// Adds a source.
@@ -64,6 +69,7 @@ impl SourceBook {
 
     fn stage_with(&self, parser: Parser, rules: Arc<RuleSet>) -> Stage {
         Stage::new(parser, self.real_client.clone(), rules, Clamp::ToArrival)
+            .enriched(&self.enrichers)
     }
 }
 
@@ -73,6 +79,8 @@ pub struct Feed {
     book: Arc<SourceBook>,
     rules: Arc<ArcSwap<RuleSet>>,
     stage: Mutex<Option<(Arc<RuleSet>, Stage)>>,
+    /// In the order of the book's.
+    enrichers: Arc<[Enricher]>,
     engine: Inputs,
 }
 
@@ -82,9 +90,10 @@ impl Feed {
         source: &str,
         book: Arc<SourceBook>,
         rules: Arc<ArcSwap<RuleSet>>,
+        enrichers: Arc<[Enricher]>,
         engine: Inputs,
     ) -> Self {
-        Self { source: Arc::from(source), book, rules, stage: Mutex::new(None), engine }
+        Self { source: Arc::from(source), book, rules, stage: Mutex::new(None), enrichers, engine }
     }
 }
 
@@ -102,8 +111,13 @@ impl Sink for Feed {
         };
         // A parser that is a program is waited for here: its source waits, nobody else.
         stage.prepare(&batch).map_err(|_| Closed)?;
-        let matched = stage.run(&batch);
-        let delivery = Box::new(Delivery { batch, matched, rules });
+        let additions = if self.enrichers.is_empty() {
+            Additions::default()
+        } else {
+            ask_all(&self.enrichers, stage.keys(&batch))
+        };
+        let matched = stage.run_with(&batch, &additions);
+        let delivery = Box::new(Delivery { batch, matched, rules, additions });
         // Held while the engine is behind, so that batches of one source stay in order.
         self.engine.batches.send(delivery).map_err(|_| Closed)
     }

@@ -4,14 +4,15 @@
 use super::control::{ControlSocket, Handler, Reply, Request};
 use super::core::{Core, CoreConfig, Modes};
 use super::desk::SharedDesk;
-use super::engine::{Engine, Facts, Inputs, Message, Parts, Release, Reloaded};
+use super::engine::{Engine, Facts, Inputs, Message, Parts, Reloaded};
 use super::feed::{Feed, SourceBook};
 use super::outcomes::StoreOutbox;
-use super::{machine, meta, rule_keeper};
-use crate::actions::{Executors, HealthState, Wanted};
+use super::{machine, meta, plugins, rule_keeper};
+use crate::actions::{Executors, Wanted};
 use crate::clock;
 use crate::config::{Config, SourceType};
 use crate::limits;
+use crate::plugins::Enricher;
 use crate::rules::{Finding, RuleSet};
 use crate::sources::supervise::Handle;
 use crate::sources::{Files, Sink, Stdin};
@@ -26,7 +27,7 @@ mod parts;
 
 pub use parts::{real_client, route_of};
 
-use parts::{at_next_start, desk, found, rereaders, source_book};
+use parts::{at_next_start, carried_out, desk, found, releaser, rereaders, source_book};
 
 /// Why a daemon can't start.
 #[derive(Debug, thiserror::Error)]
@@ -164,13 +165,17 @@ impl Live {
         rule_keeper::keep(&store, &kept);
         let (set, found) = found(kept);
         let rules = Arc::new(ArcSwap::new(Arc::clone(&set)));
-        let book = Arc::new(source_book(config)?);
+        let enabled = plugins::enabled(config);
+        let book = Arc::new(source_book(config, plugins::specs(&enabled))?);
         let names = Arc::new(ArcSwap::from_pointee(Vec::new()));
         let (mut engine, desk) = restored(config, &store, set, (seed, dry_run), &book, &names)?;
         let outcomes = Arc::new(StoreOutbox::new(Arc::clone(&store)));
         let wanted: Arc<dyn Wanted> = Arc::new(desk);
+        let (inputs, taken) = Inputs::new();
+        let (guests, cells) = plugins::guests(&enabled, &inputs.control);
+        engine.watch_plugins(cells);
         let executors =
-            Executors::start(&config.actions, outcomes.clone(), &wanted, Vec::new(), dry_run);
+            Executors::start(&config.actions, outcomes.clone(), &wanted, guests, dry_run);
         engine.connect(executors);
         let cursors = |name: &str| engine.cursors_of(name);
         let resume: BTreeMap<String, _> = config
@@ -178,7 +183,13 @@ impl Live {
             .iter()
             .map(|source| (source.name.clone(), cursors(&source.name)))
             .collect();
-        let (inputs, taken) = Inputs::new();
+        let enrichers = if with_sources {
+            plugins::enrichers(&enabled, &inputs.control)
+                .map_err(|error| StartError::Io { what: "an enricher", error })?
+        } else {
+            Vec::new()
+        };
+        engine.watch_plugins(enrichers.iter().map(|enricher| Arc::clone(enricher.health())));
         let sources = Arc::new(Mutex::new(Vec::<Handle>::new()));
         engine.on_release(releaser(&sources));
         let engine = std::thread::Builder::new()
@@ -198,7 +209,7 @@ impl Live {
         };
         if with_sources {
             live.start_facts(names)?;
-            live.start_sources(config, &book, resume)?;
+            live.start_sources(config, &book, &Arc::from(enrichers), resume)?;
         }
         Ok((live, found))
     }
@@ -207,6 +218,7 @@ impl Live {
         &self,
         config: &Config,
         book: &Arc<SourceBook>,
+        enrichers: &Arc<[Enricher]>,
         mut resume: BTreeMap<String, Vec<(crate::event::Origin, u64)>>,
     ) -> Result<(), StartError> {
         for source in &config.sources {
@@ -214,6 +226,7 @@ impl Live {
                 &source.name,
                 Arc::clone(book),
                 Arc::clone(&self.rules),
+                Arc::clone(enrichers),
                 self.inputs.clone(),
             ));
             let cursors = resume.remove(&source.name).unwrap_or_default();
@@ -359,35 +372,4 @@ impl Live {
         self.outcomes.try_waiting();
         in_time
     }
-}
-
-/// Waits, within a bound, until nothing is queued at the destinations that can work; whether nothing
-/// is queued at any.
-fn carried_out(executors: &Executors) -> bool {
-    let until = std::time::Instant::now() + Duration::from_secs(limits::STOP_SECS_MAX);
-    loop {
-        let health = executors.health();
-        let waits = |place: &crate::actions::Health| place.queued > 0;
-        let works = |place: &crate::actions::Health| {
-            matches!(place.state, HealthState::Starting | HealthState::Well)
-        };
-        if !health.iter().any(|place| waits(place) && works(place))
-            || std::time::Instant::now() >= until
-        {
-            return !health.iter().any(waits);
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Tells the sources how far they are done.
-fn releaser(sources: &Arc<Mutex<Vec<Handle>>>) -> Release {
-    let sources = Arc::clone(sources);
-    Box::new(move |cursors| {
-        let handles = sources.lock().unwrap_or_else(PoisonError::into_inner);
-        for (origin, offset) in cursors {
-            let of_source = handles.iter().filter(|handle| handle.source() == &*origin.source);
-            of_source.for_each(|handle| handle.release(origin, *offset));
-        }
-    })
 }

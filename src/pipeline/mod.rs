@@ -23,6 +23,7 @@ pub mod steady;
 pub mod desk;
 mod outcomes;
 pub mod answers;
+pub mod plugins;
 pub mod feed;
 pub mod engine;
 pub mod formats;

@@ -1,5 +1,6 @@
 //! From the config to the rules in force: files, parameters, modes, and what the config knows.
 
+use super::plugins;
 use super::trial::{Params, TestLookups};
 use crate::config::{Config, RuleFiles, load::Fault, read_plugins, read_rules};
 use crate::decisions::Mode;
@@ -121,7 +122,12 @@ fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Setti
         // There are no feeds in this version: a rule that asks for one is told so.
         feeds: Some(BTreeSet::new()),
         kinds: config.sources.iter().filter_map(|source| source.kind.clone()).collect(),
-        fields: config.sources.iter().flat_map(|source| source.fields.keys().cloned()).collect(),
+        fields: config
+            .sources
+            .iter()
+            .flat_map(|source| source.fields.keys().cloned())
+            .chain(plugins::added_fields(config))
+            .collect(),
         given: None,
     };
     let params = config.rules.params.iter().map(|(name, values)| {

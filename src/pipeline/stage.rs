@@ -9,9 +9,12 @@ use crate::enrich::RealClient;
 use crate::event::{Batch, Event, Field, Kind, Origin};
 use crate::limits;
 use crate::parsers::{Parser, Stopped, Unparsed};
+use crate::plugins::Additions;
+use crate::plugins::enricher::Spec;
 use crate::rules::RuleSet;
 use crate::telemetry::{self, names};
 use smallvec::SmallVec;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +94,7 @@ pub struct Stage {
     rules: Arc<RuleSet>,
     clamp: Clamp,
     span: Span,
+    enrichers: Vec<Arc<Spec>>,
     scratch: Event,
     found: Vec<u32>,
 }
@@ -100,7 +104,8 @@ impl Stage {
     pub fn new(parser: Parser, real_client: RealClient, rules: Arc<RuleSet>, clamp: Clamp) -> Self {
         let scratch = Event::new(Kind::Log, Timestamp::EPOCH);
         let span = Span::default();
-        Self { parser, real_client, rules, clamp, span, scratch, found: Vec::new() }
+        let enrichers = Vec::new();
+        Self { parser, real_client, rules, clamp, span, enrichers, scratch, found: Vec::new() }
     }
 
     /// The same stage, for events of that span alone.
@@ -116,8 +121,36 @@ impl Stage {
         self.parser.prepare(batch)
     }
 
-    /// Works through a batch.
+    /// The same stage, with enrichers.
+    #[must_use]
+    pub fn enriched(mut self, enrichers: &[Arc<Spec>]) -> Self {
+        self.enrichers = enrichers.to_vec();
+        self
+    }
+
+    /// What each enricher would be asked for this batch; nothing where there are none. Reads the
+    /// batch once more.
+    pub fn keys(&mut self, batch: &Batch) -> Vec<BTreeSet<String>> {
+        let mut keys = vec![BTreeSet::new(); self.enrichers.len()];
+        for record in (0..batch.records.len()).filter_map(|index| batch.record(index)) {
+            self.scratch.reset(record.clone());
+            if self.parser.parse(&record, batch.arrival, &mut self.scratch).is_ok() {
+                self.real_client.apply(&mut self.scratch);
+                for (spec, keys) in self.enrichers.iter().zip(&mut keys) {
+                    spec.collect(&self.scratch, keys);
+                }
+            }
+        }
+        keys
+    }
+
+    /// Works through a batch of which enrichers say nothing.
     pub fn run(&mut self, batch: &Batch) -> Matched {
+        self.run_with(batch, &Additions::default())
+    }
+
+    /// Works through a batch with what enrichers said of it.
+    pub fn run_with(&mut self, batch: &Batch, additions: &Additions) -> Matched {
         let mut matched = Matched {
             origin: Arc::clone(&batch.origin),
             range: (batch.from, batch.to),
@@ -127,7 +160,7 @@ impl Stage {
         };
         self.scratch.origin = Arc::clone(&batch.origin);
         for index in 0..batch.records.len() {
-            self.record(batch, index, &mut matched);
+            self.record(batch, index, additions, &mut matched);
         }
         telemetry::counter(names::RECORDS_PARSED).add(matched.parsed);
         telemetry::counter(names::RECORDS_UNPARSED).add(matched.records - matched.parsed);
@@ -136,7 +169,13 @@ impl Stage {
         matched
     }
 
-    fn record(&mut self, batch: &Batch, index: usize, matched: &mut Matched) {
+    fn record(
+        &mut self,
+        batch: &Batch,
+        index: usize,
+        additions: &Additions,
+        matched: &mut Matched,
+    ) {
         let (Some(record), Some(span)) = (batch.record(index), batch.records.get(index)) else {
             return;
         };
@@ -170,6 +209,9 @@ impl Stage {
         let oldest = matched.oldest.map_or(event.time, |oldest| oldest.min(event.time));
         matched.oldest = Some(oldest);
         self.real_client.apply(event);
+        for spec in &self.enrichers {
+            spec.apply(event, additions);
+        }
         if let Some(sign) = good_sign(event) {
             matched.good_signs.push(sign);
         }

@@ -1,7 +1,7 @@
 //! What the user says of a plugin in `riposte.toml`: whether it runs, with which settings, and which
 //! secrets it gets.
 
-use crate::limits::{PLUGIN_SECRETS_MAX, PLUGIN_SETTINGS_BYTES_MAX};
+use crate::limits::{ENRICHER_WAIT_MILLIS_MAX, PLUGIN_SECRETS_MAX, PLUGIN_SETTINGS_BYTES_MAX};
 use crate::secret::SecretRef;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,11 +18,14 @@ pub struct PluginConfig {
     /// Settings, handed to it as they are; its own page says which it knows. Secrets don't belong
     /// here.
     pub settings: BTreeMap<String, toml::Value>,
+    /// For enrichers: how many milliseconds a source's batch waits for answers that are not known
+    /// yet, at most 1000; the fields are missing then. 20 unless told otherwise.
+    pub wait_ms: Option<u64>,
 }
 
 impl Default for PluginConfig {
     fn default() -> Self {
-        Self { enabled: true, secrets: BTreeMap::new(), settings: BTreeMap::new() }
+        Self { enabled: true, secrets: BTreeMap::new(), settings: BTreeMap::new(), wait_ms: None }
     }
 }
 
@@ -34,6 +37,11 @@ impl PluginConfig {
             faults.push(format!(
                 "`{name}` can't be a plugin's name\nhint: {}",
                 super::manifest::NAME_HINT
+            ));
+        }
+        if self.wait_ms.is_some_and(|wait| wait > ENRICHER_WAIT_MILLIS_MAX) {
+            faults.push(format!(
+                "`plugins.{name}.wait_ms` is more than {ENRICHER_WAIT_MILLIS_MAX}\nhint: a log is read no faster than its batches wait"
             ));
         }
         if self.secrets.len() > PLUGIN_SECRETS_MAX {

@@ -22,6 +22,19 @@ pub enum HealthState {
     Stopped,
 }
 
+impl HealthState {
+    /// The state in a word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Starting => "starting",
+            Self::Well => "well",
+            Self::Failing => "failing",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 /// A plugin's state, for status and alarms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Health {

@@ -22,9 +22,9 @@ pub mod source;
 pub mod parser;
 
 pub use action::{Acted, ActionProgram};
-pub use enricher::{AddedType, Additions, Enricher};
 pub use config::PluginConfig;
 pub use discover::{Enabled, Found, Plugin, PluginFault, discover};
+pub use enricher::{AddedType, Additions, Enricher};
 pub use health::{Health, HealthCell, HealthState};
 pub use manifest::{FieldKind, Manifest, PluginKind};
 pub use parser::{ParserProgram, WHY_UNREAD};

@@ -86,14 +86,35 @@ fn show_status(status: &Status, has_enforcer: bool, out: &mut Output) -> anyhow:
         ))?;
     }
     destinations(status, out)?;
+    plugins(status, out)?;
     for alarm in &status.alarms {
         let line =
             format!("alarm      {} {}: {}", alarm.time, alarm.from, text::escape(&alarm.text));
         let line = out.styled(Style::Yellow, line);
         out.line(line)?;
     }
-    let trouble = status.panic || status.destinations.iter().any(|to| !to.healthy);
+    let trouble = status.panic
+        || status.destinations.iter().any(|to| !to.healthy)
+        || status.plugins.iter().any(|plugin| !plugin.healthy);
     Ok(if trouble { End::Finding } else { End::Well })
+}
+
+/// Plugins' programs, and how they are.
+fn plugins(status: &Status, out: &mut Output) -> anyhow::Result<()> {
+    for plugin in &status.plugins {
+        let style = if plugin.healthy { Style::Green } else { Style::Red };
+        let word = out.styled(style, &plugin.state);
+        let starts = text::count(plugin.starts, "start");
+        let faults = text::count(plugin.faults, "fault");
+        let detail = if plugin.detail.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", text::escape(&plugin.detail))
+        };
+        let (name, kind) = (&plugin.name, &plugin.kind);
+        out.line(format!("plugin     {name} ({kind}): {word}, {starts}, {faults}{detail}"))?;
+    }
+    Ok(())
 }
 
 /// Where actions go, and how it is there.

@@ -234,7 +234,12 @@ fn nearby(config: &Config, files: &[RuleFile], rules: &[Rule]) -> Nearby {
     Nearby {
         rules: infos,
         kinds,
-        fields: config.sources.iter().flat_map(|one| one.fields.keys().cloned()).collect(),
+        fields: config
+            .sources
+            .iter()
+            .flat_map(|one| one.fields.keys().cloned())
+            .chain(crate::pipeline::plugins::added_fields(config))
+            .collect(),
         channels: actions.channels.iter().map(|one| one.name.clone()).collect(),
         webhooks: actions.webhooks.iter().map(|one| one.name.clone()).collect(),
         programs: actions.programs.iter().map(|one| one.name.clone()).collect(),

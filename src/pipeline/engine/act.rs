@@ -31,6 +31,7 @@ impl Engine {
 
     /// A transaction for the inputs so far.
     pub(super) fn begin(&mut self, now: Timestamp) -> Commit {
+        self.additions_bytes = 0;
         Commit {
             at: now,
             seq: self.seq,

@@ -60,6 +60,7 @@ impl Engine {
             Ok(()) => {
                 telemetry::counter(names::CHECKPOINTS).add(1);
                 self.pending.clear();
+                self.additions_bytes = 0;
                 self.dirty = false;
                 self.store_works();
                 self.release_sources(&checkpoint.cursors);

@@ -33,6 +33,7 @@ use crate::config::Config;
 use crate::decisions::{Desk, RuleName};
 use crate::event::Origin;
 use crate::limits;
+use crate::plugins::HealthCell;
 use crate::store::{Commit, Input, InputKind, Shard, Store};
 use crossbeam_channel::{never, select};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -99,6 +100,10 @@ pub struct Engine {
     steady: (SteadyClock, Instant),
     /// Keys that windows had dropped when it was last told.
     evicted: u64,
+    /// What enrichers said of batches since the last checkpoint that it led to.
+    additions_bytes: usize,
+    /// How plugins' programs are.
+    plugins: Vec<Arc<HealthCell>>,
 }
 
 impl Engine {
@@ -134,6 +139,8 @@ impl Engine {
             last_tick: now,
             steady: (SteadyClock::new(clock::now(), Duration::ZERO), now),
             evicted: 0,
+            additions_bytes: 0,
+            plugins: Vec::new(),
         }
     }
 
@@ -141,6 +148,11 @@ impl Engine {
     pub fn connect(&mut self, executors: Executors) {
         self.executors = Some(executors);
         self.submit_outbox();
+    }
+
+    /// Adds plugins for status.
+    pub fn watch_plugins(&mut self, cells: impl IntoIterator<Item = Arc<HealthCell>>) {
+        self.plugins.extend(cells);
     }
 
     /// Sets who is told how far streams are done.
@@ -224,7 +236,7 @@ impl Engine {
         } else {
             // Matched by rules that are no longer in force: match again by those that are.
             match self.book.stage(&delivery.batch.origin.source, Arc::clone(self.core.rules())) {
-                Some(mut stage) => stage.run(&delivery.batch),
+                Some(mut stage) => stage.run_with(&delivery.batch, &delivery.additions),
                 None => return,
             }
         };
@@ -235,6 +247,7 @@ impl Engine {
             from,
             to,
             arrival: matched.arrival,
+            additions: delivery.additions.encode(),
         });
         self.note_progress(&matched);
         for sign in &matched.good_signs {
@@ -256,9 +269,14 @@ impl Engine {
     /// Gives an input its number.
     fn number(&mut self, kind: InputKind) {
         self.seq += 1;
+        if let InputKind::Batch { additions, .. } = &kind {
+            self.additions_bytes += additions.len();
+        }
         self.pending.push(Input { seq: self.seq, kind });
         // An input without effects need not be remembered for ever: a checkpoint covers it.
-        if self.pending.len() >= limits::INPUTS_PENDING_MAX {
+        if self.pending.len() >= limits::INPUTS_PENDING_MAX
+            || self.additions_bytes >= limits::ADDITIONS_PENDING_BYTES_MAX
+        {
             self.checkpoint();
         }
     }

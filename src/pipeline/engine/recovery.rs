@@ -10,6 +10,7 @@ use crate::decisions::{Decision, Mode, Remedy, RuleFacts};
 use crate::event::Origin;
 use crate::limits;
 use crate::pipeline::core::{CORE_BLOB, Firing};
+use crate::plugins::Additions;
 use crate::sources::Rereader;
 use crate::store::{Input, InputKind, StoreError};
 use crate::telemetry::{self, names};
@@ -86,8 +87,9 @@ impl Engine {
         telemetry::counter(names::INPUTS_RECOVERED).add(1);
         let mut firings = Vec::new();
         match input.kind {
-            InputKind::Batch { origin, from, to, arrival } => {
-                let read = self.batch_again(&origin, (from, to), arrival, rereaders, &mut firings);
+            InputKind::Batch { origin, from, to, arrival, additions } => {
+                let place = (&origin, (from, to), arrival);
+                let read = self.batch_again(place, &additions, rereaders, &mut firings);
                 if let Err(complaint) = read {
                     recovery.complaints.push(complaint);
                 }
@@ -106,9 +108,8 @@ impl Engine {
 
     fn batch_again(
         &mut self,
-        origin: &Origin,
-        (from, to): (u64, u64),
-        arrival: Timestamp,
+        (origin, (from, to), arrival): (&Origin, (u64, u64), Timestamp),
+        additions: &[u8],
         rereaders: &mut Rereaders,
         firings: &mut Vec<Firing>,
     ) -> Result<(), String> {
@@ -121,7 +122,10 @@ impl Engine {
         let Some(mut stage) = self.book.stage(&origin.source, rules) else {
             return Ok(());
         };
-        let matched = stage.run(&batch);
+        let additions = Additions::decode(additions).ok_or_else(|| {
+            format!("what enrichers said of a batch of `{}` can't be read", origin.source)
+        })?;
+        let matched = stage.run_with(&batch, &additions);
         self.note_progress(&matched);
         evaluate(&mut self.core, &mut self.watermarks, &matched, firings);
         Ok(())

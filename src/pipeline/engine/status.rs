@@ -4,8 +4,9 @@ use super::Engine;
 use crate::actions::HealthState;
 use crate::clock::{self, format_duration};
 use crate::decisions::{Guard, Mode};
-use crate::pipeline::control::{DestinationStatus, HeldRule, SourceStatus, Status};
+use crate::pipeline::control::{DestinationStatus, HeldRule, PluginStatus, SourceStatus, Status};
 use crate::pipeline::machine;
+use crate::plugins::{Health, HealthState as PluginState};
 use crate::telemetry::{self, names};
 
 impl Engine {
@@ -43,6 +44,7 @@ impl Engine {
             alarms: self.alarms.iter().cloned().collect(),
             sources: self.sources(),
             destinations: self.destinations(),
+            plugins: self.plugins.iter().map(|cell| cell.now()).map(plugin).collect(),
             metrics: telemetry::snapshot()
                 .into_iter()
                 .map(|(name, _, value)| (name.to_owned(), value))
@@ -95,5 +97,17 @@ impl Engine {
             queued: health.queued,
         };
         executors.health().into_iter().map(status).collect()
+    }
+}
+
+fn plugin(health: Health) -> PluginStatus {
+    PluginStatus {
+        healthy: health.state != PluginState::Failing,
+        state: health.state.word().to_owned(),
+        name: health.plugin,
+        kind: health.kind.to_owned(),
+        detail: health.fault.unwrap_or_default(),
+        starts: health.starts,
+        faults: health.faults,
     }
 }

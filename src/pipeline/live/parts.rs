@@ -1,20 +1,26 @@
 //! The parts of a daemon, each from the config and the store.
 
 use super::{Found, StartError};
+use crate::actions::{Executors, HealthState};
 use crate::config::{Config, SourceConfig};
 use crate::decisions::{Desk, Proxies};
 use crate::enrich::RealClient;
 use crate::event::{Event, Field, Kind};
+use crate::limits;
 use crate::parsers::Parser;
 use crate::pipeline::core::RouteOf;
+use crate::pipeline::engine::Release;
 use crate::pipeline::feed::SourceBook;
 use crate::pipeline::meta;
 use crate::pipeline::rule_keeper::Kept;
+use crate::plugins::enricher::Spec;
 use crate::rules::RuleSet;
 use crate::sources::Rereader;
+use crate::sources::supervise::Handle;
 use crate::store::{Store, StoreError};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// How a client came here: by the log's own word about the peer, and by what kind of server it is.
 pub fn route_of(config: &Config) -> RouteOf {
@@ -57,8 +63,11 @@ pub(super) fn at_next_start(old: &Config, new: &Config) -> Vec<&'static str> {
     tables.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
-pub(super) fn source_book(config: &Config) -> Result<SourceBook, StartError> {
-    let mut book = SourceBook::new(real_client(config));
+pub(super) fn source_book(
+    config: &Config,
+    enrichers: Vec<Arc<Spec>>,
+) -> Result<SourceBook, StartError> {
+    let mut book = SourceBook::new(real_client(config), enrichers);
     for source in &config.sources {
         let parser = Parser::build(&source.parser_config()).map_err(|error| {
             StartError::Source { name: source.name.clone(), error: error.to_string() }
@@ -85,4 +94,35 @@ pub(super) fn desk(config: &Config, store: &Store) -> Result<Desk, StoreError> {
         desk.guard.begin_first_days(installed);
     }
     Ok(desk)
+}
+
+/// Waits, within a bound, until nothing is queued at the destinations that can work; whether nothing
+/// is queued at any.
+pub(super) fn carried_out(executors: &Executors) -> bool {
+    let until = std::time::Instant::now() + Duration::from_secs(limits::STOP_SECS_MAX);
+    loop {
+        let health = executors.health();
+        let waits = |place: &crate::actions::Health| place.queued > 0;
+        let works = |place: &crate::actions::Health| {
+            matches!(place.state, HealthState::Starting | HealthState::Well)
+        };
+        if !health.iter().any(|place| waits(place) && works(place))
+            || std::time::Instant::now() >= until
+        {
+            return !health.iter().any(waits);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Tells the sources how far they are done.
+pub(super) fn releaser(sources: &Arc<Mutex<Vec<Handle>>>) -> Release {
+    let sources = Arc::clone(sources);
+    Box::new(move |cursors| {
+        let handles = sources.lock().unwrap_or_else(PoisonError::into_inner);
+        for (origin, offset) in cursors {
+            let of_source = handles.iter().filter(|handle| handle.source() == &*origin.source);
+            of_source.for_each(|handle| handle.release(origin, *offset));
+        }
+    })
 }
