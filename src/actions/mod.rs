@@ -33,9 +33,9 @@ mod effect_worker;
 mod enforcer_worker;
 mod executors;
 
+pub use carrier::{Carried, Carrier, Guest};
 pub use cloudflare::Cloudflare;
 pub use config::{ActionsConfig, ChannelTo, CloudflareConfig, WebFileConfig, WebFileFormat};
-pub use carrier::{Carried, Carrier, Guest};
 pub use enforcer::{Change, Difference, EnforceError, Enforcer, Receipt};
 pub use executors::{Compared, Executors, Health, HealthState, inspect, remove_all};
 pub use nftables::Nftables;

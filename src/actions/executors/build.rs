@@ -2,8 +2,8 @@
 
 use super::{Destination, Executors, HealthCell, Monitor, Queue, Reach};
 use crate::actions::Wanted;
-use crate::actions::cloudflare::Cloudflare;
 use crate::actions::carrier::{Guest, Guested};
+use crate::actions::cloudflare::Cloudflare;
 use crate::actions::config::ActionsConfig;
 use crate::actions::effect_worker::{EffectWorker, Effector};
 use crate::actions::enforcer::Enforcer;
