@@ -132,8 +132,14 @@ impl Stage {
     /// batch once more.
     pub fn keys(&mut self, batch: &Batch) -> Vec<BTreeSet<String>> {
         let mut keys = vec![BTreeSet::new(); self.enrichers.len()];
-        for record in (0..batch.records.len()).filter_map(|index| batch.record(index)) {
+        self.scratch.origin = Arc::clone(&batch.origin);
+        for (index, span) in batch.records.iter().enumerate() {
+            let Some(record) = batch.record(index) else {
+                continue;
+            };
             self.scratch.reset(record.clone());
+            // The place too: what somebody else reads is known by it.
+            self.scratch.offset = span.offset;
             if self.parser.parse(&record, batch.arrival, &mut self.scratch).is_ok() {
                 self.real_client.apply(&mut self.scratch);
                 for (spec, keys) in self.enrichers.iter().zip(&mut keys) {
