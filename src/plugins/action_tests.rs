@@ -20,7 +20,7 @@ for line in sys.stdin:\n\
 fn program(body: &str, idempotent: bool) -> (tempfile::TempDir, ActionProgram) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
-    let body: String = body.lines().map(|line| format!("    {line}\n")).collect();
+    let body = format!("    {}\n", body.replace('\n', "\n    "));
     fs::write(&path, format!("#!/usr/bin/python3\n{LOOP}{body}")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     let launch = Launch {

@@ -29,7 +29,7 @@ fn plugin(dir: &Path, name: &str, manifest: &str, body: &str) {
         "name = \"{name}\"\nversion = \"1\"\nprotocol = 1\ndescription = \"x\"\nrun = [\"./run\"]\n{manifest}"
     );
     fs::write(folder.join("plugin.toml"), manifest).unwrap();
-    let body: String = body.lines().map(|line| format!("    {line}\n")).collect();
+    let body = format!("    {}\n", body.replace('\n', "\n    "));
     fs::write(folder.join("run"), format!("{HEAD}{body}")).unwrap();
     fs::set_permissions(folder.join("run"), fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -27,7 +27,7 @@ fn spec() -> Spec {
             (Arc::from("asn_name"), AddedType::Text),
             (Arc::from("score"), AddedType::Int),
         ],
-        ttl: Duration::from_secs(60),
+        ttl: Duration::from_mins(1),
         answer: Duration::from_millis(1_500),
         wait: Duration::from_secs(5),
     }
@@ -37,7 +37,7 @@ fn spec() -> Spec {
 fn enricher(body: &str, spec: Spec) -> (tempfile::TempDir, Enricher) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
-    let body: String = body.lines().map(|line| format!("    {line}\n")).collect();
+    let body = format!("    {}\n", body.replace('\n', "\n    "));
     fs::write(&path, format!("#!/usr/bin/python3\n{LOOP}{body}")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     let launch = Launch {
