@@ -146,8 +146,11 @@ impl Talk {
             reader: Some(thread),
             program: started.program,
         };
-        talk.write(&hello::line(launch, &secrets, extra)?)?;
-        Ok(talk)
+        match talk.put(&hello::line(launch, &secrets, extra)?) {
+            // A program that has ended already tells how when it is waited for.
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => Err(talk.deaf(&error)),
+            Ok(()) | Err(_) => Ok(talk),
+        }
     }
 
     /// Waits, at most so long, until the program says that it is ready; `false` when it has not
@@ -225,26 +228,33 @@ impl Talk {
     }
 
     fn write(&self, line: &[u8]) -> Result<(), TalkError> {
+        self.put(line).map_err(|error| {
+            // A program that died says why on the other side.
+            match self.said.recv_timeout(Duration::from_millis(50)) {
+                Ok(Err(why)) => why,
+                _ => self.deaf(&error),
+            }
+        })
+    }
+
+    fn put(&self, line: &[u8]) -> std::io::Result<()> {
         let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(pipe) = stdin.as_mut() else {
-            return Err(TalkError::NotReading("its input is closed".to_owned()));
-        };
+        let pipe = stdin.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?;
         let written = write_all(pipe, line, Instant::now() + self.limits.write);
-        if let Err(error) = written {
+        if written.is_err() {
             // Half of a line may be in the pipe: nothing sensible can follow it.
             drop(stdin.take());
-            // A program that died says why on the other side.
-            if let Ok(Err(why)) = self.said.recv_timeout(Duration::from_millis(50)) {
-                return Err(why);
-            }
-            return Err(TalkError::NotReading(match error.kind() {
-                std::io::ErrorKind::TimedOut => {
-                    format!("it took nothing for {} ms", self.limits.write.as_millis())
-                }
-                _ => error.to_string(),
-            }));
         }
-        Ok(())
+        written
+    }
+
+    fn deaf(&self, error: &std::io::Error) -> TalkError {
+        TalkError::NotReading(match error.kind() {
+            std::io::ErrorKind::TimedOut => {
+                format!("it took nothing for {} ms", self.limits.write.as_millis())
+            }
+            _ => error.to_string(),
+        })
     }
 }
 
