@@ -7,6 +7,8 @@
     reason = "test helpers"
 )]
 
+#[path = "crash/programs.rs"]
+mod programs;
 mod support;
 
 use riposte::clock::Timestamp;

@@ -8,6 +8,8 @@
     reason = "tests"
 )]
 
+#[path = "failures/programs.rs"]
+mod programs;
 mod support;
 #[path = "failures/cloudflare.rs"]
 mod cloudflare;

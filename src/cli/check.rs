@@ -6,6 +6,7 @@ use crate::config::load::Fault;
 use crate::config::{Config, ConfigError, read_rules, read_rules_from};
 use crate::event::{Field, Kind, text};
 use crate::parsers::Parser;
+use crate::pipeline::programs;
 use crate::pipeline::rule_set::{self, LoadedRules};
 use crate::rules::{Cost, CostClass, Finding, RuleFile, RuleSet, Severity, render, sort};
 use clap::{Args, ValueHint};
@@ -161,7 +162,12 @@ fn of_config(config: &Config, own: &RuleFile, whole: bool) -> Vec<Finding> {
             None,
         ));
     }
+    let enabled = crate::pipeline::plugins::enabled(config);
     for source in &config.sources {
+        for fault in programs::faults(source, &enabled) {
+            let words = format!("source `{}`: {fault}", source.name);
+            findings.push(finding(Severity::Error, "config", &words, Some(&words)));
+        }
         // A format that can't be built is a fault of the config, and was told as such.
         if let Ok(parser) = Parser::build(&source.parser_config()) {
             for warning in parser.warnings() {

@@ -13,7 +13,7 @@ mod source;
 pub use load::{ConfigError, Fault, load, parse};
 pub use plugin_files::{PluginFiles, read_plugins};
 pub use rule_files::{RuleFiles, read_rules, read_rules_from};
-pub use source::{SourceConfig, SourceType};
+pub use source::{FORMAT_PLUGIN, SourceConfig, SourceType};
 
 use crate::actions::{ActionsConfig, ChannelTo};
 use crate::decisions::{GuardConfig, Mode};

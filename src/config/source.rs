@@ -3,6 +3,7 @@
 
 use crate::clock::{duration_text, parse_duration};
 use crate::parsers::{Parser, ParserConfig};
+use crate::sources::program::ProgramConfig;
 use crate::sources::{FilesConfig, Start, StdinConfig};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,7 +19,12 @@ pub enum SourceType {
     File,
     /// Standard input, spooled so that a restart can read it again.
     Stdin,
+    /// A plugin's program; what it says is spooled before it is told that it is saved.
+    Plugin,
 }
+
+/// What a format begins with that a plugin reads: `plugin:NAME`.
+pub const FORMAT_PLUGIN: &str = "plugin:";
 
 /// A source of records.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,7 +32,7 @@ pub enum SourceType {
 pub struct SourceConfig {
     /// Its name, unique; hits and the journal show it.
     pub name: String,
-    /// `file` or `stdin`.
+    /// `file`, `stdin` or `plugin`.
     #[serde(default, rename = "type")]
     pub kind_of: SourceType,
     /// For files: paths or patterns (`*`, `?`, `[a-z]`, `**`) of the logs. A path need not exist
@@ -51,11 +57,15 @@ pub struct SourceConfig {
     /// A source that has something to read and doesn't for this long raises an alarm.
     #[serde(default = "stall", with = "duration_text")]
     pub stall: Duration,
-    /// For stdin: MiB of spool on disk; when it is full, reading waits.
+    /// For `plugin`: the plugin's name; `[plugins.NAME]` must enable it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
+    /// For stdin and plugins: MiB of spool on disk; when it is full, reading waits.
     #[serde(default = "spool_mib")]
     pub spool_mib: u64,
     /// The format of the records: `auto`, `nginx`, `apache`, `combined`, `common`, `nginx-error`,
-    /// `caddy`, `traefik`, `haproxy`, `sshd`, `syslog`, `json` or `pattern`.
+    /// `caddy`, `traefik`, `haproxy`, `sshd`, `syslog`, `json` or `pattern`; or `plugin:NAME`, which a
+    /// plugin of the kind `parser` reads.
     #[serde(default = "auto")]
     pub format: String,
     /// For `nginx`: the `log_format` as written in nginx.conf, quotes and `escape=` included.
@@ -107,6 +117,7 @@ impl SourceConfig {
             poll: None,
             rotated_wait: rotated_wait(),
             stall: stall(),
+            plugin: None,
             spool_mib: spool_mib(),
             format: format.to_owned(),
             log_format: None,
@@ -137,6 +148,17 @@ impl SourceConfig {
         StdinConfig { spool_bytes_max, stall: self.stall }
     }
 
+    /// The part that a plugin's source is built from.
+    pub fn program_config(&self) -> ProgramConfig {
+        let StdinConfig { spool_bytes_max, stall } = self.stdin_config();
+        ProgramConfig { spool_bytes_max, stall }
+    }
+
+    /// Whether a plugin reads its lines.
+    pub fn has_plugin_format(&self) -> bool {
+        self.format.starts_with(FORMAT_PLUGIN)
+    }
+
     /// The part that the parser is built from.
     pub fn parser_config(&self) -> ParserConfig {
         ParserConfig {
@@ -148,6 +170,23 @@ impl SourceConfig {
             time_format: self.time_format.clone(),
             timezone: self.timezone.clone(),
         }
+    }
+
+    /// A setting that a plugin's format makes no use of is a mistake, not a wish.
+    fn unused_with_plugin(&self) -> Option<String> {
+        let settings = [
+            (self.log_format.is_some(), "log_format"),
+            (self.pattern.is_some(), "pattern"),
+            (!self.fields.is_empty(), "fields"),
+            (self.kind.is_some(), "kind"),
+            (self.time_format.is_some(), "time_format"),
+            (self.timezone.is_some(), "timezone"),
+        ];
+        let (_, setting) = settings.into_iter().find(|(set, _)| *set)?;
+        Some(format!(
+            "`{setting}` has no use with format `{}`\nhint: what the plugin needs goes into its `settings`",
+            self.format
+        ))
     }
 
     /// What is wrong with the values, each in words with its hint.
@@ -167,7 +206,18 @@ impl SourceConfig {
         if self.kind_of == SourceType::File {
             faults.extend(self.files_config(Path::new("")).faults());
         }
-        if let Err(error) = Parser::build(&self.parser_config()) {
+        match (self.kind_of == SourceType::Plugin, &self.plugin) {
+            (true, None) => faults.push(
+                "`plugin` is required with `type = \"plugin\"`\nhint: the name of a plugin of the kind `source`".to_owned(),
+            ),
+            (false, Some(_)) => faults.push(
+                "`plugin` has no use without `type = \"plugin\"`\nhint: a plugin that reads lines is named as `format = \"plugin:NAME\"`".to_owned(),
+            ),
+            _ => {}
+        }
+        if self.has_plugin_format() {
+            faults.extend(self.unused_with_plugin());
+        } else if let Err(error) = Parser::build(&self.parser_config()) {
             faults.push(error.to_string());
         }
         let named = |fault: String| format!("source `{}`: {fault}", self.name);

@@ -69,6 +69,13 @@ impl Default for ParserConfig {
 #[error("{0}")]
 pub struct ParserError(pub(super) String);
 
+impl ParserError {
+    /// What is wrong with a parser that is built elsewhere, with a hint on a line of its own.
+    pub fn new(words: impl Into<String>) -> Self {
+        Self(words.into())
+    }
+}
+
 impl Parser {
     /// Builds the parser that the config describes.
     pub fn build(config: &ParserConfig) -> Result<Self, ParserError> {

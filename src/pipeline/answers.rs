@@ -138,14 +138,15 @@ impl Foreign for Answers {
             .filter(|(_, answer)| answer.is_none())
             .map(|(line, _)| line.clone())
             .collect();
-        if !missing.is_empty() {
-            let fresh = self.program.ask(&missing)?;
+        // Kept part by part: a crash in the middle of a large batch asks little again.
+        let mut places = answers.iter_mut().filter(|answer| answer.is_none());
+        for part in missing.chunks(limits::PARSER_ANSWERS_A_LINE_MAX) {
+            let fresh = self.program.ask(part)?;
             let fresh: Vec<(u64, Answer)> =
-                missing.iter().map(|line| line.offset).zip(fresh).collect();
+                part.iter().map(|line| line.offset).zip(fresh).collect();
             self.keep(origin, &fresh)?;
-            let mut fresh = fresh.into_iter();
-            for answer in answers.iter_mut().filter(|answer| answer.is_none()) {
-                *answer = fresh.next().map(|(_, answer)| answer);
+            for ((_, answer), place) in fresh.into_iter().zip(&mut places) {
+                *place = Some(answer);
             }
         }
         Ok(answers.into_iter().map(|answer| answer.unwrap_or(Err(LOST))).collect())
@@ -242,7 +243,7 @@ mod tests {
             let answer = |line: &Line| {
                 let number = i64::try_from(self.0.fetch_add(1, Ordering::Relaxed)).unwrap();
                 if line.bytes.is_empty() {
-                    return Err(Unparsed("it did not answer in time"));
+                    return Err(Unparsed(crate::plugins::WHY_UNREAD[0]));
                 }
                 let fields = vec![("n".into(), Value::Int(number))];
                 Ok(Brought { kind: Kind::from_name("w"), time: None, fields })

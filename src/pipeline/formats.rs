@@ -5,8 +5,9 @@
 //! called, and why it was taken. A configured source brings all that its parser needs: `log_format`,
 //! `pattern`, `fields`, time zone.
 
+use super::programs;
 use crate::clock::{self, Timestamp};
-use crate::config::{Config, SourceConfig, SourceType};
+use crate::config::{Config, FORMAT_PLUGIN, SourceConfig, SourceType};
 use crate::event::{Event, Field, Kind, text};
 use crate::limits;
 use crate::parsers::{self, FORMATS, Parser, ParserError};
@@ -38,9 +39,18 @@ impl Chosen {
         }
     }
 
-    fn of_source(source: &SourceConfig, why: impl Into<String>) -> Result<Self, ParserError> {
+    fn of_source(
+        config: &Config,
+        source: &SourceConfig,
+        why: impl Into<String>,
+    ) -> Result<Self, ParserError> {
+        let parser = if source.has_plugin_format() {
+            programs::parser_for_looking(config, &source.format)?
+        } else {
+            Parser::build(&source.parser_config())?
+        };
         Ok(Self {
-            parser: Parser::build(&source.parser_config())?,
+            parser,
             format: source.format.clone(),
             source: Some(source.name.clone()),
             why: why.into(),
@@ -70,15 +80,20 @@ pub enum NoFormat {
 }
 
 /// The parser by a name: a built-in format, else a source of the config; `source:NAME` is always a
-/// source.
+/// source, `plugin:NAME` a plugin, whose program is then run.
 pub fn named(config: &Config, name: &str) -> Result<Chosen, NoFormat> {
     let as_source = name.strip_prefix(SOURCE_PREFIX);
     if as_source.is_none() && FORMATS.contains(&name) {
         return Ok(Chosen::of_format(name, "as named")?);
     }
+    if as_source.is_none() && name.starts_with(FORMAT_PLUGIN) {
+        let parser = programs::parser_for_looking(config, name)?;
+        let (format, why) = (name.to_owned(), "as named".to_owned());
+        return Ok(Chosen { parser, format, source: None, why });
+    }
     let wanted = as_source.unwrap_or(name);
     match config.sources.iter().find(|source| source.name == wanted) {
-        Some(source) => Ok(Chosen::of_source(source, "as named")?),
+        Some(source) => Ok(Chosen::of_source(config, source, "as named")?),
         None => Err(unknown(config, name, as_source)),
     }
 }
@@ -120,7 +135,7 @@ pub fn of_file<'l>(
         source.kind_of == SourceType::File && source.files_config(Path::new("")).covers(path)
     };
     match config.sources.iter().find(reads) {
-        Some(source) => Ok(Chosen::of_source(source, "its `paths` name this file")?),
+        Some(source) => Ok(Chosen::of_source(config, source, "its `paths` name this file")?),
         None => of_lines(config, lines),
     }
 }
@@ -140,7 +155,7 @@ pub fn of_lines<'l>(
     let lines: Vec<Bytes> = lines.into_iter().map(Bytes::copy_from_slice).collect();
     let mut most = found(&best.parser, &lines);
     for source in config.sources.iter().filter(|source| has_own_settings(source)) {
-        let chosen = Chosen::of_source(source, "it finds the most in these lines")?;
+        let chosen = Chosen::of_source(config, source, "it finds the most in these lines")?;
         let found = found(&chosen.parser, &lines);
         if found > most {
             most = found;

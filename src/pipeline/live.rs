@@ -2,18 +2,18 @@
 //! apart again in the order in which nothing is lost.
 
 use super::control::{ControlSocket, Handler, Reply, Request};
-use super::core::{Core, CoreConfig, Modes};
-use super::desk::SharedDesk;
-use super::engine::{Engine, Facts, Inputs, Message, Parts, Reloaded};
+use super::engine::{Facts, Inputs, Message, Reloaded};
 use super::feed::{Feed, SourceBook};
 use super::outcomes::StoreOutbox;
-use super::{machine, meta, plugins, rule_keeper};
+use super::programs::Programs;
+use super::{machine, meta, plugins, programs, rule_keeper};
 use crate::actions::{Executors, Wanted};
-use crate::clock;
 use crate::config::{Config, SourceType};
 use crate::limits;
+use crate::plugins::Enabled;
 use crate::plugins::Enricher;
 use crate::rules::{Finding, RuleSet};
+use crate::sources::program;
 use crate::sources::supervise::Handle;
 use crate::sources::{Files, Sink, Stdin};
 use crate::store::{Store, StoreError};
@@ -24,10 +24,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 mod parts;
+mod restored;
 
 pub use parts::{real_client, route_of};
 
-use parts::{at_next_start, carried_out, desk, found, releaser, rereaders, source_book};
+use parts::{
+    SourcePrograms, at_next_start, carried_out, found, releaser, source_book,
+    source_programs,
+};
+use restored::restored;
 
 /// Why a daemon can't start.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +64,7 @@ pub struct Live {
     inputs: Inputs,
     outcomes: Arc<StoreOutbox>,
     sources: Arc<Mutex<Vec<Handle>>>,
+    programs: Arc<Programs>,
     rules: Arc<ArcSwap<RuleSet>>,
     store: Arc<Store>,
     socket: Option<ControlSocket>,
@@ -80,50 +86,6 @@ pub struct Found {
     pub all_kept: bool,
     /// Tables of the config that changed and take effect at the next start only.
     pub at_next_start: Vec<&'static str>,
-}
-
-/// The engine with everything that the store remembers, before anything leaves it.
-fn restored(
-    config: &Config,
-    store: &Arc<Store>,
-    set: Arc<RuleSet>,
-    (seed, dry_run): (u64, bool),
-    book: &Arc<SourceBook>,
-    names: &Arc<ArcSwap<Vec<String>>>,
-) -> Result<(Engine, SharedDesk), StartError> {
-    let desk = SharedDesk::new(desk(config, store)?);
-    let core = Core::new(
-        set,
-        CoreConfig {
-            window_bytes_max: config.memory.windows_bytes(machine::memory_bytes()),
-            seed,
-            guard: config.guard.clone(),
-            route_of: route_of(config),
-            modes: Modes::AsSet,
-        },
-    );
-    let mut engine = Engine::new(Parts {
-        config: config.clone(),
-        store: Arc::clone(store),
-        core,
-        desk: desk.clone(),
-        book: Arc::clone(book),
-        names: Arc::clone(names),
-        dry_run,
-        started: clock::now(),
-    });
-    let recovery = engine.recover(rereaders(config))?;
-    tracing::info!(inputs = recovery.inputs, hits = recovery.hits, "state restored");
-    for complaint in recovery.complaints {
-        tracing::warn!(complaint, "a part of the state could not be restored");
-    }
-    engine.settle()?;
-    if !machine::logins_are_visible() {
-        tracing::warn!(
-            "administrators' logins can't be seen here (no utmp, no logind): put your own address on the allowlist"
-        );
-    }
-    Ok((engine, desk))
 }
 
 impl Live {
@@ -165,13 +127,16 @@ impl Live {
         rule_keeper::keep(&store, &kept);
         let (set, found) = found(kept);
         let rules = Arc::new(ArcSwap::new(Arc::clone(&set)));
+        let (inputs, taken) = Inputs::new();
         let enabled = plugins::enabled(config);
-        let book = Arc::new(source_book(config, plugins::specs(&enabled))?);
+        let keepers = |plugin: &Enabled| plugins::keeper(plugin, &inputs.control);
+        let tell = programs::tell(&inputs.control);
+        let (book, programs) = source_book(config, &enabled, (&keepers, &tell))?;
+        let (book, programs) = (Arc::new(book), Arc::new(programs));
         let names = Arc::new(ArcSwap::from_pointee(Vec::new()));
         let (mut engine, desk) = restored(config, &store, set, (seed, dry_run), &book, &names)?;
         let outcomes = Arc::new(StoreOutbox::new(Arc::clone(&store)));
         let wanted: Arc<dyn Wanted> = Arc::new(desk);
-        let (inputs, taken) = Inputs::new();
         let (guests, cells) = plugins::guests(&enabled, &inputs.control);
         engine.watch_plugins(cells);
         let executors =
@@ -191,7 +156,14 @@ impl Live {
         };
         engine.watch_plugins(enrichers.iter().map(|enricher| Arc::clone(enricher.health())));
         let sources = Arc::new(Mutex::new(Vec::<Handle>::new()));
-        engine.on_release(releaser(&sources));
+        engine.on_release(releaser(&sources, &programs));
+        engine.watch_plugins(programs.health());
+        let mut started = BTreeMap::new();
+        if with_sources {
+            let (programs, cells) = source_programs(config, &enabled, &keepers)?;
+            engine.watch_plugins(cells);
+            started = programs;
+        }
         let engine = std::thread::Builder::new()
             .name("engine".into())
             .spawn(move || engine.run(&taken))
@@ -201,6 +173,7 @@ impl Live {
             inputs,
             outcomes,
             sources,
+            programs,
             rules,
             store,
             socket: None,
@@ -209,7 +182,7 @@ impl Live {
         };
         if with_sources {
             live.start_facts(names)?;
-            live.start_sources(config, &book, &Arc::from(enrichers), resume)?;
+            live.start_sources(config, &book, started, &Arc::from(enrichers), resume)?;
         }
         Ok((live, found))
     }
@@ -218,6 +191,7 @@ impl Live {
         &self,
         config: &Config,
         book: &Arc<SourceBook>,
+        mut programs: SourcePrograms,
         enrichers: &Arc<[Enricher]>,
         mut resume: BTreeMap<String, Vec<(crate::event::Origin, u64)>>,
     ) -> Result<(), StartError> {
@@ -244,6 +218,18 @@ impl Live {
                     cursors,
                     feed,
                 ),
+                SourceType::Plugin => {
+                    // Made above, for each of them.
+                    let Some(program) = programs.remove(&source.name) else { continue };
+                    program::start(
+                        &source.name,
+                        source.program_config(),
+                        program,
+                        &config.state_dir,
+                        cursors,
+                        feed,
+                    )
+                }
             };
             let handle = started.map_err(|error| StartError::Source {
                 name: source.name.clone(),
@@ -358,11 +344,13 @@ impl Live {
         drop(self.socket.take());
         // A dead engine has nothing left to stop.
         let _stopping = self.inputs.control.send(Message::Stop);
+        self.programs.begin_stop();
         let executors = self.engine.join().ok().flatten();
         let mut in_time = true;
         for handle in self.sources.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
             in_time &= handle.stop();
         }
+        self.programs.stop();
         if let Some(executors) = executors {
             if finish {
                 in_time &= carried_out(&executors);

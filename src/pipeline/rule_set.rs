@@ -1,9 +1,10 @@
 //! From the config to the rules in force: files, parameters, modes, and what the config knows.
 
-use super::plugins;
 use super::trial::{Params, TestLookups};
+use super::{plugins, programs};
 use crate::config::{Config, RuleFiles, load::Fault, read_plugins, read_rules};
 use crate::decisions::Mode;
+use crate::event::Kind;
 use crate::rules::{Known, Loaded, ModuleFile, RuleFile, RuleSet, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -114,6 +115,13 @@ fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Setti
     let names =
         |list: Vec<&str>| Some(list.into_iter().map(str::to_owned).collect::<BTreeSet<_>>());
     let actions = &config.actions;
+    let mut declared: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for schema in programs::kinds(config, &plugins::enabled(config)) {
+        for (kind, fields) in schema.kinds() {
+            declared.entry(kind.to_owned()).or_default().extend(fields.keys().cloned());
+        }
+    }
+    let own = |kind: &&String| matches!(Kind::from_name(kind), Kind::Custom(_));
     let known = Known {
         channels: names(actions.channels.iter().map(|channel| channel.name.as_str()).collect()),
         webhooks: names(actions.webhooks.iter().map(|webhook| webhook.name.as_str()).collect()),
@@ -121,7 +129,13 @@ fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Setti
         enforcers: names(actions.enforcer_names()),
         // There are no feeds in this version: a rule that asks for one is told so.
         feeds: Some(BTreeSet::new()),
-        kinds: config.sources.iter().filter_map(|source| source.kind.clone()).collect(),
+        kinds: config
+            .sources
+            .iter()
+            .filter_map(|source| source.kind.clone())
+            .chain(declared.keys().filter(own).cloned())
+            .collect(),
+        declared,
         fields: config
             .sources
             .iter()

@@ -91,6 +91,7 @@ impl Enabled {
             *first = program.display().to_string();
         }
         let settings = self.config.settings.iter();
+        let usual = TalkLimits::default();
         Launch {
             name: manifest.name.clone(),
             argv,
@@ -100,7 +101,14 @@ impl Enabled {
             limits: TalkLimits {
                 start: Duration::from_secs(manifest.limits.start_secs),
                 line_bytes_max: manifest.limits.line_bytes_max,
-                ..TalkLimits::default()
+                // A program that works on a line need not take the next one meanwhile.
+                write: usual.write.max(Duration::from_millis(manifest.limits.answer_ms)),
+                // Sources say as much as is taken; parsers say what they are asked for.
+                lines_a_second_max: match manifest.kind {
+                    PluginKind::Source | PluginKind::Parser => None,
+                    _ => usual.lines_a_second_max,
+                },
+                ..usual
             },
         }
     }

@@ -4,6 +4,7 @@
 //! what lies beside the manifest is looked at by `discover`.
 
 use super::talk::PROTOCOL;
+use crate::event::FieldKind;
 use crate::limits::{
     PLUGIN_ANSWER_MILLIS, PLUGIN_ANSWER_MILLIS_MAX, PLUGIN_ARGUMENTS_MAX,
     PLUGIN_DESCRIPTION_CHARS_MAX, PLUGIN_FIELDS_MAX, PLUGIN_LINE_BYTES_CEILING,
@@ -56,22 +57,6 @@ impl fmt::Display for PluginKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// What a field that a plugin brings holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FieldKind {
-    /// Text.
-    Text,
-    /// A whole number.
-    Int,
-    /// A number with a fraction.
-    Float,
-    /// True or false.
-    Bool,
-    /// An address.
-    Address,
 }
 
 /// The whole of `plugin.toml`.

@@ -21,12 +21,13 @@ pub mod talk;
 pub mod source;
 pub mod parser;
 
+pub use crate::event::FieldKind;
 pub use action::{Acted, ActionProgram};
 pub use config::PluginConfig;
 pub use discover::{Enabled, Found, Plugin, PluginFault, discover};
 pub use enricher::{AddedType, Additions, Enricher};
 pub use health::{Health, HealthCell, HealthState};
-pub use manifest::{FieldKind, Manifest, PluginKind};
+pub use manifest::{Manifest, PluginKind};
 pub use parser::{ParserProgram, WHY_UNREAD};
 pub use source::SourceProgram;
 pub use talk::{Keeper, Launch, Message, Next, Talk, TalkError, TalkLimits};

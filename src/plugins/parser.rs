@@ -6,6 +6,7 @@
 //! time, is given up, so that no line can hold up those behind it. A program that can't be started
 //! is waited for.
 
+use super::HealthCell;
 use super::talk::{Keeper, Message, Talk, TalkError};
 use crate::event::{Brought, Schema};
 use crate::limits;
@@ -14,16 +15,17 @@ use serde_json::{Map, json};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Every reason for which a line is given up.
-pub const WHY_UNREAD: &[&str] = &[REFUSED, NOT_KEPT, SLOW, DEADLY, "its program did not read it"];
+pub const WHY_UNREAD: &[&str] = &[REFUSED, NOT_KEPT, SLOW, DEADLY, ABSENT];
 
 const REFUSED: &str = "its parser's program could not read it";
 const NOT_KEPT: &str = "its parser's program made something of it that was refused";
 const SLOW: &str = "its parser's program did not answer in time";
 const DEADLY: &str = "its parser's program died of it";
+const ABSENT: &str = "its parser's program can't be started; `riposte plugin test` says why";
 
 /// What became of a line.
 pub type Read = Result<Brought, &'static str>;
@@ -36,6 +38,8 @@ pub struct ParserProgram {
     schema: Schema,
     answer: Duration,
     stopping: AtomicBool,
+    /// Lines are given up where the program can't be started: nobody wants to wait for it.
+    impatient: AtomicBool,
     tell: Tell,
     life: Mutex<Life>,
 }
@@ -78,7 +82,14 @@ impl ParserProgram {
     /// line.
     pub fn new(keeper: Keeper, schema: Schema, answer: Duration, tell: Tell) -> Self {
         let life = Life { keeper, talk: None, next_id: 1, barren: 0, told: BTreeMap::new() };
-        Self { schema, answer, stopping: AtomicBool::new(false), tell, life: Mutex::new(life) }
+        Self {
+            schema,
+            answer,
+            stopping: AtomicBool::new(false),
+            impatient: AtomicBool::new(false),
+            tell,
+            life: Mutex::new(life),
+        }
     }
 
     /// Reads lines, in order. Blocks while the program has to be started.
@@ -93,7 +104,7 @@ impl ParserProgram {
             since: Instant::now(),
         };
         while round.answers.iter().any(Option::is_none) {
-            let talk = self.started(&mut life)?;
+            let Some(talk) = self.started(&mut life)? else { break };
             if let Err(error) = self.listen(&mut life, &talk, &mut round) {
                 if self.is_stopping() {
                     life.keeper.stop(talk);
@@ -104,7 +115,7 @@ impl ParserProgram {
                 life.talk = Some(talk);
             }
         }
-        let unread = |answer: Option<Read>| answer.unwrap_or(Err("its program did not read it"));
+        let unread = |answer: Option<Read>| answer.unwrap_or(Err(ABSENT));
         Ok(round.answers.into_iter().map(unread).collect())
     }
 
@@ -127,22 +138,35 @@ impl ParserProgram {
         self.stopping.load(Ordering::Acquire)
     }
 
+    /// How its program is.
+    pub fn health(&self) -> Arc<HealthCell> {
+        let life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(life.keeper.health())
+    }
+
     /// Tells a person.
     pub fn tell(&self, text: &str) {
         (self.tell)(text);
     }
 
-    /// The running program, started where it must be.
-    fn started(&self, life: &mut Life) -> Result<Talk, Stopping> {
+    /// From now on lines are given up where the program can't be started: for commands that people
+    /// wait for.
+    pub fn be_impatient(&self) {
+        self.impatient.store(true, Ordering::Release);
+    }
+
+    /// The running program, started where it must be; `None` where that is given up.
+    fn started(&self, life: &mut Life) -> Result<Option<Talk>, Stopping> {
         let look = Duration::from_millis(limits::SOURCE_PROGRAM_LOOK_MILLIS);
         loop {
             if self.is_stopping() {
                 return Err(Stopping);
             }
             if let Some(talk) = life.talk.take() {
-                return Ok(talk);
+                return Ok(Some(talk));
             }
             match life.keeper.wait() {
+                Some(_) if self.impatient.load(Ordering::Acquire) => return Ok(None),
                 Some(wait) => std::thread::sleep(wait.min(look)),
                 None => life.talk = life.keeper.start(Map::new(), &self.stopping).ok(),
             }
@@ -216,7 +240,8 @@ impl ParserProgram {
             // It died by itself: it is started again after its pause.
             return;
         };
-        let slow = matches!(error, TalkError::Silent { .. } | TalkError::NotReading(_));
+        // One that does not read may have died: no line is to blame for that yet.
+        let slow = matches!(error, TalkError::Silent { .. });
         if slow {
             round.answered(oldest, Err(SLOW));
         } else if round.asked.len() == 1 && oldest < round.suspects {

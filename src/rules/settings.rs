@@ -42,6 +42,8 @@ pub struct Known {
     pub feeds: Option<BTreeSet<String>>,
     /// Kinds that sources make beyond the built-in ones.
     pub kinds: BTreeSet<String>,
+    /// Kinds whose fields are declared, by plugins: all that their events can have.
+    pub declared: BTreeMap<String, BTreeSet<String>>,
     /// The built-in kinds that the configured sources may give, where all of them are known: other
     /// rules never fire.
     pub given: Option<BTreeSet<String>>,

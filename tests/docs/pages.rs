@@ -59,6 +59,7 @@ to = "log"
 /// Values for keys that are absent by default.
 pub const EXAMPLES: &[(&str, &str)] = &[
     ("poll", "\"2s\""),
+    ("plugin", "\"wordpress-webhook\""),
     ("log_format", "'$remote_addr [$time_iso8601] \"$request\" $status'"),
     ("pattern", "'^(?<ip>\\S+) (?<message>.*)$'"),
     ("kind", "\"shop.login\""),

@@ -9,6 +9,7 @@
     reason = "test helpers; each test binary uses a part of them"
 )]
 
+pub mod programs;
 pub mod trouble;
 pub mod web;
 

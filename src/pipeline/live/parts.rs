@@ -1,8 +1,8 @@
 //! The parts of a daemon, each from the config and the store.
 
 use super::{Found, StartError};
-use crate::actions::{Executors, HealthState};
-use crate::config::{Config, SourceConfig};
+use crate::actions::{Executors, Health, HealthState};
+use crate::config::{Config, SourceConfig, SourceType};
 use crate::decisions::{Desk, Proxies};
 use crate::enrich::RealClient;
 use crate::event::{Event, Field, Kind};
@@ -11,16 +11,18 @@ use crate::parsers::Parser;
 use crate::pipeline::core::RouteOf;
 use crate::pipeline::engine::Release;
 use crate::pipeline::feed::SourceBook;
-use crate::pipeline::meta;
+use crate::pipeline::programs::{MakeKeeper, Programs, Tell};
 use crate::pipeline::rule_keeper::Kept;
-use crate::plugins::enricher::Spec;
+use crate::pipeline::{meta, plugins, programs};
+use crate::plugins::{Enabled, HealthCell};
 use crate::rules::RuleSet;
 use crate::sources::Rereader;
+use crate::sources::program::Program;
 use crate::sources::supervise::Handle;
 use crate::store::{Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a client came here: by the log's own word about the peer, and by what kind of server it is.
 pub fn route_of(config: &Config) -> RouteOf {
@@ -63,18 +65,63 @@ pub(super) fn at_next_start(old: &Config, new: &Config) -> Vec<&'static str> {
     tables.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
+/// The parsers of all sources, and the programs among them.
 pub(super) fn source_book(
     config: &Config,
-    enrichers: Vec<Arc<Spec>>,
-) -> Result<SourceBook, StartError> {
-    let mut book = SourceBook::new(real_client(config), enrichers);
+    enabled: &[Enabled],
+    (keeper, tell): (MakeKeeper<'_>, &Tell),
+) -> Result<(SourceBook, Programs), StartError> {
+    let mut book = SourceBook::new(real_client(config), plugins::specs(enabled));
+    let mut programs = Programs::default();
     for source in &config.sources {
-        let parser = Parser::build(&source.parser_config()).map_err(|error| {
-            StartError::Source { name: source.name.clone(), error: error.to_string() }
-        })?;
-        book.add(&source.name, parser);
+        let parsers = if source.has_plugin_format() {
+            programs.parser(config, source, enabled, (keeper, tell))
+        } else {
+            let built = Parser::build(&source.parser_config());
+            built.map(|parser| (parser.clone(), parser)).map_err(|error| error.to_string())
+        };
+        let (asking, known) =
+            parsers.map_err(|error| StartError::Source { name: source.name.clone(), error })?;
+        if source.kind_of == SourceType::Plugin {
+            book.add_asking(&source.name, asking.framed(), known.framed());
+        } else {
+            book.add_asking(&source.name, asking, known);
+        }
     }
-    Ok(book)
+    Ok((book, programs))
+}
+
+/// Sources' programs, by the source's name.
+pub(super) type SourcePrograms = BTreeMap<String, Box<dyn Program>>;
+
+/// The programs of all sources that are plugins, and how they are; none is started yet.
+pub(super) fn source_programs(
+    config: &Config,
+    enabled: &[Enabled],
+    keeper: MakeKeeper<'_>,
+) -> Result<(SourcePrograms, Vec<Arc<HealthCell>>), StartError> {
+    let mut programs = BTreeMap::new();
+    let mut cells = Vec::new();
+    for source in config.sources.iter().filter(|source| source.kind_of == SourceType::Plugin) {
+        let (program, health) = programs::source_program(source, enabled, keeper)
+            .map_err(|error| StartError::Source { name: source.name.clone(), error })?;
+        cells.push(health);
+        programs.insert(source.name.clone(), program);
+    }
+    Ok((programs, cells))
+}
+
+/// Tells sources and answers of programs how far they are done.
+pub(super) fn releaser(sources: &Arc<Mutex<Vec<Handle>>>, programs: &Arc<Programs>) -> Release {
+    let (sources, programs) = (Arc::clone(sources), Arc::clone(programs));
+    Box::new(move |cursors| {
+        programs.release(cursors);
+        let handles = sources.lock().unwrap_or_else(PoisonError::into_inner);
+        for (origin, offset) in cursors {
+            let of_source = handles.iter().filter(|handle| handle.source() == &*origin.source);
+            of_source.for_each(|handle| handle.release(origin, *offset));
+        }
+    })
 }
 
 pub(super) fn rereaders(config: &Config) -> BTreeMap<Arc<str>, Rereader> {
@@ -99,30 +146,15 @@ pub(super) fn desk(config: &Config, store: &Store) -> Result<Desk, StoreError> {
 /// Waits, within a bound, until nothing is queued at the destinations that can work; whether nothing
 /// is queued at any.
 pub(super) fn carried_out(executors: &Executors) -> bool {
-    let until = std::time::Instant::now() + Duration::from_secs(limits::STOP_SECS_MAX);
+    let until = Instant::now() + Duration::from_secs(limits::STOP_SECS_MAX);
     loop {
         let health = executors.health();
-        let waits = |place: &crate::actions::Health| place.queued > 0;
-        let works = |place: &crate::actions::Health| {
-            matches!(place.state, HealthState::Starting | HealthState::Well)
-        };
-        if !health.iter().any(|place| waits(place) && works(place))
-            || std::time::Instant::now() >= until
-        {
+        let waits = |place: &Health| place.queued > 0;
+        let works =
+            |place: &Health| matches!(place.state, HealthState::Starting | HealthState::Well);
+        if !health.iter().any(|place| waits(place) && works(place)) || Instant::now() >= until {
             return !health.iter().any(waits);
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-}
-
-/// Tells the sources how far they are done.
-pub(super) fn releaser(sources: &Arc<Mutex<Vec<Handle>>>) -> Release {
-    let sources = Arc::clone(sources);
-    Box::new(move |cursors| {
-        let handles = sources.lock().unwrap_or_else(PoisonError::into_inner);
-        for (origin, offset) in cursors {
-            let of_source = handles.iter().filter(|handle| handle.source() == &*origin.source);
-            of_source.for_each(|handle| handle.release(origin, *offset));
-        }
-    })
 }

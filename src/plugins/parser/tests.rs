@@ -137,6 +137,13 @@ fn a_program_that_can_not_start_is_waited_for_and_a_stop_is_heard() {
 }
 
 #[test]
+fn a_person_does_not_wait_for_a_program_that_can_not_start() {
+    let bench = bench("import sys; sys.exit(1)");
+    bench.parser.be_impatient();
+    assert_eq!(bench.ask(&["a", "b"]), [ABSENT, ABSENT]);
+}
+
+#[test]
 fn a_stop_does_not_wait_for_a_program_that_hangs() {
     let bench = bench(SOUND);
     std::thread::scope(|scope| {

@@ -75,11 +75,22 @@ impl Checker<'_> {
         {
             return;
         }
-        let lists: Vec<&[Field]> = kinds.iter().filter_map(Kind::fields).collect();
+        let names = |kind: &Kind| -> Option<Vec<&str>> {
+            let built_in = || Some(kind.fields()?.iter().map(|field| field.name()).collect());
+            // A plugin may add fields of its own to a built-in kind.
+            match (self.known.declared.get(kind.name()), built_in()) {
+                (None, built_in) => built_in,
+                (Some(own), built_in) => {
+                    let own = own.iter().map(String::as_str);
+                    Some(own.chain(built_in.unwrap_or_default()).collect())
+                }
+            }
+        };
+        let lists: Vec<Vec<&str>> = kinds.iter().filter_map(names).collect();
         if kinds.is_empty() || lists.len() < kinds.len() {
             return;
         }
-        if lists.iter().any(|fields| fields.iter().any(|field| field.name() == name)) {
+        if lists.iter().any(|fields| fields.contains(&name)) {
             return;
         }
         let words = kinds.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(" and ");
@@ -88,7 +99,7 @@ impl Checker<'_> {
             position,
             format!("{words} events have no field `{name}`"),
         );
-        let known = lists.iter().flat_map(|fields| fields.iter().map(|field| field.name()));
+        let known = lists.iter().flatten().copied();
         let others: Vec<&str> = Kind::BUILT_IN
             .iter()
             .filter(|kind| {

@@ -1,7 +1,7 @@
 //! What `check` finds, as people read it.
 
 use super::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The codes found in a text, with their lines and columns.
 fn codes(text: &str) -> Vec<String> {
@@ -12,7 +12,11 @@ fn codes(text: &str) -> Vec<String> {
             programs: Some(BTreeSet::new()),
             enforcers: Some(BTreeSet::from(["nftables".to_owned()])),
             feeds: Some(BTreeSet::new()),
-            kinds: BTreeSet::from(["probe".to_owned()]),
+            declared: BTreeMap::from([(
+                "shop.order".to_owned(),
+                BTreeSet::from(["number".to_owned()]),
+            )]),
+            kinds: BTreeSet::from(["probe".to_owned(), "shop.order".to_owned()]),
             fields: BTreeSet::from(["tenant".to_owned()]),
             given: Some(BTreeSet::new()),
         },
@@ -24,6 +28,15 @@ fn codes(text: &str) -> Vec<String> {
         .iter()
         .map(|finding| format!("{}@{}:{}", finding.code, finding.line, finding.column))
         .collect()
+}
+
+#[test]
+fn fields_that_a_plugin_declares_are_known_and_others_are_not() {
+    let rule = |field: &str| {
+        format!("rule(\"r\").on(\"shop.order\").when(|e| e.{field} == 1).then(|h| log(\"x\"));")
+    };
+    assert!(codes(&rule("number")).is_empty(), "{:?}", codes(&rule("number")));
+    assert!(codes(&rule("nmber"))[0].starts_with("unknown-field"), "{:?}", codes(&rule("nmber")));
 }
 
 #[test]
