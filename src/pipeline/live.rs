@@ -29,8 +29,7 @@ mod restored;
 pub use parts::{real_client, route_of};
 
 use parts::{
-    SourcePrograms, at_next_start, carried_out, found, releaser, source_book,
-    source_programs,
+    SourcePrograms, at_next_start, carried_out, found, releaser, source_book, source_programs,
 };
 use restored::restored;
 
