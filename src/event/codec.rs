@@ -25,10 +25,7 @@ impl Event {
     pub fn encode(&self) -> Vec<u8> {
         let known = Field::ALL
             .iter()
-            .filter_map(|field| {
-                let place = usize::from(*self.index.get(*field as usize)?).checked_sub(1)?;
-                Some((field.name().to_owned(), self.values.get(place)?.clone()))
-            })
+            .filter_map(|field| Some((field.name().to_owned(), self.slots.value(*field)?)))
             .collect();
         let image = Image {
             kind: self.kind.name().to_owned(),
@@ -36,7 +33,7 @@ impl Event {
             origin: (*self.origin).clone(),
             offset: self.offset,
             line: self.line,
-            record: self.record.to_vec(),
+            record: self.record().to_vec(),
             known,
             extra: self.extra.clone(),
         };
@@ -51,7 +48,8 @@ impl Event {
         event.origin = Arc::new(image.origin);
         event.offset = image.offset;
         event.line = image.line;
-        event.record = Bytes::from(image.record);
+        event.len = image.record.len();
+        event.block = Bytes::from(image.record);
         for (name, value) in image.known {
             if let Some(field) = Field::from_name(&name) {
                 event.set(field, value);

@@ -10,6 +10,7 @@ pub mod net;
 pub mod text;
 pub mod frame;
 mod value;
+mod slots;
 mod json;
 mod codec;
 mod schema;
@@ -24,6 +25,7 @@ pub use value::{Value, ValueRef};
 
 use crate::clock::Timestamp;
 use bytes::Bytes;
+use slots::Slots;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -84,13 +86,21 @@ impl Batch {
         let end = start.checked_add(span.len as usize)?;
         (end <= self.block.len()).then(|| self.block.slice(start..end))
     }
+
+    /// The same, borrowed: nothing is counted for it.
+    #[inline]
+    pub fn line(&self, index: usize) -> Option<(&RecordSpan, &[u8])> {
+        let span = self.records.get(index)?;
+        let start = span.start as usize;
+        Some((span, self.block.get(start..start.checked_add(span.len as usize)?)?))
+    }
 }
 
 /// Something that happened, with its time and typed fields.
 ///
 /// Made to be reused: a parser fills the same event again and again ([`Event::reset`]), and only
-/// what a rule may care about is cloned out. Text fields are spans into `record`, so filling one
-/// copies nothing.
+/// what a rule may care about is cloned out. Text fields are spans into the record, and the record
+/// is a span of its batch's block, so that filling an event copies and counts nothing.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// What it is (`http`, `ssh.auth`, …).
@@ -103,10 +113,11 @@ pub struct Event {
     pub offset: u64,
     /// The record's line number, counted from 1; 0 where lines are not counted.
     pub line: u64,
-    record: Bytes,
-    /// For each field, 0 when absent, else its place in `values` plus one.
-    index: [u8; Field::COUNT],
-    values: Vec<Value>,
+    block: Bytes,
+    /// The record's first byte in the block, and its length.
+    start: usize,
+    len: usize,
+    slots: Slots,
     extra: Vec<(Arc<str>, Value)>,
 }
 
@@ -119,49 +130,67 @@ impl Event {
             origin: Arc::default(),
             offset: 0,
             line: 0,
-            record: Bytes::new(),
-            index: [0; Field::COUNT],
-            values: Vec::new(),
+            block: Bytes::new(),
+            start: 0,
+            len: 0,
+            slots: Slots::default(),
             extra: Vec::new(),
         }
     }
 
     /// Empties the event and gives it the record that the next spans point into.
     pub fn reset(&mut self, record: Bytes) {
+        self.start = 0;
+        self.len = record.len();
+        self.block = record;
+        self.clear();
+    }
+
+    /// The same for a record that is a part of a block: `len` bytes from `start` on. The block's
+    /// references are counted once for all records of it that follow each other.
+    #[inline]
+    pub fn reset_within(&mut self, block: &Bytes, span: &RecordSpan) {
+        // What the event holds can't have gone, so the same place means the same bytes.
+        if self.block.as_ptr() != block.as_ptr() || self.block.len() != block.len() {
+            self.block = block.clone();
+        }
+        self.start = span.start as usize;
+        self.len = span.len as usize;
+        self.clear();
+    }
+
+    #[inline]
+    fn clear(&mut self) {
         self.kind = Kind::Log;
         self.time = Timestamp::EPOCH;
         self.offset = 0;
         self.line = 0;
-        self.record = record;
-        self.index = [0; Field::COUNT];
-        self.values.clear();
+        self.slots.clear();
         self.extra.clear();
     }
 
     /// The record's bytes as they came; empty for events that rules emit.
-    pub fn record(&self) -> &Bytes {
-        &self.record
+    #[inline]
+    pub fn record(&self) -> &[u8] {
+        self.block.get(self.start..self.start.saturating_add(self.len)).unwrap_or_default()
+    }
+
+    /// The same as a part of its block, for who keeps it.
+    pub fn record_bytes(&self) -> Bytes {
+        self.block.slice_ref(self.record())
     }
 
     /// Gives the event a copy of its record, so that it no longer keeps the block alive that the
     /// record is a part of.
     pub fn own_record(&mut self) {
-        self.record = Bytes::copy_from_slice(&self.record);
+        self.block = Bytes::copy_from_slice(self.record());
+        self.start = 0;
     }
 
     /// Sets a field; a later value replaces an earlier one.
+    #[inline]
     pub fn set(&mut self, field: Field, value: Value) {
-        let Some(slot) = self.index.get_mut(field as usize) else {
-            return;
-        };
-        if let Some(place) = usize::from(*slot).checked_sub(1) {
-            if let Some(old) = self.values.get_mut(place) {
-                *old = value;
-            }
-        } else {
-            self.values.push(value);
-            *slot = u8::try_from(self.values.len()).unwrap_or(0);
-        }
+        self.slots.set(field, value);
     }
 
     /// Sets a text field to a part of the record, without copying it; bytes from elsewhere are
@@ -186,20 +215,21 @@ impl Event {
     }
 
     /// A value for `bytes`: a span where they lie in the record, else a copy.
+    #[inline]
     pub fn value_of_bytes(&self, bytes: &[u8]) -> Value {
-        let base = self.record.as_ptr() as usize;
-        let start = (bytes.as_ptr() as usize).wrapping_sub(base);
-        let inside = start <= self.record.len() && bytes.len() <= self.record.len() - start;
+        let record = self.record();
+        let start = (bytes.as_ptr() as usize).wrapping_sub(record.as_ptr() as usize);
+        let inside = start <= record.len() && bytes.len() <= record.len() - start;
         match (inside, u32::try_from(start), u32::try_from(bytes.len())) {
             (true, Ok(start), Ok(len)) => Value::Span { start, len },
-            _ => Value::Text(String::from_utf8_lossy(bytes).into()),
+            _ => copied(bytes),
         }
     }
 
     /// The value of a well-known field.
+    #[inline]
     pub fn get(&self, field: Field) -> Option<ValueRef<'_>> {
-        let place = usize::from(*self.index.get(field as usize)?).checked_sub(1)?;
-        Some(self.resolve(self.values.get(place)?))
+        self.slots.get(field, self.record())
     }
 
     /// The value of any field by its short name, well-known or not.
@@ -208,7 +238,7 @@ impl Event {
             return self.get(field);
         }
         let (_, value) = self.extra.iter().find(|(known, _)| &**known == name)?;
-        Some(self.resolve(value))
+        Some(value.resolve(self.record()))
     }
 
     /// A text field's bytes; `None` when absent or not text.
@@ -251,24 +281,14 @@ impl Event {
         let known = Field::ALL
             .iter()
             .filter_map(|field| self.get(*field).map(|value| (field.name(), value)));
-        let extra = self.extra.iter().map(|(name, value)| (&**name, self.resolve(value)));
+        let extra = self.extra.iter().map(|(name, value)| (&**name, value.resolve(self.record())));
         known.chain(extra)
     }
+}
 
-    fn resolve<'e>(&'e self, value: &'e Value) -> ValueRef<'e> {
-        match value {
-            Value::Span { start, len } => {
-                let start = *start as usize;
-                let bytes = self.record.get(start..start + *len as usize).unwrap_or_default();
-                ValueRef::Bytes(bytes)
-            }
-            Value::Text(text) => ValueRef::Bytes(text.as_bytes()),
-            Value::Int(number) => ValueRef::Int(*number),
-            Value::Float(number) => ValueRef::Float(*number),
-            Value::Bool(flag) => ValueRef::Bool(*flag),
-            Value::Ip(address) => ValueRef::Ip(*address),
-        }
-    }
+#[cold]
+fn copied(bytes: &[u8]) -> Value {
+    Value::Text(String::from_utf8_lossy(bytes).into())
 }
 
 #[cfg(test)]

@@ -36,6 +36,25 @@ impl Value {
     pub fn ip(address: IpAddr) -> Self {
         Self::Ip(address.to_canonical())
     }
+
+    /// The value as read, with the record that spans point into.
+    pub(super) fn resolve<'e>(&'e self, record: &'e [u8]) -> ValueRef<'e> {
+        match self {
+            Self::Span { start, len } => ValueRef::Bytes(part(record, *start, *len)),
+            Self::Text(text) => ValueRef::Bytes(text.as_bytes()),
+            Self::Int(number) => ValueRef::Int(*number),
+            Self::Float(number) => ValueRef::Float(*number),
+            Self::Bool(flag) => ValueRef::Bool(*flag),
+            Self::Ip(address) => ValueRef::Ip(*address),
+        }
+    }
+}
+
+/// A part of a record; empty where the record has no such part.
+#[inline]
+pub(super) fn part(record: &[u8], start: u32, len: u32) -> &[u8] {
+    let start = start as usize;
+    record.get(start..start.saturating_add(len as usize)).unwrap_or_default()
 }
 
 /// A field's value as read.

@@ -1,20 +1,15 @@
 //! Which of many rules may care for an event, in one pass over each field that any of them looks
-//! at: tables for small numbers, one automaton for all literals of a field, a set of networks. What
-//! is found is a superset; the predicates themselves decide.
+//! at: tables for small numbers, a sieve for all literals of a field, a set of networks. What is
+//! found is a superset; the predicates themselves decide.
 
-use super::look::{Look, Shown};
+use super::column::{Patterns, TextColumn};
+use super::look::Look;
 use super::need::{Condition, Need, SMALL};
 use super::program::{Program, ViewId};
-use super::texts::kind_for;
 use crate::event::net::prefix;
 use crate::event::{Field, ValueRef};
-use aho_corasick::AhoCorasick;
 use ipnet::IpNet;
-use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap};
-
-/// Literals, each with the rules that it belongs to.
-type Patterns<'n> = BTreeMap<&'n [u8], Vec<u32>>;
 
 /// The rules that listen to one kind, made ready for looking up.
 #[derive(Default)]
@@ -24,22 +19,6 @@ pub(super) struct Index {
     texts: Vec<TextColumn>,
     numbers: Vec<NumberColumn>,
     networks: Vec<NetworkColumn>,
-}
-
-/// Rules by the literals that a field, or what is made from it, must contain.
-struct TextColumn {
-    /// The field itself.
-    root: ViewId,
-    /// The texts that its literals are looked for in, each after what it is made from. A field
-    /// that is decoded and in lower case already shows the same text in all of them, and is looked
-    /// through once.
-    views: Vec<ViewId>,
-    rules: Vec<u32>,
-    search: AhoCorasick,
-    /// Whose literal it is, by its number.
-    owners: Vec<Vec<u32>>,
-    /// Its place among the caches.
-    cache: usize,
 }
 
 /// Rules by the values that a number may have.
@@ -96,7 +75,7 @@ impl Index {
             }
         }
         for (root, (views, patterns)) in literals {
-            match TextColumn::new(root, views, &patterns, *caches) {
+            match TextColumn::new(program, root, views, &patterns, *caches) {
                 Some(column) => {
                     index.texts.push(column);
                     *caches += 1;
@@ -126,70 +105,6 @@ impl Index {
         if out.len() > self.always.len() {
             out.sort_unstable();
             out.dedup();
-        }
-    }
-}
-
-impl TextColumn {
-    /// `None` when the automaton would be too large.
-    fn new(
-        root: ViewId,
-        mut views: Vec<ViewId>,
-        patterns: &Patterns<'_>,
-        cache: usize,
-    ) -> Option<Self> {
-        views.sort_unstable();
-        views.dedup();
-        let bytes = patterns.keys().map(|bytes| bytes.len()).sum();
-        let search =
-            AhoCorasick::builder().kind(Some(kind_for(bytes))).build(patterns.keys()).ok()?;
-        let mut owners: Vec<Vec<u32>> = patterns.values().cloned().collect();
-        for owners in &mut owners {
-            owners.dedup();
-            owners.shrink_to_fit();
-        }
-        Some(Self {
-            root,
-            views,
-            rules: sorted(patterns.values().flatten().copied().collect()),
-            search,
-            owners,
-            cache,
-        })
-    }
-
-    fn look_up(&self, look: Look<'_>, out: &mut Vec<u32>) {
-        match look.raw(self.root) {
-            Shown::Unit | Shown::Text([]) => {}
-            // An address or a number may equal a text in its own way.
-            Shown::Other => out.extend_from_slice(&self.rules),
-            Shown::Text(text) => match look.scratch().caches.get(self.cache) {
-                Some(cache) => cache.borrow_mut().get(text, out, |out| self.find(look, out)),
-                None => self.find(look, out),
-            },
-        }
-    }
-
-    fn find(&self, look: Look<'_>, out: &mut Vec<u32>) {
-        let before = out.len();
-        let mut done: SmallVec<[&[u8]; 8]> = SmallVec::new();
-        for view in &self.views {
-            let Shown::Text(text) = look.shown(*view) else {
-                continue;
-            };
-            if done.contains(&text) {
-                continue;
-            }
-            done.push(text);
-            for found in self.search.find_overlapping_iter(text) {
-                let owners = self.owners.get(found.pattern().as_usize());
-                out.extend(owners.into_iter().flatten());
-                // A text may repeat one literal thousands of times.
-                if out.len() - before > self.rules.len() {
-                    out.truncate(before);
-                    return out.extend_from_slice(&self.rules);
-                }
-            }
         }
     }
 }
@@ -258,10 +173,4 @@ impl NetworkColumn {
             out.extend(owners.into_iter().flatten());
         }
     }
-}
-
-fn sorted(mut rules: Vec<u32>) -> Vec<u32> {
-    rules.sort_unstable();
-    rules.dedup();
-    rules
 }

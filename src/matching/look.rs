@@ -6,14 +6,15 @@
 //! common cases only, and never disagrees.
 
 use super::cache::Cache;
+use super::judge::{has_upper, on_address, on_text, one_of, plain_value, script_text};
 use super::program::{Id, Node, Program, View, ViewId};
-use super::value::{Comparison, Const, Val, arithmetic, compare, number_in};
-use crate::event::net::parse_ip;
-use crate::event::{Event, ValueRef, text};
-use crate::limits::SCRIPT_STRING_BYTES_MAX;
+use super::value::{Val, arithmetic, compare, number_in};
+use crate::event::{Event, Field, ValueRef};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::net::IpAddr;
+
+/// Up to here a field's text is looked at anew each time, to see that it is ASCII.
+const PLAIN_BYTES_MAX: usize = 256;
 
 /// A view's text, worked out.
 enum Seen {
@@ -99,6 +100,11 @@ impl<'a> Look<'a> {
     /// What a view shows: valid UTF-8, cut at the scripts' limit.
     pub(super) fn shown(&self, mut view: ViewId) -> Shown<'a> {
         loop {
+            if let Some(View::Field(field)) = self.program.view(view)
+                && let Some(text) = self.plain_field(*field)
+            {
+                return Shown::Text(text);
+            }
             match self.seen(view) {
                 None | Some(Seen::Other) => return Shown::Other,
                 Some(Seen::Unit) => return Shown::Unit,
@@ -115,6 +121,23 @@ impl<'a> Look<'a> {
                     _ => return Shown::Other,
                 },
             }
+        }
+    }
+
+    /// A field that scripts see as it is: too many are to be kept, and looking costs no more.
+    fn plain_field(&self, field: Field) -> Option<&'a [u8]> {
+        match self.event.get(field)? {
+            ValueRef::Bytes(text) if text.len() <= PLAIN_BYTES_MAX && text.is_ascii() => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A well-known field as the event has it.
+    pub(super) fn field(&self, field: Field) -> Shown<'a> {
+        match self.event.get(field) {
+            None => Shown::Unit,
+            Some(ValueRef::Bytes(text)) => Shown::Text(text),
+            Some(_) => Shown::Other,
         }
     }
 
@@ -196,11 +219,16 @@ impl<'a> Look<'a> {
 
     fn view(&self, view: ViewId) -> Option<Val<'a>> {
         let found = self.program.view(view)?;
-        if let View::Field(field) = found
-            && let Some(value) = self.event.get(*field)
-            && !matches!(value, ValueRef::Bytes(_))
-        {
-            return Some(plain_value(value));
+        if let View::Field(field) = found {
+            match self.event.get(*field) {
+                None => return Some(Val::Unit),
+                Some(ValueRef::Bytes(text)) => {
+                    if text.len() <= PLAIN_BYTES_MAX && text.is_ascii() {
+                        return Some(Val::Text(Cow::Borrowed(text)));
+                    }
+                }
+                Some(value) => return Some(plain_value(value)),
+            }
         }
         match self.shown(view) {
             Shown::Unit => Some(Val::Unit),
@@ -338,62 +366,4 @@ fn truth_of(value: &Val<'_>) -> Option<bool> {
         Val::Bool(truth) => Some(*truth),
         _ => None,
     }
-}
-
-fn has_upper(text: &[u8]) -> bool {
-    // Without an early end, so that many bytes are looked at at once.
-    text.iter().fold(false, |found, byte| found | byte.is_ascii_uppercase())
-}
-
-fn plain_value(value: ValueRef<'_>) -> Val<'_> {
-    match value {
-        ValueRef::Bytes(bytes) => Val::Text(Cow::Borrowed(bytes)),
-        ValueRef::Int(number) => Val::Int(number),
-        ValueRef::Float(number) => Val::Float(number),
-        ValueRef::Bool(flag) => Val::Bool(flag),
-        ValueRef::Ip(address) => Val::Ip(address),
-    }
-}
-
-fn script_text(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if bytes.len() <= SCRIPT_STRING_BYTES_MAX && bytes.is_ascii() {
-        return Cow::Borrowed(bytes);
-    }
-    match text::for_script(bytes) {
-        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-    }
-}
-
-/// A judgement of a part that tests a text; `()` passes no test.
-fn on_text(value: &Val<'_>, passes: impl FnOnce(&[u8]) -> bool) -> Option<Val<'static>> {
-    match value {
-        Val::Text(text) => Some(Val::Bool(passes(text))),
-        Val::Unit => Some(Val::Bool(false)),
-        _ => None,
-    }
-}
-
-/// A judgement of a part that tests an address; `()` passes no test.
-fn on_address(
-    value: &Val<'_>,
-    read_text: bool,
-    passes: impl FnOnce(IpAddr) -> bool,
-) -> Option<Val<'static>> {
-    let address = match value {
-        Val::Ip(address) => Some(*address),
-        Val::Text(text) if read_text => parse_ip(text),
-        Val::Unit => None,
-        _ => return None,
-    };
-    Some(Val::Bool(address.is_some_and(passes)))
-}
-
-fn one_of(item: &Val<'_>, list: &[Const]) -> Option<Val<'static>> {
-    for known in list {
-        if compare(Comparison::Equal, &known.val(), item)? {
-            return Some(Val::Bool(true));
-        }
-    }
-    Some(Val::Bool(false))
 }

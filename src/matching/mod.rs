@@ -5,13 +5,16 @@
 //! predicate holds, ascending. How often something must happen is the windows' business.
 
 mod cache;
+mod column;
 mod draw;
 mod expr;
 mod index;
+mod judge;
 mod look;
 mod need;
 mod pattern;
 mod program;
+mod sieve;
 mod texts;
 mod value;
 

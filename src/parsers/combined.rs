@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::event::{Event, Field, Kind, Value};
 use crate::limits;
 use memchr::{memchr, memrchr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The extra field that the real client's address is looked for in, by `enrich`.
@@ -36,16 +37,10 @@ impl Combined {
     /// Fills the event from its record.
     #[inline]
     pub fn parse(&mut self, line: &[u8], event: &mut Event) -> Result<(), Unparsed> {
-        let quote = opening_quote(line).ok_or(Unparsed("no quoted request"))?;
-        let (head, rest) = line.split_at_checked(quote).ok_or(Unparsed("no quoted request"))?;
-        let head = head.strip_suffix(b"] ").ok_or(Unparsed("no time stamp before the request"))?;
-        let bracket = memrchr(b'[', head).ok_or(Unparsed("no time stamp before the request"))?;
-        let (who, time) =
-            head.split_at_checked(bracket).ok_or(Unparsed("no time stamp before the request"))?;
-        event.kind = Kind::Http;
-        event.time = self.time(time.get(1..).unwrap_or_default())?;
-        set_client(event, who)?;
-        let rest = rest.get(1..).unwrap_or_default();
+        let rest = match self.usual_head(line, event) {
+            Some(rest) => rest,
+            None => self.head(line, event)?,
+        };
         match scan::quoted(rest) {
             Some((line, rest)) => {
                 request::set_request(event, line);
@@ -60,7 +55,43 @@ impl Combined {
         }
     }
 
+    /// The head that nearly all lines have, `ADDRESS - - [TIME] "`, in one go; gives what follows.
+    /// No quote and no bracket can stand in it, so [`Self::head`] would say the same.
     #[inline]
+    fn usual_head<'l>(&mut self, line: &'l [u8], event: &mut Event) -> Option<&'l [u8]> {
+        let (address, rest) = match scan::leading_ipv4(line) {
+            Some((address, rest)) => (IpAddr::V4(address), rest.strip_prefix(b" ")?),
+            None => {
+                let (first, rest) = scan::word(line);
+                // The zone of an IPv6 address may hold anything.
+                (scan::ip(first).filter(|_| memchr(b'"', first).is_none())?, rest)
+            }
+        };
+        let (time, rest) = rest.strip_prefix(b"- - [")?.split_first_chunk::<STAMP_BYTES>()?;
+        let rest = rest.strip_prefix(b"] \"")?;
+        if *time != self.last.0 {
+            self.last = (*time, stamp::access(time)?);
+        }
+        event.kind = Kind::Http;
+        event.time = self.last.1;
+        event.set(Field::Ip, Value::Ip(address));
+        Some(rest)
+    }
+
+    /// Any head: address, perhaps a host and a user, and the time. Gives what follows its quote.
+    fn head<'l>(&mut self, line: &'l [u8], event: &mut Event) -> Result<&'l [u8], Unparsed> {
+        let quote = opening_quote(line).ok_or(Unparsed("no quoted request"))?;
+        let (head, rest) = line.split_at_checked(quote).ok_or(Unparsed("no quoted request"))?;
+        let head = head.strip_suffix(b"] ").ok_or(Unparsed("no time stamp before the request"))?;
+        let bracket = memrchr(b'[', head).ok_or(Unparsed("no time stamp before the request"))?;
+        let (who, time) =
+            head.split_at_checked(bracket).ok_or(Unparsed("no time stamp before the request"))?;
+        event.kind = Kind::Http;
+        event.time = self.time(time.get(1..).unwrap_or_default())?;
+        set_client(event, who)?;
+        Ok(rest.get(1..).unwrap_or_default())
+    }
+
     fn time(&mut self, text: &[u8]) -> Result<Timestamp, Unparsed> {
         if text == self.last.0 {
             return Ok(self.last.1);
@@ -76,14 +107,14 @@ impl Combined {
     #[inline]
     fn set_result(&mut self, event: &mut Event, rest: &[u8]) -> Result<(), Unparsed> {
         let rest = rest.strip_prefix(b" ").ok_or(Unparsed("no status after the request"))?;
-        let (status, rest) = scan::word(rest);
-        match scan::int(status) {
+        let (status, after) = scan::int_word(rest);
+        match status {
             Some(status) => event.set(Field::Status, Value::Int(status)),
-            None if status == b"-" => {}
+            None if scan::word(rest).0 == b"-" => {}
             None => return Err(Unparsed("the status is no number")),
         }
-        let (bytes, mut rest) = scan::word(rest);
-        if let Some(bytes) = scan::int(bytes) {
+        let (bytes, mut rest) = scan::int_word(after);
+        if let Some(bytes) = bytes {
             event.set(Field::Bytes, Value::Int(bytes));
         }
         let mut seen_quoted = 0_u8;
@@ -212,7 +243,7 @@ fn set_client(event: &mut Event, who: &[u8]) -> Result<(), Unparsed> {
 /// is `-`, so an address there means that the first is a host, also when it looks like an
 /// address: a client may send `Host: 192.0.2.1`.
 #[inline]
-fn address_after_host(first: &[u8], second: &[u8]) -> Option<std::net::IpAddr> {
+fn address_after_host(first: &[u8], second: &[u8]) -> Option<IpAddr> {
     if second == b"-" || first == b"-" {
         return None;
     }

@@ -77,7 +77,7 @@ impl Asked {
     /// Fills an event from the answer for its line; a line that nobody asked for is asked for now.
     pub(super) fn parse(
         &mut self,
-        line: &Bytes,
+        line: &[u8],
         arrival: Timestamp,
         event: &mut Event,
     ) -> Result<(), Unparsed> {
@@ -91,7 +91,7 @@ impl Asked {
             self.next += 1;
             return answer.as_ref().map(|brought| brought.fill(arrival, event)).map_err(|why| *why);
         }
-        let lines = [Line { offset: event.offset, bytes: line.clone() }];
+        let lines = [Line { offset: event.offset, bytes: Bytes::copy_from_slice(line) }];
         let answers = self.foreign.read(&event.origin, &lines);
         match answers.ok().and_then(|answers| answers.into_iter().next()) {
             Some(Ok(brought)) => {

@@ -10,24 +10,24 @@ use bytes::Bytes;
 /// Fills `event` from a frame; its record becomes what is in the frame.
 pub(super) fn parse(
     lines: &mut Parser,
-    record: &Bytes,
+    record: &[u8],
     arrival: Timestamp,
     event: &mut Event,
 ) -> Result<(), Unparsed> {
-    let (offset, line) = (event.offset, event.line);
+    let (offset, line, bytes) = (event.offset, event.line, event.record_bytes());
     let mut turn_to = |part: Bytes| {
         event.reset(part);
         (event.offset, event.line) = (offset, line);
     };
     match held(record).ok_or(Unparsed("a record of a program that is no frame"))? {
         Held::Line(place) => {
-            let part = record.slice(place);
+            let part = bytes.slice(place);
             turn_to(part.clone());
             lines.parse(&part, arrival, event)
         }
         Held::Event { addresses, json } => {
-            let names = record.slice(addresses);
-            let part = record.slice(json);
+            let names = bytes.slice(addresses);
+            let part = bytes.slice(json);
             turn_to(part.clone());
             let json = serde_json::from_slice(&part).ok();
             let names = std::str::from_utf8(&names).ok();
@@ -37,7 +37,7 @@ pub(super) fn parse(
             Ok(())
         }
         Held::Refused(place) => {
-            turn_to(record.slice(place));
+            turn_to(bytes.slice(place));
             Err(Unparsed("its program said something that was refused"))
         }
     }

@@ -45,7 +45,6 @@ pub use foreign::{Answer, Foreign, Line, Stopped};
 
 use crate::clock::Timestamp;
 use crate::event::{Batch, Event};
-use bytes::Bytes;
 use detect::Looks;
 use std::sync::Arc;
 
@@ -130,14 +129,15 @@ impl Parser {
         &self.warnings
     }
 
-    /// Fills `event` from `record`, which the caller has given it by [`Event::reset`].
+    /// Fills `event` from `record`, which the caller has given it by [`Event::reset`] or
+    /// [`Event::reset_within`].
     ///
     /// `arrival` is when the record was read: it decides the year of stamps that have none, and
     /// which of two hours is meant when a clock change repeats one. After an error the event is
     /// filled in part and must not be used.
     pub fn parse(
         &mut self,
-        record: &Bytes,
+        record: &[u8],
         arrival: Timestamp,
         event: &mut Event,
     ) -> Result<(), Unparsed> {

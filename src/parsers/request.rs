@@ -29,15 +29,19 @@ pub fn set_request(event: &mut Event, line: &[u8]) {
 }
 
 /// Method, target and protocol; the protocol is empty in an HTTP/0.9 request.
+#[inline]
 fn split(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let (method, rest) = scan::split_at_byte(line, b' ')?;
-    let is_method = !method.is_empty()
-        && method.len() <= METHOD_BYTES_MAX
-        && method.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_'));
-    if !is_method || rest.is_empty() {
+    let is_letter = |byte: &u8| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_');
+    let length = line.iter().take(METHOD_BYTES_MAX + 1).position(|byte| !is_letter(byte))?;
+    let (method, rest) = line.split_at_checked(length)?;
+    let rest = rest.strip_prefix(b" ")?;
+    if method.is_empty() || rest.is_empty() {
         return None;
     }
     // The target may hold spaces where a lax server took them: the protocol is the last word.
+    if let Some((target, protocol)) = usual_protocol(rest) {
+        return (!target.is_empty()).then_some((method, target, protocol));
+    }
     if let Some(at) = memchr::memrchr(b' ', rest) {
         let (target, protocol) = rest.split_at_checked(at)?;
         let protocol = protocol.get(1..)?;
@@ -46,6 +50,14 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
         }
     }
     rest.starts_with(b"/").then_some((method, rest, &b""[..]))
+}
+
+/// Target and protocol, where the line ends in a protocol as long as `HTTP/1.1`.
+#[inline]
+fn usual_protocol(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (target, last) = rest.split_last_chunk::<9>()?;
+    let version = last.strip_prefix(b" HTTP/")?;
+    (!version.contains(&b' ')).then(|| (target, last.get(1..).unwrap_or_default()))
 }
 
 /// Sets path and query from a request target; from an absolute one scheme and host too.

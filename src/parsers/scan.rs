@@ -47,6 +47,23 @@ pub fn int(bytes: &[u8]) -> Option<i64> {
     Some(number)
 }
 
+/// The first word as a number, where it is one of 1 to 18 digits, and what follows its space.
+#[inline]
+pub fn int_word(bytes: &[u8]) -> (Option<i64>, &[u8]) {
+    let mut number = 0_i64;
+    for (digits, byte) in bytes.iter().take(19).enumerate() {
+        match byte {
+            b'0'..=b'9' if digits < 18 => number = number * 10 + i64::from(byte - b'0'),
+            b' ' if digits > 0 => {
+                return (Some(number), bytes.get(digits + 1..).unwrap_or_default());
+            }
+            _ => break,
+        }
+    }
+    let (word, rest) = word(bytes);
+    (int(word), rest)
+}
+
 /// The digits at the front as a number, and what follows them.
 pub fn leading_int(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -99,40 +116,38 @@ pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
 /// Four numbers up to 255 without leading zeros.
 #[inline]
 fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
-    if bytes.len() > 15 {
-        return None;
+    match leading_ipv4(bytes)? {
+        (address, []) => Some(address),
+        _ => None,
     }
-    let mut octets = [0_u8; 4];
-    let mut parts = octets.iter_mut();
-    let mut part = parts.next()?;
-    let mut number = 0_u16;
-    let mut digits = 0_u8;
-    for byte in bytes {
-        match byte {
-            b'0'..=b'9' => {
-                if digits > 0 && number == 0 {
-                    return None;
-                }
-                number = number * 10 + u16::from(byte - b'0');
-                digits += 1;
-                if number > 255 {
-                    return None;
-                }
-            }
-            b'.' if digits > 0 => {
-                *part = u8::try_from(number).ok()?;
-                part = parts.next()?;
-                number = 0;
-                digits = 0;
-            }
-            _ => return None,
-        }
-    }
-    if digits == 0 {
-        return None;
-    }
-    *part = u8::try_from(number).ok()?;
-    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+}
+
+/// The same at the front, and what follows it, which does not begin with a digit.
+#[inline]
+pub fn leading_ipv4(bytes: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
+    let (first, rest) = octet(bytes)?;
+    let (second, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (third, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (fourth, rest) = octet(rest.strip_prefix(b".")?)?;
+    Some((Ipv4Addr::new(first, second, third, fourth), rest))
+}
+
+/// A number up to 255 without leading zeros at the front, no digit after it.
+#[inline]
+fn octet(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let digit = |place: usize| {
+        let value = bytes.get(place)?.wrapping_sub(b'0');
+        (value <= 9).then_some(u16::from(value))
+    };
+    let first = digit(0)?;
+    let (number, length) = match (digit(1), digit(2), digit(3)) {
+        (None, ..) => (first, 1),
+        (Some(_), ..) if first == 0 => return None,
+        (Some(second), None, _) => (first * 10 + second, 2),
+        (Some(second), Some(third), None) => (first * 100 + second * 10 + third, 3),
+        _ => return None,
+    };
+    Some((u8::try_from(number).ok()?, bytes.get(length..)?))
 }
 
 /// An address with or without a port: `192.0.2.1:80`, `[2001:db8::1]:80`, `2001:db8::1`.
@@ -180,7 +195,8 @@ pub fn quoted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Whether the text ends in an odd number of backslashes, so that what follows is escaped.
 #[inline]
 fn ends_escaped(text: &[u8]) -> bool {
-    text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+    text.last() == Some(&b'\\')
+        && text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
 /// A host without its port; brackets of an IPv6 address stay.

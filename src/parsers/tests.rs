@@ -20,7 +20,7 @@ pub(super) fn config(format: &str) -> ParserConfig {
 }
 
 pub(super) fn event_of(parser: &mut Parser, line: &[u8]) -> Result<Event, Unparsed> {
-    let record = Bytes::copy_from_slice(line);
+    let record = bytes::Bytes::copy_from_slice(line);
     let mut event = Event::new(Kind::Log, Timestamp::EPOCH);
     event.reset(record.clone());
     parser.parse(&record, arrival(), &mut event)?;

@@ -182,14 +182,12 @@ impl Stage {
         additions: &Additions,
         matched: &mut Matched,
     ) {
-        let (Some(record), Some(span)) = (batch.record(index), batch.records.get(index)) else {
-            return;
-        };
+        let Some((span, record)) = batch.line(index) else { return };
         let event = &mut self.scratch;
-        event.reset(record.clone());
+        event.reset_within(&batch.block, span);
         event.offset = span.offset;
         event.line = if batch.first_line == 0 { 0 } else { batch.first_line + index as u64 };
-        if let Err(why) = self.parser.parse(&record, batch.arrival, event) {
+        if let Err(why) = self.parser.parse(record, batch.arrival, event) {
             if matched.unparsed.len() < limits::UNPARSED_SHOWN_MAX
                 && !record.trim_ascii().is_empty()
             {

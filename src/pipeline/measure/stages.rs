@@ -27,11 +27,11 @@ pub(super) fn parse(scene: &Scene<'_>) -> anyhow::Result<Measurement> {
     let started = Instant::now();
     while let Some(batch) = replay.next_batch()? {
         for index in 0..batch.records.len() {
-            let Some(record) = batch.record(index) else {
+            let Some((span, record)) = batch.line(index) else {
                 continue;
             };
-            event.reset(record.clone());
-            parsed += u64::from(parser.parse(&record, batch.arrival, &mut event).is_ok());
+            event.reset_within(&batch.block, span);
+            parsed += u64::from(parser.parse(record, batch.arrival, &mut event).is_ok());
             count += 1;
         }
     }

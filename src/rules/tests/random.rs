@@ -69,7 +69,7 @@ fn event() -> impl Strategy<Value = Arc<Event>> {
             }
         }
         // Bytes that are no text, straight from the record.
-        let bytes = event.record().clone();
+        let bytes = event.record().to_vec();
         event.set_bytes(Field::Path, &bytes);
         if let Some(value) = extra {
             event.set_extra(&Arc::from("tenant"), value);
