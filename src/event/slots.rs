@@ -36,15 +36,15 @@ enum Large {
 /// Values by field.
 #[derive(Debug)]
 pub(super) struct Slots {
-    /// For each field, 0 when absent, else its place in `slots` plus one.
+    /// For each field, 0 when absent, else its place in `held` plus one.
     index: [u8; Field::COUNT],
-    slots: SmallVec<[Slot; FIELDS_USUAL]>,
+    held: SmallVec<[Slot; FIELDS_USUAL]>,
     large: Vec<Large>,
 }
 
 impl Default for Slots {
     fn default() -> Self {
-        Self { index: [0; Field::COUNT], slots: SmallVec::new(), large: Vec::new() }
+        Self { index: [0; Field::COUNT], held: SmallVec::new(), large: Vec::new() }
     }
 }
 
@@ -52,7 +52,7 @@ impl Clone for Slots {
     fn clone(&self) -> Self {
         Self {
             index: self.index,
-            slots: SmallVec::from_slice(&self.slots),
+            held: SmallVec::from_slice(&self.held),
             large: self.large.clone(),
         }
     }
@@ -62,7 +62,7 @@ impl Slots {
     #[inline]
     pub(super) fn clear(&mut self) {
         self.index = [0; Field::COUNT];
-        self.slots.clear();
+        self.held.clear();
         if !self.large.is_empty() {
             self.large.clear();
         }
@@ -85,13 +85,14 @@ impl Slots {
     #[inline]
     fn put(&mut self, field: Field, slot: Slot) {
         let Some(place) = self.index.get_mut(field as usize) else { return };
-        match usize::from(*place).checked_sub(1).and_then(|place| self.slots.get_mut(place)) {
-            Some(old) => *old = slot,
-            None => {
-                self.slots.push(slot);
-                // There are fewer fields than a byte can count.
-                *place = u8::try_from(self.slots.len()).unwrap_or(0);
-            }
+        if let Some(old) =
+            usize::from(*place).checked_sub(1).and_then(|place| self.held.get_mut(place))
+        {
+            *old = slot;
+        } else {
+            self.held.push(slot);
+            // There are fewer fields than a byte can count.
+            *place = u8::try_from(self.held.len()).unwrap_or(0);
         }
     }
 
@@ -110,7 +111,7 @@ impl Slots {
     #[inline]
     fn slot(&self, field: Field) -> Option<Slot> {
         let place = usize::from(*self.index.get(field as usize)?).checked_sub(1)?;
-        self.slots.get(place).copied()
+        self.held.get(place).copied()
     }
 
     /// A field's value, with the record that spans point into.

@@ -129,14 +129,12 @@ impl TextColumn {
             Shown::Other => return out.extend_from_slice(&self.rules),
             Shown::Text(text) => text,
         };
-        if text.len() <= LOOKS_MAX * self.sieve.stride() {
-            if self.plain.is(text) {
-                if !self.sieve.may_hold(text) {
-                    return;
-                }
-                if !(self.plain.lower && has_upper(text)) {
-                    return self.find_in(text, out);
-                }
+        if text.len() <= LOOKS_MAX * self.sieve.stride() && self.plain.is(text) {
+            if !self.sieve.may_hold(text) {
+                return;
+            }
+            if !(self.plain.lower && has_upper(text)) {
+                return self.find_in(text, out);
             }
         }
         match look.scratch().caches.get(self.cache) {

@@ -86,10 +86,12 @@ impl Sieve {
         let numbered = || (0_u32..).zip(&literals);
         let is_short = |literal: &[u8]| literal.len() < GRAM_BYTES;
         let long = Long::new(numbered().filter(|(_, literal)| !is_short(literal)));
-        let short: Vec<(u32, &Box<[u8]>)> =
-            numbered().filter(|(_, literal)| is_short(literal)).collect();
+        let short: Vec<(u32, &[u8])> = numbered()
+            .map(|(number, literal)| (number, &**literal))
+            .filter(|(_, literal)| is_short(literal))
+            .collect();
         let short = if short.is_empty() { None } else { Some(Short::new(&short)?) };
-        Ok(Self { long, short, literals })
+        Ok(Self { literals, long, short })
     }
 
     /// How far apart the places are that are looked at.
@@ -180,7 +182,7 @@ impl Long {
 }
 
 impl Short {
-    fn new(literals: &[(u32, &Box<[u8]>)]) -> Result<Self, BuildError> {
+    fn new(literals: &[(u32, &[u8])]) -> Result<Self, BuildError> {
         let bytes = literals.iter().map(|(_, literal)| literal.len()).sum();
         let patterns = literals.iter().map(|(_, literal)| literal);
         let search = AhoCorasick::builder().kind(Some(kind_for(bytes))).build(patterns)?;

@@ -59,13 +59,12 @@ impl Combined {
     /// No quote and no bracket can stand in it, so [`Self::head`] would say the same.
     #[inline]
     fn usual_head<'l>(&mut self, line: &'l [u8], event: &mut Event) -> Option<&'l [u8]> {
-        let (address, rest) = match scan::leading_ipv4(line) {
-            Some((address, rest)) => (IpAddr::V4(address), rest.strip_prefix(b" ")?),
-            None => {
-                let (first, rest) = scan::word(line);
-                // The zone of an IPv6 address may hold anything.
-                (scan::ip(first).filter(|_| memchr(b'"', first).is_none())?, rest)
-            }
+        let (address, rest) = if let Some((address, rest)) = scan::leading_ipv4(line) {
+            (IpAddr::V4(address), rest.strip_prefix(b" ")?)
+        } else {
+            let (first, rest) = scan::word(line);
+            // The zone of an IPv6 address may hold anything.
+            (scan::ip(first).filter(|_| memchr(b'"', first).is_none())?, rest)
         };
         let (time, rest) = rest.strip_prefix(b"- - [")?.split_first_chunk::<STAMP_BYTES>()?;
         let rest = rest.strip_prefix(b"] \"")?;
