@@ -1,6 +1,7 @@
 //! The program as it is run: exit codes, the shapes of its JSON, its words when something is wrong.
 #![expect(clippy::unwrap_used, reason = "test helpers")]
 
+mod chat;
 mod configs;
 mod explain;
 mod formats;
