@@ -73,3 +73,82 @@ fn what_is_refused_is_listed_with_its_place() {
     assert!(all.contains("geo/plugin.toml:5:1: `protocol` is 9"), "{all}");
     assert!(all.contains("there is no plugin `mod_a`"), "{all}");
 }
+
+/// Answers a DNS query by the first label of the name that it asks for.
+fn answer_query(server: &std::net::UdpSocket, query: &[u8], to: std::net::SocketAddr) {
+    let (head, question) = query.split_at_checked(12).unwrap();
+    let [high, low, ..] = *head else { return };
+    let send = |forge: u8, code: u8, address: Option<[u8; 4]>| {
+        let answers = u8::from(address.is_some());
+        let mut said = vec![high, low ^ forge, 0x81, 0x80 | code, 0, 1, 0, answers, 0, 0, 0, 0];
+        said.extend(question);
+        if let Some(address) = address {
+            said.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+            said.extend(address);
+        }
+        server.send_to(&said, to).unwrap();
+    };
+    let (length, labels) = question.split_first().unwrap();
+    match labels.get(..usize::from(*length)).unwrap() {
+        b"2" => send(0, 3, None),
+        b"3" => send(0, 0, Some([127, 255, 255, 254])),
+        b"4" => send(1, 0, Some([127, 0, 0, 2])),
+        b"5" => {
+            send(1, 0, Some([127, 0, 0, 2]));
+            send(0, 3, None);
+        }
+        _ => send(0, 0, Some([127, 0, 0, 2])),
+    }
+}
+
+#[test]
+fn the_shipped_dnsbl_tells_listings_from_errors_and_forgeries() {
+    let dir = folder();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/dnsbl");
+    let plugin = dir.path().join("plugins/dnsbl");
+    std::fs::create_dir_all(plugin.join("tests")).unwrap();
+    for file in ["plugin.toml", "dnsbl.py", "tests/no_address.jsonl", "tests/nobody_is_asked.jsonl"]
+    {
+        std::fs::copy(shipped.join(file), plugin.join(file)).unwrap();
+        crate::mode(&plugin.join(file), if file == "dnsbl.py" { 0o755 } else { 0o644 });
+    }
+    for folder in [dir.path().join("plugins"), plugin.clone(), plugin.join("tests")] {
+        crate::mode(&folder, 0o755);
+    }
+    let config = dir.path().join("riposte.toml");
+    std::fs::write(&config, "[rules]\npack = false\n[plugins.dnsbl]\n").unwrap();
+    let server = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    // It ends with the tests.
+    std::thread::spawn(move || {
+        let mut query = [0_u8; 512];
+        while let Ok((length, from)) = server.recv_from(&mut query) {
+            answer_query(&server, &query[..length], from);
+        }
+    });
+    let mut play = vec![format!(
+        "{{\"settings\": {{\"zones\": [\"bl.example.org\"], \"resolver\": \"127.0.0.1:{port}\", \"timeout_ms\": 1000}}}}"
+    )];
+    for (id, (key, listed)) in [
+        ("45.0.0.1", "true"),
+        ("2a00::1", "true"),
+        ("45.0.0.2", "false"),
+        ("45.0.0.3", "null"),
+        ("45.0.0.4", "null"),
+        ("45.0.0.5", "false"),
+        // This server would say that it is listed, but is not asked.
+        ("10.0.0.1", "null"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let zone = if listed == "true" { "\"bl.example.org\"" } else { "null" };
+        play.push(format!(
+            "{{\"send\": {{\"type\": \"ask\", \"id\": {id}, \"key\": \"{key}\"}}}}\n{{\"expect\": {{\"type\": \"answer\", \"id\": {id}, \"fields\": {{\"dnsbl_listed\": {listed}, \"dnsbl_zone\": {zone}}}}}}}"
+        ));
+    }
+    std::fs::write(plugin.join("tests/server.jsonl"), play.join("\n")).unwrap();
+    let tested = run(dir.path(), &["test", "dnsbl"]);
+    assert_eq!(tested.code, 0, "{}", tested.all());
+    assert!(tested.stdout.contains("3 tests, 0 failed"), "{}", tested.all());
+}
