@@ -6,36 +6,12 @@
 use super::effect_worker::{Attempt, Call, Effector};
 use super::message::neutralise;
 use super::queue::Queue;
-use crate::decisions::{ActionId, Effect};
+use crate::decisions::{ActionId, Carried, Effect};
 use crate::limits::CARRIED_PENDING_SECS_MAX;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// What became of an action that was handed to a [`Carrier`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Carried {
-    /// Done.
-    Applied,
-    /// It was so already.
-    Unchanged,
-    /// Accepted; [`Carrier::later`] says how it ended.
-    Pending,
-    /// It did not happen, and would not if tried again.
-    Failed(String),
-    /// It may have happened, and must not be tried again.
-    Unconfirmed(String),
-    /// It may be tried again.
-    Retry {
-        /// Why.
-        reason: String,
-        /// Not before this long.
-        after: Option<Duration>,
-        /// It may have happened all the same.
-        may_have_arrived: bool,
-    },
-}
 
 /// Carries actions out; implemented over plugins.
 ///

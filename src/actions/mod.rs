@@ -33,7 +33,7 @@ mod effect_worker;
 mod enforcer_worker;
 mod executors;
 
-pub use carrier::{Carried, Carrier, Guest};
+pub use carrier::{Carrier, Guest};
 pub use cloudflare::Cloudflare;
 pub use config::{ActionsConfig, ChannelTo, CloudflareConfig, WebFileConfig, WebFileFormat};
 pub use enforcer::{Change, Difference, EnforceError, Enforcer, Receipt};

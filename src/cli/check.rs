@@ -162,7 +162,7 @@ fn of_config(config: &Config, own: &RuleFile, whole: bool) -> Vec<Finding> {
             None,
         ));
     }
-    let enabled = crate::pipeline::plugins::enabled(config);
+    let enabled = crate::config::read_plugins(config).enabled;
     for source in &config.sources {
         for fault in programs::faults(source, &enabled) {
             let words = format!("source `{}`: {fault}", source.name);

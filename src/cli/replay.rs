@@ -9,12 +9,13 @@ mod summary;
 use super::output::{Gone, Output, Style};
 use super::{End, Usage, context, formats, parse, report};
 use crate::clock::{self, Timestamp};
-use crate::config::Config;
+use crate::config::{Config, read_plugins};
 use crate::decisions::Decision;
 use crate::event::text;
 use crate::limits;
 use crate::pipeline::core::Firing;
 use crate::pipeline::live::real_client;
+use crate::pipeline::plugins;
 use crate::pipeline::replay::{Input, Plan, ReplayEnd, Report, Span, Totals, run};
 use crate::rules::RuleSet;
 use clap::{Args, ValueHint};
@@ -148,6 +149,13 @@ pub(super) fn inputs(
     args: &ReplayArgs,
     out: &mut Output,
 ) -> anyhow::Result<Vec<Input>> {
+    let added = plugins::added_fields(&read_plugins(config).enabled);
+    if !args.json && !added.is_empty() {
+        out.line(format!(
+            "fields of enrichers are missing: replay does not ask them ({})",
+            added.join(", ")
+        ))?;
+    }
     let mut inputs = Vec::new();
     for file in &args.files {
         let name = file.to_string_lossy();

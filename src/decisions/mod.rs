@@ -9,6 +9,7 @@ pub mod model;
 pub mod ask;
 pub mod ids;
 pub mod alarm;
+mod carried;
 pub mod config;
 
 // From an ask to a proposed decision.
@@ -44,6 +45,7 @@ mod desk_property_tests;
 
 pub use alarm::{Alarm, AlarmKind};
 pub use allowlist::{Allowlist, Entry, Subject};
+pub use carried::Carried;
 pub use config::GuardConfig;
 pub use desk::{Desk, Lifted, RuleFacts, Steps};
 pub use guard::{Context, GoodClient, Guard, Judged, Judgement};

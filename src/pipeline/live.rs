@@ -8,7 +8,7 @@ use super::outcomes::StoreOutbox;
 use super::programs::Programs;
 use super::{machine, meta, plugins, programs, rule_keeper};
 use crate::actions::{Executors, Wanted};
-use crate::config::{Config, SourceType};
+use crate::config::{Config, SourceType, read_plugins};
 use crate::limits;
 use crate::plugins::Enabled;
 use crate::plugins::Enricher;
@@ -127,7 +127,7 @@ impl Live {
         let (set, found) = found(kept);
         let rules = Arc::new(ArcSwap::new(Arc::clone(&set)));
         let (inputs, taken) = Inputs::new();
-        let enabled = plugins::enabled(config);
+        let enabled = read_plugins(config).enabled;
         let keepers = |plugin: &Enabled| plugins::keeper(plugin, &inputs.control);
         let tell = programs::tell(&inputs.control);
         let (book, programs) = source_book(config, &enabled, (&keepers, &tell))?;

@@ -6,7 +6,7 @@
 
 use super::answers::{Answers, Asked, KnownAnswers};
 use super::plugins;
-use crate::config::{Config, FORMAT_PLUGIN, SourceConfig};
+use crate::config::{Config, FORMAT_PLUGIN, SourceConfig, read_plugins};
 use crate::event::{Origin, Said, Schema, text};
 use crate::parsers::{Answer, Foreign, Line, Parser, ParserError, Stopped, Unparsed};
 use crate::pipeline::engine::Message;
@@ -81,9 +81,7 @@ pub fn tell(alarms: &Sender<Message>) -> Tell {
     let alarms = alarms.clone();
     Arc::new(move |plugin, fault| {
         tracing::warn!(plugin, fault, "a plugin's answer");
-        let source = format!("plugin {plugin}");
-        // Full means that the engine is behind; the log has the fault all the same.
-        drop(alarms.try_send(Message::Alarm { source, text: fault.to_owned() }));
+        plugins::raise(&alarms, plugin, fault);
     })
 }
 
@@ -126,7 +124,7 @@ pub fn kinds(config: &Config, enabled: &[Enabled]) -> Vec<Schema> {
 /// A parser that asks a plugin's program and keeps nothing: for commands that look at lines. It
 /// gives up where the program can't be started.
 pub fn parser_for_looking(config: &Config, format: &str) -> Result<Parser, ParserError> {
-    let enabled = plugins::enabled(config);
+    let enabled = read_plugins(config).enabled;
     let plugin = parser_plugin(&enabled, format)?;
     let keeper = |enabled: &Enabled| {
         let manifest = &enabled.plugin.manifest;

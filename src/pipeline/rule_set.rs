@@ -116,7 +116,8 @@ fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Setti
         |list: Vec<&str>| Some(list.into_iter().map(str::to_owned).collect::<BTreeSet<_>>());
     let actions = &config.actions;
     let mut declared: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for schema in programs::kinds(config, &plugins::enabled(config)) {
+    let enabled = read_plugins(config).enabled;
+    for schema in programs::kinds(config, &enabled) {
         for (kind, fields) in schema.kinds() {
             declared.entry(kind.to_owned()).or_default().extend(fields.keys().cloned());
         }
@@ -140,7 +141,7 @@ fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Setti
             .sources
             .iter()
             .flat_map(|source| source.fields.keys().cloned())
-            .chain(plugins::added_fields(config))
+            .chain(plugins::added_fields(&enabled))
             .collect(),
         given: None,
     };

@@ -5,6 +5,7 @@
 //!
 //! → `{"type":"act","id":"…","do":"notify",…}` ← `{"type":"outcome","id":"…","outcome":"applied"}`
 
+use crate::decisions::Carried;
 use crate::limits::PLUGIN_UNASKED_MAX;
 use crate::plugins::{Keeper, Message, Talk, TalkError};
 use serde_json::{Map, Value};
@@ -16,30 +17,6 @@ const LOOK_UP: Duration = Duration::from_millis(50);
 
 /// Ids of actions that were given up or accepted, whose outcome may still come.
 const OPEN_IDS_MAX: usize = 1_024;
-
-/// What became of an action.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Acted {
-    /// Done.
-    Applied,
-    /// It was so already.
-    Unchanged,
-    /// Accepted; how it ended comes later.
-    Pending,
-    /// The program says that it did not happen.
-    Failed(String),
-    /// Nobody can say, and it must not be tried again.
-    Unconfirmed(String),
-    /// It may be tried again.
-    Retry {
-        /// Why.
-        reason: String,
-        /// Not before this long.
-        after: Option<Duration>,
-        /// It may have happened all the same.
-        may_have_arrived: bool,
-    },
-}
 
 /// The program of an action plugin.
 #[derive(Debug)]
@@ -53,7 +30,7 @@ pub struct ActionProgram {
     /// Outcomes may still come for these.
     open: VecDeque<String>,
     /// How actions ended that were accepted before.
-    later: Vec<(String, Acted)>,
+    later: Vec<(String, Carried)>,
     unasked: u32,
 }
 
@@ -72,15 +49,15 @@ impl ActionProgram {
     }
 
     /// Makes one attempt at an action; returns soon once `stopping` says so.
-    pub fn act(&mut self, action: &Map<String, Value>, stopping: &dyn Fn() -> bool) -> Acted {
+    pub fn act(&mut self, action: &Map<String, Value>, stopping: &dyn Fn() -> bool) -> Carried {
         let Some(id) = action.get("id").and_then(Value::as_str).map(str::to_owned) else {
-            return Acted::Failed("an action without an id".to_owned());
+            return Carried::Failed("an action without an id".to_owned());
         };
         let mut message = action.clone();
         message.insert("type".to_owned(), Value::from("act"));
         let talk = match self.running(stopping) {
             Ok(talk) => talk,
-            Err(acted) => return acted,
+            Err(carried) => return carried,
         };
         if let Err(error) = talk.send(&message) {
             // The line did not get there whole, so it says nothing to the program.
@@ -88,13 +65,13 @@ impl ActionProgram {
             return self.retry(&error, false);
         }
         match self.outcome(&talk, &id, stopping) {
-            Ok(acted) => {
+            Ok(carried) => {
                 self.talk = Some(talk);
                 self.keeper.health().well();
-                if acted == Acted::Pending {
+                if carried == Carried::Pending {
                     self.keep_open(id);
                 }
-                acted
+                carried
             }
             // It is ended with the rest.
             Err(TalkError::Stopped) => {
@@ -109,7 +86,7 @@ impl ActionProgram {
     }
 
     /// How actions ended that were accepted; does not block.
-    pub fn later(&mut self) -> Vec<(String, Acted)> {
+    pub fn later(&mut self) -> Vec<(String, Carried)> {
         if let Some(talk) = self.talk.take() {
             match self.hear(&talk) {
                 Ok(()) => self.talk = Some(talk),
@@ -129,7 +106,7 @@ impl ActionProgram {
     }
 
     /// The running program, started where there is none.
-    fn running(&mut self, stopping: &dyn Fn() -> bool) -> Result<Talk, Acted> {
+    fn running(&mut self, stopping: &dyn Fn() -> bool) -> Result<Talk, Carried> {
         if let Some(talk) = self.talk.take() {
             match self.hear(&talk) {
                 Ok(()) => return Ok(talk),
@@ -141,22 +118,22 @@ impl ActionProgram {
         if let Some(left) = self.keeper.wait() {
             let fault = self.keeper.health().now().fault.unwrap_or_default();
             let reason = format!("the plugin is started again later: {fault}");
-            return Err(Acted::Retry { reason, after: Some(left), may_have_arrived: false });
+            return Err(Carried::Retry { reason, after: Some(left), may_have_arrived: false });
         }
         self.unasked = 0;
         self.keeper.start_unless(Map::new(), stopping).map_err(|error| self.retry(&error, false))
     }
 
-    fn retry(&self, error: &TalkError, may_have_arrived: bool) -> Acted {
-        Acted::Retry { reason: error.to_string(), after: self.keeper.wait(), may_have_arrived }
+    fn retry(&self, error: &TalkError, may_have_arrived: bool) -> Carried {
+        Carried::Retry { reason: error.to_string(), after: self.keeper.wait(), may_have_arrived }
     }
 
     /// The program did not say what became of it.
-    fn unknown(&self, error: &TalkError) -> Acted {
+    fn unknown(&self, error: &TalkError) -> Carried {
         if self.idempotent {
             return self.retry(error, true);
         }
-        Acted::Unconfirmed(error.to_string())
+        Carried::Unconfirmed(error.to_string())
     }
 
     /// Waits for the outcome of one action.
@@ -165,7 +142,7 @@ impl ActionProgram {
         talk: &Talk,
         id: &str,
         stopping: &dyn Fn() -> bool,
-    ) -> Result<Acted, TalkError> {
+    ) -> Result<Carried, TalkError> {
         let until = Instant::now() + self.answer;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -176,11 +153,11 @@ impl ActionProgram {
                 return Err(TalkError::Stopped);
             }
             if let Some(message) = talk.receive(left.min(LOOK_UP))? {
-                let (of, acted) = read(&message)?;
+                let (of, carried) = read(&message)?;
                 if of == id {
-                    return Ok(acted);
+                    return Ok(carried);
                 }
-                self.heard(&of, acted)?;
+                self.heard(&of, carried)?;
             }
         }
     }
@@ -188,13 +165,13 @@ impl ActionProgram {
     /// Hears what the program said of its own.
     fn hear(&mut self, talk: &Talk) -> Result<(), TalkError> {
         while let Some(message) = talk.receive(Duration::ZERO)? {
-            let (of, acted) = read(&message)?;
-            self.heard(&of, acted)?;
+            let (of, carried) = read(&message)?;
+            self.heard(&of, carried)?;
         }
         Ok(())
     }
 
-    fn heard(&mut self, id: &str, acted: Acted) -> Result<(), TalkError> {
+    fn heard(&mut self, id: &str, carried: Carried) -> Result<(), TalkError> {
         let known = self.open.iter().position(|open| open == id);
         let Some(place) = known else {
             self.unasked += 1;
@@ -204,9 +181,9 @@ impl ActionProgram {
             }
             return Ok(());
         };
-        if acted != Acted::Pending {
+        if carried != Carried::Pending {
             self.open.remove(place);
-            self.later.push((id.to_owned(), acted));
+            self.later.push((id.to_owned(), carried));
         }
         Ok(())
     }
@@ -220,20 +197,20 @@ impl ActionProgram {
 }
 
 /// An outcome: of which action, and what.
-fn read(message: &Message) -> Result<(String, Acted), TalkError> {
+fn read(message: &Message) -> Result<(String, Carried), TalkError> {
     let nonsense = |words: &str| TalkError::Nonsense(words.to_owned());
     if message.kind != "outcome" {
         return Err(TalkError::Nonsense(format!("an action does not say `{}`", message.kind)));
     }
     let id = message.text("id").ok_or_else(|| nonsense("an outcome without an `id`"))?;
-    let acted = match message.text("outcome") {
-        Some("applied") => Acted::Applied,
-        Some("unchanged") => Acted::Unchanged,
-        Some("pending") => Acted::Pending,
+    let carried = match message.text("outcome") {
+        Some("applied") => Carried::Applied,
+        Some("unchanged") => Carried::Unchanged,
+        Some("pending") => Carried::Pending,
         Some("failed") => {
             let words = message.words();
             let words = if words.is_empty() { "it does not say why".to_owned() } else { words };
-            Acted::Failed(words)
+            Carried::Failed(words)
         }
         _ => {
             return Err(nonsense(
@@ -241,7 +218,7 @@ fn read(message: &Message) -> Result<(String, Acted), TalkError> {
             ));
         }
     };
-    Ok((id.to_owned(), acted))
+    Ok((id.to_owned(), carried))
 }
 
 #[cfg(test)]

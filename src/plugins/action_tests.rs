@@ -43,7 +43,7 @@ fn action(id: &str) -> Map<String, Value> {
     ])
 }
 
-fn act(program: &mut ActionProgram, id: &str) -> Acted {
+fn act(program: &mut ActionProgram, id: &str) -> Carried {
     program.act(&action(id), &|| false)
 }
 
@@ -59,12 +59,12 @@ fn every_outcome_is_taken_and_what_was_accepted_is_told_of_later() {
          \x20   say(type='outcome', id=i, outcome='applied')",
         false,
     );
-    assert_eq!(act(&mut program, "p"), Acted::Pending);
-    assert_eq!(act(&mut program, "u"), Acted::Unchanged);
-    assert_eq!(act(&mut program, "f"), Acted::Failed("no \\u{1b}[2J room".to_owned()));
+    assert_eq!(act(&mut program, "p"), Carried::Pending);
+    assert_eq!(act(&mut program, "u"), Carried::Unchanged);
+    assert_eq!(act(&mut program, "f"), Carried::Failed("no \\u{1b}[2J room".to_owned()));
     assert_eq!(program.later(), []);
-    assert_eq!(act(&mut program, "a"), Acted::Applied);
-    assert_eq!(program.later(), [("p".to_owned(), Acted::Applied)]);
+    assert_eq!(act(&mut program, "a"), Carried::Applied);
+    assert_eq!(program.later(), [("p".to_owned(), Carried::Applied)]);
     assert_eq!(fs::read_to_string(folder.path().join("said")).unwrap(), "notifyhello");
     assert_eq!(program.keeper.health().now().starts, 1, "one program for all of them");
     program.stop();
@@ -83,21 +83,21 @@ fn what_a_program_did_not_say_is_unconfirmed_or_tried_again() {
         ("while True: sys.stdout.write('x' * 4096)", "a line of more than"),
     ] {
         let (_folder, mut once) = program(body, false);
-        let acted = act(&mut once, "1");
+        let carried = act(&mut once, "1");
         assert!(
-            matches!(&acted, Acted::Unconfirmed(why) if why.contains(words)),
-            "{body}: {acted:?}"
+            matches!(&carried, Carried::Unconfirmed(why) if why.contains(words)),
+            "{body}: {carried:?}"
         );
         assert_eq!(once.keeper.health().now().state, HealthState::Failing);
         // It is not started again at once, and says when.
-        let acted = act(&mut once, "2");
-        let Acted::Retry { after: Some(_), may_have_arrived: false, reason } = &acted else {
-            panic!("{acted:?}");
+        let carried = act(&mut once, "2");
+        let Carried::Retry { after: Some(_), may_have_arrived: false, reason } = &carried else {
+            panic!("{carried:?}");
         };
         assert!(reason.contains(words), "{reason}");
         let (_folder, mut again) = program(body, true);
-        let acted = act(&mut again, "1");
-        assert!(matches!(&acted, Acted::Retry { may_have_arrived: true, .. }), "{acted:?}");
+        let carried = act(&mut again, "1");
+        assert!(matches!(&carried, Carried::Retry { may_have_arrived: true, .. }), "{carried:?}");
     }
 }
 
@@ -109,9 +109,9 @@ fn it_is_started_again_and_the_same_id_comes_again() {
          say(type='outcome', id=i, outcome='applied')",
         true,
     );
-    let Acted::Retry { after: Some(pause), .. } = act(&mut program, "k1") else { panic!() };
+    let Carried::Retry { after: Some(pause), .. } = act(&mut program, "k1") else { panic!() };
     std::thread::sleep(pause);
-    assert_eq!(act(&mut program, "k1"), Acted::Applied);
+    assert_eq!(act(&mut program, "k1"), Carried::Applied);
     assert_eq!(fs::read_to_string(folder.path().join("ids")).unwrap(), "k1 k1 ");
     let health = program.keeper.health().now();
     assert_eq!((health.state, health.starts, health.faults), (HealthState::Well, 2, 1));
@@ -122,11 +122,11 @@ fn an_end_does_not_wait_for_an_answer() {
     let (_folder, mut program) = program("time.sleep(100)", true);
     let begun = Instant::now();
     let asked = std::cell::Cell::new(0);
-    let acted = program.act(&action("1"), &|| {
+    let carried = program.act(&action("1"), &|| {
         asked.set(asked.get() + 1);
         asked.get() > 2
     });
-    assert!(matches!(acted, Acted::Retry { may_have_arrived: true, .. }), "{acted:?}");
+    assert!(matches!(carried, Carried::Retry { may_have_arrived: true, .. }), "{carried:?}");
     assert!(begun.elapsed() < Duration::from_millis(1_900), "{:?}", begun.elapsed());
     program.stop();
 }

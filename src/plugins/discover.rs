@@ -86,16 +86,18 @@ impl Enabled {
     /// How its program is started.
     pub fn launch(&self) -> Launch {
         let manifest = &self.plugin.manifest;
+        // The program starts in its folder, from where a relative path leads elsewhere.
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let mut argv = manifest.run.clone();
         if let (Some(first), Some(program)) = (argv.first_mut(), &self.plugin.program) {
-            *first = program.display().to_string();
+            *first = absolute(program).display().to_string();
         }
         let settings = self.config.settings.iter();
         let usual = TalkLimits::default();
         Launch {
             name: manifest.name.clone(),
             argv,
-            folder: self.plugin.folder.clone(),
+            folder: absolute(&self.plugin.folder),
             settings: settings.map(|(key, value)| (key.clone(), json(value))).collect(),
             secrets: self.config.secrets.clone(),
             limits: TalkLimits {

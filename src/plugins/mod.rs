@@ -22,10 +22,10 @@ pub mod source;
 pub mod parser;
 
 pub use crate::event::FieldKind;
-pub use action::{Acted, ActionProgram};
+pub use action::ActionProgram;
 pub use config::PluginConfig;
 pub use discover::{Enabled, Found, Plugin, PluginFault, discover};
-pub use enricher::{AddedType, Additions, Enricher};
+pub use enricher::{Additions, Enricher};
 pub use health::{Health, HealthCell, HealthState};
 pub use manifest::{Manifest, PluginKind};
 pub use parser::{ParserProgram, WHY_UNREAD};

@@ -39,6 +39,17 @@ fn a_new_plugin_of_each_kind_passes_its_own_tests() {
     assert!(listed.stdout.contains("mod_a") && listed.stdout.contains("used"), "{}", listed.all());
 }
 
+/// A program starts in its own folder: a path that is relative to riposte's led elsewhere.
+#[test]
+fn a_program_is_found_through_a_relative_path_of_the_config() {
+    let dir = folder();
+    run(dir.path(), &["new", "geo", "--kind", "enricher"]);
+    let words = ["-c", "riposte.toml", "plugin", "test", "geo"];
+    let output = program().current_dir(dir.path()).args(words).output().unwrap();
+    let tested = Ran::new(&output, dir.path());
+    assert_eq!(tested.code, 0, "{}", tested.all());
+}
+
 #[test]
 fn an_answer_that_differs_is_shown_as_a_difference() {
     let dir = folder();

@@ -238,7 +238,7 @@ fn nearby(config: &Config, files: &[RuleFile], rules: &[Rule]) -> Nearby {
             .sources
             .iter()
             .flat_map(|one| one.fields.keys().cloned())
-            .chain(crate::pipeline::plugins::added_fields(config))
+            .chain(crate::pipeline::plugins::added_fields(&config::read_plugins(config).enabled))
             .collect(),
         channels: actions.channels.iter().map(|one| one.name.clone()).collect(),
         webhooks: actions.webhooks.iter().map(|one| one.name.clone()).collect(),

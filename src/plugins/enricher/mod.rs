@@ -10,8 +10,7 @@
 mod answers;
 mod worker;
 
-use crate::event::field::FieldType;
-use crate::event::{Event, Field, Kind, Value};
+use crate::event::{Event, Field, FieldKind, Kind, Value};
 use crate::limits::{ENRICHER_KEYS_A_BATCH_MAX, ENRICHER_TEXT_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,21 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use worker::Enricher;
-
-/// What a field of an answer holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AddedType {
-    /// Text.
-    Text,
-    /// A whole number.
-    Int,
-    /// A number with a fraction.
-    Float,
-    /// True or false.
-    Bool,
-    /// An address.
-    Address,
-}
 
 /// What an enricher adds, and to which events.
 #[derive(Debug, Clone)]
@@ -45,7 +29,7 @@ pub struct Spec {
     /// The field that it is asked by.
     pub key: String,
     /// What it adds.
-    pub fields: Vec<(Arc<str>, AddedType)>,
+    pub fields: Vec<(Arc<str>, FieldKind)>,
     /// How long an answer holds.
     pub ttl: Duration,
     /// How long an answer may take.
@@ -134,7 +118,9 @@ impl Spec {
             if value.is_null() {
                 continue;
             }
-            let value = typed(value, *added)
+            let value = added
+                .value(value)
+                .filter(|_| value.as_str().is_none_or(|text| text.len() <= ENRICHER_TEXT_BYTES_MAX))
                 .ok_or_else(|| format!("`{name}` is not what `plugin.toml` says"))?;
             fields.push((Arc::clone(name), value));
         }
@@ -142,29 +128,9 @@ impl Spec {
     }
 }
 
-fn typed(value: &serde_json::Value, added: AddedType) -> Option<Value> {
-    match added {
-        AddedType::Text => {
-            value.as_str().filter(|text| text.len() <= ENRICHER_TEXT_BYTES_MAX).map(Value::text)
-        }
-        AddedType::Int => value.as_i64().map(Value::Int),
-        AddedType::Float => value.as_f64().map(Value::Float),
-        AddedType::Bool => value.as_bool().map(Value::Bool),
-        AddedType::Address => value.as_str()?.parse().ok().map(Value::ip),
-    }
-}
-
 /// Whether an added field may have the name of a well-known one: it must hold the same.
-pub fn fits(name: &str, added: AddedType) -> bool {
-    Field::from_name(name).is_none_or(|field| {
-        matches!(
-            (field.kind(), added),
-            (FieldType::Text, AddedType::Text)
-                | (FieldType::Int, AddedType::Int)
-                | (FieldType::Float, AddedType::Float)
-                | (FieldType::Address, AddedType::Address)
-        )
-    })
+pub fn fits(name: &str, added: FieldKind) -> bool {
+    Field::from_name(name).is_none_or(|field| FieldKind::from(field.kind()) == added)
 }
 
 /// Asks all enrichers for what a batch needs: `keys` in their order. Waits for each at most as long

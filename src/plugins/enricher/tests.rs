@@ -23,9 +23,9 @@ fn spec() -> Spec {
         on: vec![Kind::Http],
         key: "ip".to_owned(),
         fields: vec![
-            (Arc::from("listed"), AddedType::Bool),
-            (Arc::from("asn_name"), AddedType::Text),
-            (Arc::from("score"), AddedType::Int),
+            (Arc::from("listed"), FieldKind::Bool),
+            (Arc::from("asn_name"), FieldKind::Text),
+            (Arc::from("score"), FieldKind::Int),
         ],
         ttl: Duration::from_mins(1),
         answer: Duration::from_millis(1_500),
@@ -110,7 +110,7 @@ fn answers_become_fields_and_are_asked_for_once() {
 fn an_answer_grows_old_and_what_the_record_says_stays() {
     let spec = Spec {
         ttl: Duration::from_millis(300),
-        fields: vec![(Arc::from("status"), AddedType::Int), (Arc::from("n"), AddedType::Int)],
+        fields: vec![(Arc::from("status"), FieldKind::Int), (Arc::from("n"), FieldKind::Int)],
         ..spec()
     };
     let (_folder, enricher) = enricher(
@@ -127,7 +127,7 @@ fn an_answer_grows_old_and_what_the_record_says_stays() {
     let additions = ask_all(std::slice::from_ref(&enricher), vec![keys]);
     enricher.spec().apply(&mut event, &additions);
     assert_eq!(event.int(Field::Status), Some(200));
-    assert!(fits("status", AddedType::Int) && !fits("status", AddedType::Text));
+    assert!(fits("status", FieldKind::Int) && !fits("status", FieldKind::Text));
 }
 
 #[test]
