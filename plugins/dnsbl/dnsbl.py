@@ -178,14 +178,19 @@ class Ask:
         self.said = [None] * zones
         self.questions = {}  # by the zone's place
 
+    def is_open(self):
+        """Whether a zone is waited for: the first one that lists the address is enough."""
+        for said in self.said:
+            if said is None or said == LISTED:
+                return said is None
+        return False
+
     def fields(self, zones):
-        """The answer; None while it is open. The first zone that lists the address is named."""
+        """The answer, naming the first zone that lists the address; None where it isn't known."""
         for said, zone in zip(self.said, zones):
-            if said is None:
-                return None
             if said == LISTED:
                 return {"dnsbl_listed": True, "dnsbl_zone": zone}
-        return {} if UNKNOWN in self.said else {"dnsbl_listed": False}
+        return None if UNKNOWN in self.said else {"dnsbl_listed": False}
 
 
 class Enricher:
@@ -200,8 +205,10 @@ class Enricher:
     def ask(self, message):
         number, key = message.get("id"), message.get("key")
         prefix = reversed_of(key) if isinstance(key, str) else None
-        if prefix is None or len(self.waiting) >= WAITING_MAX:
+        if prefix is None:
             return answer(number, {})
+        if len(self.waiting) >= WAITING_MAX:
+            return answer(number, None)
         now = time.monotonic()
         self.waiting.append(Ask(number, prefix, now, self.timeout, len(self.zones)))
 
@@ -236,7 +243,7 @@ class Enricher:
         """Answers what is known or too late; repeats once what may have been lost."""
         now = time.monotonic()
         while self.waiting and self.waiting[0].end <= now:
-            answer(self.waiting.popleft().number, {})
+            answer(self.waiting.popleft().number, None)
         still = []
         for ask in self.open:
             if ask.end <= now:
@@ -248,10 +255,10 @@ class Enricher:
                         question.socket.send(question.message)
                     except OSError:
                         pass  # heard as an error, or too late
-            fields = ask.fields(self.zones)
-            if fields is None:
+            if ask.is_open():
                 still.append(ask)
                 continue
+            fields = ask.fields(self.zones)
             for place in list(ask.questions):
                 self.close(ask, place)
             answer(ask.number, fields)

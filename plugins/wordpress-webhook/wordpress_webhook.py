@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 BODY_BYTES_MAX = 64 * 1024
-TEXT_CHARS_MAX = 2_000
+TEXT_CHARS_MAX = 1_000
 AT_ONCE_MAX = 32
 
 
@@ -67,7 +67,10 @@ class Link:
 
 
 def text(value):
-    return value[:TEXT_CHARS_MAX] if isinstance(value, str) and value else None
+    """A text that can be said: half of a surrogate pair is no character, though JSON may hold one."""
+    if not isinstance(value, str) or not value:
+        return None
+    return value[:TEXT_CHARS_MAX].encode("utf-8", "replace").decode()
 
 
 def fields_of(body):
@@ -81,7 +84,7 @@ def fields_of(body):
     if url is not None:
         try:
             parts = urlsplit(url)
-            host = parts.hostname
+            host = text(parts.hostname)
         except ValueError:
             return None
         if parts.scheme not in ("http", "https") or not host:

@@ -110,6 +110,15 @@ impl Parser {
         Self { format: Format::Framed(Box::new(self)), zone, warnings }
     }
 
+    /// Whether somebody else reads its lines.
+    pub fn is_foreign(&self) -> bool {
+        match &self.format {
+            Format::Foreign(_) => true,
+            Format::Framed(inner) => inner.is_foreign(),
+            _ => false,
+        }
+    }
+
     /// To be called before the records of a batch are parsed: what somebody else reads is asked for
     /// here, all together. Formats that are read here need nothing.
     pub fn prepare(&mut self, batch: &Batch) -> Result<(), Stopped> {

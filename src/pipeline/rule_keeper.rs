@@ -85,6 +85,8 @@ impl Sources {
             let name = Path::new(path).parent().and_then(Path::file_name);
             if lies_in(&plugins.unusable)
                 && let Some(name) = name.map(|name| name.to_string_lossy().into_owned())
+                && config.plugins.get(&name).is_some_and(|plugin| plugin.enabled)
+                && !plugins.modules.iter().any(|module| module.path == *path)
             {
                 old.insert(path.clone());
                 let module = ModuleFile { name, path: path.clone(), text: text.clone() };

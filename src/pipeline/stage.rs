@@ -115,10 +115,24 @@ impl Stage {
         self
     }
 
-    /// Asks for what somebody else reads of a batch; may block while that one is not there. To be
-    /// called where waiting is allowed; else it is done in [`Stage::run`].
+    /// Asks for what somebody else reads of a batch, all lines together; may block while that one is
+    /// not there. To be called where waiting is allowed; what was not asked for is asked in
+    /// [`Stage::run`], line by line.
     pub fn prepare(&mut self, batch: &Batch) -> Result<(), Stopped> {
         self.parser.prepare(batch)
+    }
+
+    /// As [`Stage::prepare`], where nobody stops the one who is asked.
+    pub fn ask(&mut self, batch: &Batch) {
+        // Whoever stops answers no line either, and `run` says so of each.
+        let _asked = self.prepare(batch);
+    }
+
+    /// Takes what another stage of the same parser was answered.
+    pub fn answered_as(&mut self, other: &Self) {
+        if self.parser.is_foreign() {
+            self.parser.clone_from(&other.parser);
+        }
     }
 
     /// The same stage, with enrichers.

@@ -240,8 +240,8 @@ fn read_text(path: &Path, bytes_max: u64) -> Result<String, Fault> {
     String::from_utf8(bytes).map_err(|_| Fault::whole("it is not UTF-8", "save it as UTF-8"))
 }
 
-/// The folder that plugins lie in, and all folders above it: who can write one of these can put
-/// another plugin in place. In a sticky folder (`/tmp`) what is ours can't be replaced.
+/// A folder or program, and all folders above it: who can write one of these can put another in
+/// place. In a sticky folder (`/tmp`) what is ours can't be replaced.
 fn distrusted_chain(dir: &Path) -> Option<Fault> {
     if let Some(why) = distrust(dir) {
         return Some(Fault::whole(why.message, why.hint));
@@ -335,8 +335,8 @@ fn sound_program(path: &Path, first: &str) -> Result<PathBuf, (String, String)> 
         let hint = format!("chmod +x {}", path.display());
         return Err((format!("`run` begins with `{first}`, which is not executable"), hint));
     }
-    match distrust_of(path, &metadata) {
-        Some(why) => Err((why.message, why.hint)),
+    match distrusted_chain(path) {
+        Some(fault) => Err((fault.message, fault.hint)),
         None => Ok(path.to_owned()),
     }
 }

@@ -140,10 +140,11 @@ impl Pump {
         let mut unsaid: Option<String> = None;
         let mut count = 0;
         while !self.reader.stopping() {
-            if count >= limits::SOURCE_SAVED_RECORDS_MAX || self.is_full() {
+            let full = self.writer.keeps(self.bytes_max);
+            if full || count >= limits::SOURCE_SAVED_RECORDS_MAX {
                 self.tell_saved(&mut unsaid, &mut count)?;
             }
-            if self.is_full() {
+            if full {
                 // The program waits on its pipe.
                 self.room.wait(look);
                 continue;
@@ -170,10 +171,6 @@ impl Pump {
             Some(cursor) => self.program.saved(&cursor),
             None => Ok(()),
         }
-    }
-
-    fn is_full(&self) -> bool {
-        self.writer.kept().is_ok_and(|kept| kept >= self.bytes_max)
     }
 
     /// Puts it into the spool; false when that was given up because riposte stops.

@@ -156,6 +156,8 @@ pub(super) struct Writer {
     last: u8,
     /// What a failed write has left could not be cut off yet.
     torn: bool,
+    /// The first offset that was kept when it was looked for last; it only grows.
+    first: u64,
 }
 
 impl Writer {
@@ -187,7 +189,7 @@ impl Writer {
             File::open(segment(&folder, start))?.read_at(&mut last, len - 1)?;
         }
         let [last] = last;
-        let mut writer = Self { folder, stream, file, start, len, last, torn: false };
+        let mut writer = Self { folder, stream, file, start, len, last, torn: false, first: 0 };
         writer.end_line()?;
         Ok(writer)
     }
@@ -229,10 +231,15 @@ impl Writer {
         if self.last == b'\n' { Ok(()) } else { self.write(b"\n") }
     }
 
-    /// How much is kept, in bytes.
-    pub(super) fn kept(&self) -> io::Result<u64> {
-        let first = list(&self.folder)?.first().copied().unwrap_or(0);
-        Ok((self.start + self.len).saturating_sub(first))
+    /// Whether so many bytes are kept. The folder is looked through only where that may be so.
+    pub(super) fn keeps(&mut self, bytes: u64) -> bool {
+        let enough = |writer: &Self| writer.end().saturating_sub(writer.first) >= bytes;
+        if !enough(self) {
+            return false;
+        }
+        let Ok(starts) = list(&self.folder) else { return false };
+        self.first = starts.first().copied().unwrap_or(0);
+        enough(self)
     }
 }
 

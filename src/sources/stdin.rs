@@ -161,9 +161,8 @@ impl Pump {
         self.reader.wake();
     }
 
-    fn wait_for_room(&self) {
-        while !self.reader.stopping() && self.writer.kept().is_ok_and(|kept| kept >= self.bytes_max)
-        {
+    fn wait_for_room(&mut self) {
+        while !self.reader.stopping() && self.writer.keeps(self.bytes_max) {
             self.room.wait(Duration::from_millis(limits::LINGER_MILLIS));
         }
     }

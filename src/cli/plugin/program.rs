@@ -111,7 +111,7 @@ fn greeted(launch: &Launch) -> Result<Talk, String> {
 
 /// What differs, as lines of a diff; what is not expected doesn't matter.
 fn compare(place: &str, expected: &Value, got: &Value, out: &mut Vec<String>) {
-    if let (Value::Object(expected), Value::Object(got)) = (expected, got) {
+    if let (Value::Object(expected), Value::Object(_) | Value::Null) = (expected, got) {
         for (name, value) in expected {
             let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
             compare(&place, value, got.get(name).unwrap_or(&json!(null)), out);

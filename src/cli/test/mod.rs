@@ -188,7 +188,10 @@ fn show(result: &TestResult, json: bool, out: &mut Output) -> anyhow::Result<()>
         out.line(line)?;
     }
     if result.passed() && result.expectations == 0 {
-        let word = out.styled(Style::Yellow, "     it expects nothing: only a fault or a `throw` can make it fail");
+        let word = out.styled(
+            Style::Yellow,
+            "     it expects nothing: only a fault or a `throw` can make it fail",
+        );
         out.line(word)?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::{Found, StartError};
 use crate::actions::{Executors, Health, HealthState};
-use crate::config::{Config, SourceConfig, SourceType};
+use crate::config::{Config, SourceConfig, SourceType, read_plugins};
 use crate::decisions::{Desk, Proxies};
 use crate::enrich::RealClient;
 use crate::event::{Event, Field, Kind};
@@ -20,7 +20,7 @@ use crate::sources::Rereader;
 use crate::sources::program::Program;
 use crate::sources::supervise::Handle;
 use crate::store::{Store, StoreError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -58,11 +58,28 @@ pub(super) fn at_next_start(old: &Config, new: &Config) -> Vec<&'static str> {
         ("state_dir", old.state_dir != new.state_dir),
         ("sources", old.sources != new.sources),
         ("plugins_dir", old.plugins_dir != new.plugins_dir),
+        ("plugins", programs_differ(old, new)),
         ("actions", old.actions != new.actions),
         ("memory", old.memory != new.memory),
         ("log", old.log != new.log),
     ];
     tables.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}
+
+/// Whether tables of plugins differ that are no modules.
+fn programs_differ(old: &Config, new: &Config) -> bool {
+    if old.plugins == new.plugins {
+        return false;
+    }
+    let modules: BTreeSet<String> = [old, new]
+        .into_iter()
+        .flat_map(|config| read_plugins(config).modules)
+        .map(|module| module.name)
+        .collect();
+    let names: BTreeSet<&String> = old.plugins.keys().chain(new.plugins.keys()).collect();
+    names
+        .iter()
+        .any(|name| !modules.contains(*name) && old.plugins.get(*name) != new.plugins.get(*name))
 }
 
 /// The parsers of all sources, and the programs among them.

@@ -101,6 +101,13 @@ fn work_through(block: Block, stages: &mut [Stage], lane: &LaneEnd) -> Worked {
     let mut batches = Vec::new();
     let mut kept = 0;
     for batch in block.batches() {
+        // All stages judge the same answers of a program.
+        if let Some((first, others)) = stages.split_first_mut() {
+            first.ask(&batch);
+            for stage in others {
+                stage.answered_as(first);
+            }
+        }
         let mut matched: Vec<Matched> = stages.iter_mut().map(|stage| stage.run(&batch)).collect();
         let unparsed = matched.first().map(|matched| unparsed(&batch, matched)).unwrap_or_default();
         kept += matched.iter_mut().map(|matched| detach(&batch, matched)).sum::<usize>();

@@ -107,6 +107,7 @@ impl Trial {
         let client = real_client(&self.config);
         let mut stage =
             Stage::new(parser.clone(), client.clone(), Arc::clone(&self.rules), Clamp::Never);
+        stage.ask(batch);
         let matched = stage.run(batch);
         self.unparsed += matched.records - matched.parsed;
         let mut parser = parser.clone();

@@ -107,6 +107,14 @@ fn answers_become_fields_and_are_asked_for_once() {
 }
 
 #[test]
+fn what_is_not_known_is_not_kept() {
+    let (folder, enricher) = enricher("say(type='answer', id=i, fields=None)", spec());
+    assert_eq!(added(&enricher, &["192.0.2.9"]), [Vec::<String>::new()]);
+    assert_eq!(added(&enricher, &["192.0.2.9"]), [Vec::<String>::new()]);
+    assert_eq!(fs::read_to_string(folder.path().join("asked")).unwrap(), "192.0.2.9 192.0.2.9 ");
+}
+
+#[test]
 fn an_answer_grows_old_and_what_the_record_says_stays() {
     let spec = Spec {
         ttl: Duration::from_millis(300),

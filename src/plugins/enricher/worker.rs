@@ -271,7 +271,13 @@ impl Worker {
         };
         let none = Map::new();
         let fields = match message.body.get("fields") {
-            None | Some(Value::Null) => &none,
+            None => &none,
+            Some(Value::Null) => {
+                // It doesn't know: nothing is kept, and it is asked again.
+                self.shared.lock().asked.remove(&key);
+                self.shared.answered.notify_all();
+                return Ok(());
+            }
             Some(Value::Object(fields)) => fields,
             Some(_) => return Err(nonsense("`fields` of an answer is no object".to_owned())),
         };

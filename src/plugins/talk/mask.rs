@@ -58,34 +58,26 @@ impl Mask {
         self.longest
     }
 
-    /// The text without secrets.
+    /// The text without secrets, as people are shown it: it may have been cut.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.spans(text.as_bytes()).is_empty() {
-            return Cow::Borrowed(text);
-        }
-        Cow::Owned(String::from_utf8_lossy(&self.bytes(text.as_bytes(), usize::MAX)).into_owned())
+        taken_out(text, &self.spans(text.as_bytes(), true))
+    }
+
+    /// The text without secrets, where it is data and whole: an end that only looks like the
+    /// beginning of a secret stays.
+    pub(super) fn data<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        taken_out(text, &self.spans(text.as_bytes(), false))
     }
 
     /// The first `bytes_max` of the bytes without secrets. A value that reaches over the cut is
     /// taken out whole, as is the start of one at the very end of what is known.
     pub(super) fn bytes(&self, bytes: &[u8], bytes_max: usize) -> Vec<u8> {
-        let mut out = Vec::with_capacity(bytes.len().min(bytes_max));
-        let cut = bytes.len().min(bytes_max);
-        let mut from = 0;
-        for (start, end) in self.spans(bytes) {
-            if start >= cut {
-                break;
-            }
-            out.extend_from_slice(bytes.get(from..start).unwrap_or_default());
-            out.extend_from_slice(MARK.as_bytes());
-            from = end;
-        }
-        out.extend_from_slice(bytes.get(from..cut).unwrap_or_default());
-        out
+        without(bytes, bytes_max, &self.spans(bytes, true))
     }
 
-    /// Where values are, in order, none touching another.
-    fn spans(&self, bytes: &[u8]) -> Vec<(usize, usize)> {
+    /// Where values are, in order, none touching another; with `cut` also the start of one at the
+    /// end.
+    fn spans(&self, bytes: &[u8], cut: bool) -> Vec<(usize, usize)> {
         let mut found: Vec<(usize, usize)> = Vec::new();
         for value in &self.values {
             let value = value.reveal().as_bytes();
@@ -96,7 +88,7 @@ impl Mask {
                 found.push((from + at, from + at + value.len()));
                 from += at + 1;
             }
-            if let Some(start) = unfinished(bytes, value) {
+            if cut && let Some(start) = unfinished(bytes, value) {
                 found.push((start, bytes.len()));
             }
         }
@@ -110,6 +102,29 @@ impl Mask {
         }
         merged
     }
+}
+
+/// The text without these places.
+fn taken_out<'t>(text: &'t str, spans: &[(usize, usize)]) -> Cow<'t, str> {
+    if spans.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let left = without(text.as_bytes(), usize::MAX, spans);
+    Cow::Owned(String::from_utf8_lossy(&left).into_owned())
+}
+
+/// The first `bytes_max` of the bytes, with a mark in each of these places.
+fn without(bytes: &[u8], bytes_max: usize, spans: &[(usize, usize)]) -> Vec<u8> {
+    let cut = bytes.len().min(bytes_max);
+    let mut out = Vec::with_capacity(cut);
+    let mut from = 0;
+    for (start, end) in spans.iter().copied().take_while(|(start, _)| *start < cut) {
+        out.extend_from_slice(bytes.get(from..start).unwrap_or_default());
+        out.extend_from_slice(MARK.as_bytes());
+        from = end;
+    }
+    out.extend_from_slice(bytes.get(from..cut).unwrap_or_default());
+    out
 }
 
 /// Where the bytes end with the beginning of a value, long enough to be no chance.
@@ -139,6 +154,8 @@ mod tests {
         assert_eq!(mask.text(r"line one\nline two"), "[secret]", "as JSON writes it");
         assert_eq!(mask.text("it died at hunte"), "it died at [secret]", "unfinished");
         assert_eq!(mask.text("a hun"), "a hun", "three letters may be chance");
+        assert_eq!(mask.data("/to/hunte"), "/to/hunte", "data is whole");
+        assert_eq!(mask.data("/to/hunter2"), "/to/[secret]");
     }
 
     #[test]

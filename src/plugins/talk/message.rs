@@ -4,12 +4,13 @@ use super::{Mask, TalkError};
 use crate::event::text::{escape, escape_cut};
 use crate::limits::PLUGIN_SAID_CHARS_MAX;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// The longest `type`.
 const KIND_BYTES_MAX: usize = 32;
 
 /// One message of a program, with its secrets masked in all texts but those that only name things
-/// (`type`, `id`, `kind`, `time`, `outcome`).
+/// (`id`, `time`, `outcome`) and the `cursor`, which goes back to its program as it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// Its `type`.
@@ -63,21 +64,31 @@ fn mask_body(body: &mut Map<String, Value>, mask: &Mask) {
         return;
     }
     for (name, value) in body.iter_mut() {
-        if !matches!(name.as_str(), "id" | "kind" | "time" | "outcome") {
-            mask_value(value, mask);
+        match name.as_str() {
+            "id" | "time" | "outcome" | "cursor" => {}
+            // Words for people, perhaps cut by the program.
+            "message" => mask_value(value, &|text| mask.text(text)),
+            _ => mask_value(value, &|text| mask.data(text)),
         }
     }
 }
 
-fn mask_value(value: &mut Value, mask: &Mask) {
+fn mask_value(value: &mut Value, mask: &dyn for<'t> Fn(&'t str) -> Cow<'t, str>) {
     match value {
         Value::String(text) => {
-            if let std::borrow::Cow::Owned(masked) = mask.text(text) {
+            if let Cow::Owned(masked) = mask(text) {
                 *text = masked;
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| mask_value(item, mask)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| mask_value(field, mask)),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|field| mask_value(field, mask));
+            // Names are told of where they are wrong.
+            if fields.keys().any(|name| matches!(mask(name), Cow::Owned(_))) {
+                let named = std::mem::take(fields).into_iter();
+                *fields = named.map(|(name, field)| (mask(&name).into_owned(), field)).collect();
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -85,4 +96,24 @@ fn mask_value(value: &mut Value, mask: &Mask) {
 /// What it said, for a fault.
 pub(super) fn shown(line: &[u8], mask: &Mask) -> String {
     escape_cut(&mask.bytes(line, usize::MAX), PLUGIN_SAID_CHARS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    #[test]
+    fn data_is_masked_where_it_holds_a_secret_and_nowhere_else() {
+        let mask = Mask::new([Secret::new("1000000042".to_owned())]);
+        let parse = |line: &str| Message::parse(line.as_bytes(), &mask).unwrap().body;
+        let body = parse(
+            r#"{"type":"event","cursor":"1000","line":"/news/1000","fields":{"a 1000000042":["1000000042"]}}"#,
+        );
+        assert_eq!(body["cursor"], "1000", "cursors that differ stay different");
+        assert_eq!(body["line"], "/news/1000");
+        assert_eq!(body["fields"]["a [secret]"][0], "[secret]");
+        let body = parse(r#"{"type":"outcome","message":"died at 10000"}"#);
+        assert_eq!(body["message"], "died at [secret]", "words may be cut");
+    }
 }

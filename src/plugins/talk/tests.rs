@@ -323,6 +323,23 @@ fn a_program_that_may_say_much_has_to_wait_while_nobody_listens() {
     }
 }
 
+/// It was stuck in a write until it was killed, and never read that it should stop.
+#[test]
+fn a_program_that_waits_to_be_heard_hears_that_it_should_stop() {
+    let place = Place::python(&format!(
+        "{READY}for n in range(100_000): say(type='record', n=n)\n\
+         for line in sys.stdin: pass\n\
+         open('ended', 'w').close()\n"
+    ));
+    let mut launch = place.launch();
+    launch.limits.lines_a_second_max = None;
+    launch.limits.stop = 20 * SECOND;
+    let talk = ready(&launch).unwrap();
+    std::thread::sleep(SECOND / 2);
+    talk.stop();
+    assert!(place.path("ended").exists(), "it ended by itself");
+}
+
 #[test]
 fn a_keeper_tells_of_faults_and_pauses() {
     let place = Place::shell("exit 1");
