@@ -192,11 +192,17 @@ pub fn read_plugin(folder: &Path) -> Result<Plugin, Vec<PluginFault>> {
         plugin.module = Some(text);
     } else {
         let first = plugin.manifest.run.first().map_or("", String::as_str);
-        let program = find_program(folder, first).map_err(|(message, hint)| {
+        let refused = |(message, hint): (String, String)| {
             let place = crate::toml_text::of_words(&text, &message);
             vec![at(&path, Fault { message, hint, ..place })]
-        })?;
-        plugin.program = Some(program);
+        };
+        plugin.program = Some(find_program(folder, first).map_err(refused)?);
+        // What an interpreter is to run is a program too.
+        let arguments = plugin.manifest.run.iter().skip(1).map(Path::new);
+        for script in arguments.filter(|path| path.is_absolute() && path.is_file()) {
+            distrusted_chain(script)
+                .map_or(Ok(()), |fault| Err(refused((fault.message, fault.hint))))?;
+        }
     }
     Ok(plugin)
 }

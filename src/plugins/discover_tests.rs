@@ -171,6 +171,21 @@ fn the_program_is_in_the_folder_or_installed() {
     "#);
 }
 
+/// Whoever can write the folder of a program can put another in its place.
+#[test]
+fn a_program_elsewhere_is_believed_as_its_folder_is() {
+    let elsewhere = Folder::new();
+    let tool = elsewhere.write("open/tool", "#!/bin/sh\n", 0o755);
+    let folder = Folder::new();
+    let tool = tool.display().to_string();
+    folder.action("run", &tool);
+    folder.action("script", &format!("/bin/sh\", \"{tool}"));
+    assert_eq!(folder.names(), ["run", "script"]);
+    fs::set_permissions(elsewhere.path("open"), fs::Permissions::from_mode(0o777)).unwrap();
+    assert_eq!(folder.names(), [""; 0]);
+    assert_eq!(folder.refused().matches("can be written").count(), 2, "{}", folder.refused());
+}
+
 #[test]
 fn files_that_are_too_large_or_no_files_are_refused() {
     let folder = Folder::new();

@@ -49,7 +49,7 @@ fn missing_and_doubled(hits: &BTreeMap<String, u64>, wanted: usize) -> (usize, u
 
 #[test]
 fn serial_a_source_and_riposte_die_again_and_again_and_every_event_counts_once() {
-    let last = 10_000;
+    let last = 12_000;
     let root = tempfile::tempdir().unwrap();
     let more = format!(
         "[[sources]]\nname = \"shop\"\ntype = \"plugin\"\nplugin = \"counter\"\n[plugins.counter.settings]\nlast = \"{last}\"\n{LOG}"

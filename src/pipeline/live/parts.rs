@@ -175,3 +175,35 @@ pub(super) fn carried_out(executors: &Executors) -> bool {
         std::thread::sleep(Duration::from_millis(2));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::PluginConfig;
+
+    #[test]
+    fn programs_that_changed_wait_for_the_next_start() {
+        let old = Config::default();
+        let mut new = Config::default();
+        assert_eq!(at_next_start(&old, &new), [""; 0]);
+        let table = PluginConfig { enabled: true, ..PluginConfig::default() };
+        new.plugins.insert("chat".to_owned(), table);
+        assert_eq!(at_next_start(&old, &new), ["plugins"]);
+    }
+
+    #[test]
+    fn modules_do_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let plugin = dir.path().join("words");
+        std::fs::create_dir(&plugin).unwrap();
+        let manifest =
+            "name = \"words\"\nversion = \"1\"\nkind = \"module\"\ndescription = \"x\"\n";
+        std::fs::write(plugin.join("plugin.toml"), manifest).unwrap();
+        std::fs::write(plugin.join("lib.rhai"), "fn one() { 1 }\n").unwrap();
+        let old = Config { plugins_dir: dir.path().to_owned(), ..Config::default() };
+        let mut new = Config { plugins_dir: dir.path().to_owned(), ..Config::default() };
+        let table = PluginConfig { enabled: true, ..PluginConfig::default() };
+        new.plugins.insert("words".to_owned(), table);
+        assert_eq!(at_next_start(&old, &new), [""; 0]);
+    }
+}
