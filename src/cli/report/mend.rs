@@ -1,35 +1,33 @@
 //! Tries higher thresholds for the rules that hit customers, on the same logs.
 //!
-//! A third reading, through one core a step, each with only these rules on. That what it says is
-//! well founded is checked: the rules as they are run along, and must decide about the same targets
-//! as in the first reading, where all rules ran; a rule that leans on others is left alone.
+//! A third reading, through one core for each threshold of each rule, with that rule alone on. That
+//! what it says is well founded is checked: each rule runs along as it is, and must decide about the
+//! same targets as in the first reading, where all rules ran; a rule that leans on others is left
+//! alone.
 
 use super::{Gather, Rules, reopened};
 use crate::cli::context;
 use crate::cli::output::Output;
 use crate::cli::replay::{Progress, ReplayArgs};
 use crate::config::{Config, RuleFiles};
-use crate::decisions::{Mode, Target};
+use crate::decisions::Mode;
 use crate::enrich::RealClient;
 use crate::limits;
 use crate::pipeline::core::Core;
 use crate::pipeline::replay::{self, Plan, Span};
 use crate::pipeline::report::{Mend, Report, Tried, best, thresholds};
 use crate::pipeline::rule_set;
-use crate::rules::{RuleFile, RuleSet};
+use crate::rules::{Rule, RuleFile, RuleSet};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A rule whose threshold is tried, with what it is at each step; the first is as it is.
+/// A rule at one threshold, in a core of its own.
 struct Trial {
     rule: Arc<str>,
-    steps: Vec<u64>,
+    tried: Tried,
 }
-
-/// Whom a rule stops in one core.
-type Stopped = HashMap<(usize, Arc<str>), HashSet<Target>>;
 
 /// What would be better, by rule; empty where nothing is known.
 pub(super) fn mends(
@@ -41,57 +39,51 @@ pub(super) fn mends(
     out: &mut Output,
 ) -> anyhow::Result<BTreeMap<Arc<str>, Mend>> {
     let mut found = BTreeMap::new();
-    let trials = trials(rules, report);
+    let mut trials = trials(rules, report);
     let Some(by_rule) = gather.by_rule.as_ref().filter(|_| !trials.is_empty()) else {
         return Ok(found);
     };
-    let steps = trials.iter().map(|trial| trial.steps.len()).max().unwrap_or(0);
-    let mut cores: Vec<Core> = (0..steps).map(|step| core(config, rules, &trials, step)).collect();
-    let stopped = read(config, args, (real_client, span), &mut cores, gather, out)?;
-    for trial in &trials {
-        let tried = |step: usize| {
-            let threshold = trial.steps.get(step).copied()?;
-            let targets = stopped.get(&(step, Arc::clone(&trial.rule))).cloned();
-            Some(Tried { threshold, targets: targets.unwrap_or_default() })
-        };
-        let Some(now) = tried(0) else { continue };
-        if by_rule.get(&trial.rule) != Some(&now.targets) {
+    if !read(config, args, (real_client, span), (rules, &mut trials), gather, out)? {
+        return Ok(found);
+    }
+    for of_rule in trials.chunk_by(|one, next| one.rule == next.rule) {
+        let [now, higher @ ..] = of_rule else { continue };
+        if by_rule.get(&now.rule) != Some(&now.tried.targets) {
             continue;
         }
-        let higher: Vec<Tried> = (1..trial.steps.len()).filter_map(tried).collect();
-        if let Some(mut mend) = best(report, &trial.rule, &now, &higher) {
-            mend.param = param(config, rules, &trial.rule);
-            found.insert(Arc::clone(&trial.rule), mend);
+        let higher = higher.iter().map(|trial| &trial.tried);
+        if let Some(mut mend) = best(report, &now.rule, &now.tried, higher) {
+            mend.param = param(config, rules, &now.rule);
+            found.insert(Arc::clone(&now.rule), mend);
         }
     }
     Ok(found)
 }
 
-/// The rules that hit most customers and have a threshold.
+/// The rules that hit most customers and have a threshold, each as it is and then with every higher
+/// one that is worth trying.
 fn trials(rules: &Rules, report: &Report) -> Vec<Trial> {
     let hits = report.rules.iter().filter(|line| line.customers > 0);
-    let trial = |line: &crate::pipeline::report::RuleLine| {
+    let with_threshold = hits.filter_map(|line| {
         let rule = rules.set.rules().iter().find(|rule| *rule.name == *line.rule)?;
-        let now = rule.window.threshold()?;
+        Some((rule, rule.window.threshold()?))
+    });
+    let steps = |(rule, now): (&Rule, u64)| -> Vec<Trial> {
         let can = |to: &u64| rule.window.with_threshold(*to).is_some();
-        let steps = std::iter::once(now).chain(thresholds(now).into_iter().filter(can)).collect();
-        Some(Trial { rule: Arc::clone(&line.rule), steps })
+        let all = std::iter::once(now).chain(thresholds(now).into_iter().filter(can));
+        let tried = |threshold| Tried { threshold, targets: HashSet::new() };
+        all.map(|step| Trial { rule: Arc::clone(&rule.name), tried: tried(step) }).collect()
     };
-    hits.filter_map(trial).take(limits::REPORT_MENDS_MAX).collect()
+    with_threshold.take(limits::REPORT_MENDS_MAX).flat_map(steps).collect()
 }
 
-/// A core with only the rules that are tried, each at this step.
-fn core(config: &Config, rules: &Rules, trials: &[Trial], step: usize) -> Core {
-    let tried = |name: &str| trials.iter().find(|trial| *trial.rule == *name);
-    let others = rules.set.rules().iter().filter(|rule| tried(&rule.name).is_none());
+/// A core in which nothing but this rule runs, at this threshold: no other one, tried or not, has a
+/// part in what it does.
+fn core(config: &Config, rules: &Rules, trial: &Trial) -> Core {
+    let others = rules.set.rules().iter().filter(|rule| rule.name != trial.rule);
     let modes = others.map(|rule| (rule.name.to_string(), Mode::Off)).collect();
     let mut set = load(config, &rules.files, &modes);
-    for trial in trials {
-        let threshold = trial.steps.get(step).or(trial.steps.last());
-        if let Some(threshold) = threshold {
-            set.set_threshold(&trial.rule, *threshold);
-        }
-    }
+    set.set_threshold(&trial.rule, trial.tried.threshold);
     context::replay_core(config, Arc::new(set))
 }
 
@@ -100,27 +92,31 @@ fn load(config: &Config, files: &[RuleFile], modes: &BTreeMap<String, Mode>) -> 
     rule_set::load_files(config, files, modes, 0).loaded.set
 }
 
+/// Fills in whom each trial stops; false where that can't be known.
 fn read(
     config: &Config,
     args: &ReplayArgs,
     (real_client, span): (&RealClient, Span),
-    cores: &mut [Core],
+    (rules, trials): (&Rules, &mut [Trial]),
     gather: &Gather,
     out: &mut Output,
-) -> anyhow::Result<Stopped> {
+) -> anyhow::Result<bool> {
+    let mut cores: Vec<Core> = trials.iter().map(|trial| core(config, rules, trial)).collect();
     let inputs = reopened(config, args, out)?;
     let meters = inputs.iter().map(|input| input.replay.meter().clone()).collect();
     let progress = RefCell::new(Progress::of("trying higher thresholds", meters));
-    let mut stopped = Stopped::new();
     let mut each: Vec<&mut Core> = cores.iter_mut().collect();
     let threads = args.threads.map(usize::from);
     let ended = replay::run(
         Plan { span, threads, ..Plan::new(inputs, real_client) },
         &mut each,
         |core, firing| {
+            let Some(trial) = trials.get_mut(core) else { return true };
             for decision in firing.decisions.iter().filter(|one| gather.counts(one)) {
-                let targets = stopped.entry((core, Arc::clone(&decision.rule))).or_default();
-                targets.insert(decision.target.clone());
+                // A timer decides too, under its own name.
+                if decision.rule == trial.rule {
+                    trial.tried.targets.insert(decision.target.clone());
+                }
             }
             true
         },
@@ -128,7 +124,7 @@ fn read(
     );
     progress.borrow_mut().clear();
     // What can't be read any more can't be known; the report itself stands.
-    Ok(if ended.is_ok() { stopped } else { Stopped::new() })
+    Ok(ended.is_ok())
 }
 
 /// The parameter that is the rule's threshold: raised by one, it raises that by one. With the table

@@ -39,7 +39,12 @@ pub struct Tried {
 /// The best of the thresholds that were tried: it spares customers and lets few others go. `None`
 /// where a rule hits nobody else (then nothing says that it is of use), and where each of them lets
 /// more than half of the others go.
-pub fn best(report: &Report, rule: &str, now: &Tried, tried: &[Tried]) -> Option<Mend> {
+pub fn best<'t>(
+    report: &Report,
+    rule: &str,
+    now: &Tried,
+    tried: impl Iterator<Item = &'t Tried>,
+) -> Option<Mend> {
     let hit = |client: &&Client| client.rules.iter().any(|name| &**name == rule);
     let targets_of = |client: &Client| -> Vec<&Target> {
         let places = client.targets.iter();
@@ -54,7 +59,7 @@ pub fn best(report: &Report, rule: &str, now: &Tried, tried: &[Tried]) -> Option
         return None;
     }
     let mut of_threshold: BTreeMap<u64, Mend> = BTreeMap::new();
-    for one in tried.iter().filter(|one| one.threshold > now.threshold) {
+    for one in tried.filter(|one| one.threshold > now.threshold) {
         let goes = |client: &&&Client| {
             client.rules.len() == 1
                 && targets_of(client).iter().all(|target| !one.targets.contains(*target))
