@@ -207,9 +207,66 @@ impl Short {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::ops::Range;
 
-    fn text(length: usize) -> impl Strategy<Value = Vec<u8>> {
-        prop::collection::vec(prop::sample::select(&b"abAB/\xc3"[..]), 0..length)
+    /// Few letters, so that literals have much in common, lie in one another and overlap.
+    fn word(length: Range<usize>) -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(prop::sample::select(&b"abAB/\xc3"[..]), length)
+    }
+
+    /// Literals of these lengths, and texts made of them: with something before, between and behind
+    /// them, or nothing, so that they also stand side by side and at both ends.
+    fn literals_and_texts(
+        length: Range<usize>,
+        count: Range<usize>,
+    ) -> impl Strategy<Value = (Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+        let filler = || prop_oneof![Just(Vec::new()), word(1..20)];
+        let piece = (filler(), any::<prop::sample::Index>());
+        let text = (prop::collection::vec(piece, 0..4), filler());
+        let texts = prop::collection::vec(text, 8);
+        let literals = prop::collection::btree_set(word(length), count);
+        (literals, texts).prop_map(|(literals, texts)| {
+            let literals: Vec<Vec<u8>> = literals.into_iter().collect();
+            let made = |(pieces, end): (Vec<(Vec<u8>, prop::sample::Index)>, Vec<u8>)| {
+                let mut text = Vec::new();
+                for (filler, index) in pieces {
+                    text.extend(filler);
+                    if !literals.is_empty() {
+                        text.extend(index.get(&literals));
+                    }
+                }
+                text.extend(end);
+                text
+            };
+            let texts = texts.into_iter().map(made).collect();
+            (literals, texts)
+        })
+    }
+
+    /// What is found is what a plain comparison at every place finds.
+    fn check(
+        sieve: &Sieve,
+        literals: &[Vec<u8>],
+        texts: Vec<Vec<u8>>,
+    ) -> Result<(), TestCaseError> {
+        for text in texts {
+            let mut wanted = Vec::new();
+            for (number, literal) in literals.iter().enumerate() {
+                let places = text.windows(literal.len()).filter(|part| part == literal);
+                wanted.extend(places.map(|_| number));
+            }
+            let mut found = Vec::new();
+            sieve.find(&text, |number| {
+                found.push(number);
+                true
+            });
+            found.sort_unstable();
+            prop_assert_eq!(&found, &wanted);
+            for cased in [text.to_ascii_lowercase(), text.to_ascii_uppercase(), text] {
+                prop_assert!(sieve.may_hold(&cased) || wanted.is_empty());
+            }
+        }
+        Ok(())
     }
 
     proptest! {
@@ -217,26 +274,19 @@ mod tests {
 
         #[test]
         fn each_literal_is_found_at_each_of_its_places(
-            literals in prop::collection::btree_set(text(9), 0..8),
-            texts in prop::collection::vec(text(40), 8),
+            (literals, texts) in literals_and_texts(1..25, 0..8),
         ) {
-            let literals: Vec<Vec<u8>> =
-                literals.into_iter().filter(|literal| !literal.is_empty()).collect();
             let sieve = Sieve::new(literals.iter().map(Vec::as_slice)).unwrap();
-            for text in texts {
-                let mut wanted = Vec::new();
-                for (number, literal) in literals.iter().enumerate() {
-                    let places = text.windows(literal.len()).filter(|part| part == literal);
-                    wanted.extend(places.map(|_| number));
-                }
-                let mut found = Vec::new();
-                sieve.find(&text, |number| { found.push(number); true });
-                found.sort_unstable();
-                prop_assert_eq!(&found, &wanted);
-                for cased in [text.to_ascii_lowercase(), text.to_ascii_uppercase(), text] {
-                    prop_assert!(sieve.may_hold(&cased) || wanted.is_empty());
-                }
-            }
+            check(&sieve, &literals, texts)?;
+        }
+
+        #[test]
+        fn long_literals_are_found_by_looks_that_lie_as_far_apart_as_they_may(
+            (literals, texts) in literals_and_texts(STRIDE_MAX + GRAM_BYTES - 1..25, 1..8),
+        ) {
+            let sieve = Sieve::new(literals.iter().map(Vec::as_slice)).unwrap();
+            prop_assert_eq!(sieve.stride(), STRIDE_MAX);
+            check(&sieve, &literals, texts)?;
         }
     }
 }
