@@ -24,14 +24,14 @@ const STAMP_BYTES: usize = 26;
 #[derive(Debug, Clone)]
 pub struct Combined {
     /// The last stamp read, and its moment: lines of one second are read once.
-    last: ([u8; STAMP_BYTES], Timestamp),
+    last: Option<([u8; STAMP_BYTES], Timestamp)>,
     forwarded: Arc<str>,
 }
 
 impl Combined {
     /// A parser for combined, common and their extended forms.
     pub fn new() -> Self {
-        Self { last: ([0; STAMP_BYTES], Timestamp::EPOCH), forwarded: Arc::from(X_FORWARDED_FOR) }
+        Self { last: None, forwarded: Arc::from(X_FORWARDED_FOR) }
     }
 
     /// Fills the event from its record.
@@ -68,11 +68,9 @@ impl Combined {
         };
         let (time, rest) = rest.strip_prefix(b"- - [")?.split_first_chunk::<STAMP_BYTES>()?;
         let rest = rest.strip_prefix(b"] \"")?;
-        if *time != self.last.0 {
-            self.last = (*time, stamp::access(time)?);
-        }
+        let time = self.time(time).ok()?;
         event.kind = Kind::Http;
-        event.time = self.last.1;
+        event.time = time;
         event.set(Field::Ip, Value::Ip(address));
         Some(rest)
     }
@@ -91,13 +89,16 @@ impl Combined {
         Ok(rest.get(1..).unwrap_or_default())
     }
 
+    #[inline]
     fn time(&mut self, text: &[u8]) -> Result<Timestamp, Unparsed> {
-        if text == self.last.0 {
-            return Ok(self.last.1);
+        if let Some((last, moment)) = &self.last
+            && text == last
+        {
+            return Ok(*moment);
         }
         let moment = stamp::access(text).ok_or(Unparsed("the time stamp is no date"))?;
         if let Ok(key) = <[u8; STAMP_BYTES]>::try_from(text) {
-            self.last = (key, moment);
+            self.last = Some((key, moment));
         }
         Ok(moment)
     }

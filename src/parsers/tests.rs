@@ -179,6 +179,12 @@ fn lines_that_are_not_of_the_format_say_what_is_missing() {
             r#"192.0.2.1 - - [31/Feb/2026:13:55:36 +0000] "GET /" 200 1"#,
             "the time stamp is no date",
         ),
+        // As long as a stamp, which a parser that has read none must not know already.
+        (
+            "nginx",
+            &format!(r#"192.0.2.1 - - [{}] "GET /" 200 1"#, "\0".repeat(26)),
+            "the time stamp is no date",
+        ),
         (
             "nginx",
             r#"192.0.2.1 - - [10/Oct/2026:13:55:36 +0000] "GET /"#,
