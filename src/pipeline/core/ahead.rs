@@ -22,24 +22,28 @@ pub(super) struct Counted {
 /// The next candidates of a batch, with what their rules count of them.
 #[derive(Default)]
 pub struct Foreseen {
-    /// For each rule of each candidate, in order; nothing where the event lacks something.
-    counted: VecDeque<Option<Counted>>,
+    /// For each rule of each candidate, in order, the rule's number and what it counts; nothing
+    /// where the event lacks something.
+    counted: VecDeque<(u32, Option<Counted>)>,
 }
 
 impl Core {
-    /// Looks at the first [`limits::CANDIDATES_LOOK_AHEAD`] of these candidates. They have to have their turn, with [`Self::event_ahead`], before others are looked at,
-    /// and before the rules change.
+    /// Looks at the first [`limits::CANDIDATES_LOOK_AHEAD`] of these candidates. They have to have
+    /// their turn, with [`Self::event_ahead`], before others are looked at and before the rules
+    /// change.
     pub fn look_ahead(&self, candidates: &[Candidate], foreseen: &mut Foreseen) {
         foreseen.counted.clear();
         for candidate in candidates.iter().take(limits::CANDIDATES_LOOK_AHEAD) {
-            let event = &candidate.event;
-            foreseen.counted.extend(candidate.rules.iter().map(|rule| self.counted(*rule, event)));
+            let counted = |rule: &u32| (*rule, self.counted(*rule, &candidate.event));
+            foreseen.counted.extend(candidate.rules.iter().map(counted));
         }
-        let mut spots = foreseen.counted.iter_mut().flatten().map(|counted| &mut counted.spot);
+        let counted = foreseen.counted.iter_mut().filter_map(|(_, counted)| counted.as_mut());
+        let mut spots = counted.map(|counted| &mut counted.spot);
         while self.windows.look_ahead(spots.by_ref().take(limits::WINDOW_LOOK_AHEAD_KEYS)) > 0 {}
     }
 
-    /// One event, as [`Self::event`] takes it, that was looked at.
+    /// One event, as [`Self::event`] takes it, that was looked at. One that wasn't is counted all
+    /// the same.
     pub fn event_ahead(
         &mut self,
         event: &Arc<Event>,
@@ -52,7 +56,15 @@ impl Core {
         let mut emitted = 0;
         let root = Pending::root(Arc::clone(event));
         for rule in candidates {
-            if let Some(counted) = foreseen.counted.pop_front().flatten() {
+            let counted = match foreseen.counted.pop_front() {
+                Some((of, counted)) if of == *rule => counted,
+                other => {
+                    debug_assert!(other.is_none(), "another candidate's turn was expected");
+                    foreseen.counted.clear();
+                    self.counted(*rule, event)
+                }
+            };
+            if let Some(counted) = counted {
                 self.count(*rule, counted, &root, (&mut waiting, &mut emitted), out);
             }
         }
@@ -69,5 +81,78 @@ impl Core {
         let (key, sample) = found?;
         let spot = self.windows.spot(rule as usize, &key);
         Some(Counted { key, sample, spot })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::config::Config;
+    use crate::event::{Field, Kind, Value};
+    use crate::pipeline::core::{CoreConfig, Modes};
+    use crate::pipeline::live::route_of;
+    use crate::rules::{RuleFile, RuleSet, Settings};
+    use std::net::IpAddr;
+
+    /// One more than are looked at together meet the threshold.
+    fn core() -> Core {
+        let text = format!(
+            "rule(\"addresses\").on(\"http\").by(\"ip\").count({}, \"1h\").then(|hit| block(hit.ip, \"1h\"));\nrule(\"users\").on(\"http\").by(\"user\").then(|hit| block(hit.key, \"1h\"));\n",
+            limits::CANDIDATES_LOOK_AHEAD + 1
+        );
+        let files = [RuleFile { path: "r.rhai".into(), text }];
+        let loaded = RuleSet::load(&files, &[], &Settings::default());
+        assert!(loaded.findings.is_empty(), "{:?}", loaded.findings);
+        let config = Config::default();
+        let settings = CoreConfig {
+            window_bytes_max: 1024 * 1024,
+            seed: 7,
+            guard: config.guard.clone(),
+            route_of: route_of(&config),
+            modes: Modes::AllEnforce,
+        };
+        Core::new(Arc::new(loaded.set), settings)
+    }
+
+    /// Requests of one client, which lack a user; both rules care.
+    fn candidates() -> Vec<Candidate> {
+        let candidate = |second: u32| {
+            let time = Timestamp::from_micros(i64::from(second) * 1_000_000);
+            let mut event = Event::new(Kind::Http, time);
+            event.set(Field::Ip, Value::Ip(IpAddr::from([203, 0, 113, 9])));
+            Candidate { event: Arc::new(event), rules: [0, 1].into_iter().collect(), reached: time }
+        };
+        (0..).map(candidate).take(limits::CANDIDATES_LOOK_AHEAD + 1).collect()
+    }
+
+    /// What fires when they have their turn, and how many events the hits counted.
+    fn fired(core: &mut Core, candidates: &[Candidate], mut foreseen: Foreseen) -> Vec<u64> {
+        let mut firings = Vec::new();
+        for candidate in candidates {
+            core.event_ahead(&candidate.event, &candidate.rules, &mut foreseen, &mut firings);
+        }
+        firings.iter().map(|firing| firing.hit.count).collect()
+    }
+
+    #[test]
+    fn what_was_never_looked_at_is_counted_all_the_same() {
+        let candidates = candidates();
+        let all = candidates.len() as u64;
+        assert_eq!(fired(&mut core(), &candidates, Foreseen::default()), [all]);
+        // The last one is beyond those that are looked at together.
+        let (mut core, mut foreseen) = (core(), Foreseen::default());
+        core.look_ahead(&candidates, &mut foreseen);
+        assert_eq!(fired(&mut core, &candidates, foreseen), [all]);
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "another candidate's turn was expected")]
+    fn a_turn_that_is_left_out_is_noticed() {
+        let candidates = candidates();
+        let (mut core, mut foreseen) = (core(), Foreseen::default());
+        core.look_ahead(&candidates, &mut foreseen);
+        core.event_ahead(&candidates[0].event, &[1], &mut foreseen, &mut Vec::new());
     }
 }
