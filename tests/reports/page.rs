@@ -4,6 +4,7 @@
 use super::Place;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -81,6 +82,38 @@ fn the_page_says_what_the_terminal_says_and_loads_nothing() {
     assert_eq!(fs::read_to_string(place.root.join("access.log")).unwrap(), log);
     let (code, _, told) = place.replay(&["--html", "rules"]);
     assert_eq!((code, told.contains("`rules` is a folder")), (2, true), "{told}");
+}
+
+#[test]
+fn a_page_that_cant_be_written_takes_nothing_with_it() {
+    let place = Place::new(20);
+    // No file can be made there, whoever asks; it is told before any log is read.
+    let (code, said, told) = place.replay(&["--report", "--html", "/proc/report.html"]);
+    assert_eq!((code, said.as_str()), (2, ""), "{told}");
+    assert!(told.contains("failed to write `/proc/report.html`"), "{told}");
+
+    fs::create_dir(place.root.join("pages")).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_riposte"))
+        .args(["replay", "-", "--rules", "rules", "--against", "tried"])
+        .args(["--html", "pages/report.html"])
+        .current_dir(&place.root)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = fs::read(place.root.join("access.log")).unwrap();
+    // More than a pipe holds: when it is written, reading has begun.
+    assert!(log.len() > 1024 * 1024, "{}", log.len());
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(&log).unwrap();
+    fs::remove_dir(place.root.join("pages")).unwrap();
+    drop(input);
+    let ran = child.wait_with_output().unwrap();
+    let (said, told) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(ran.status.code(), Some(2), "{told}");
+    assert!(said.contains("http-login-guessing"), "{said}{told}");
+    assert!(told.contains("`pages/report.html` is in no folder that is there"), "{told}");
 }
 
 /// Lines in whose every field somebody tries something.

@@ -1,7 +1,8 @@
 //! `riposte replay … --against` and `--report`: what would change, and whom it would hit.
 //!
 //! One reading feeds one core, or two; a second one looks at those who would be stopped; where
-//! customers are among them, a third one tries higher thresholds. What comes of it is shown on a terminal or as JSON lines, and written as a page.
+//! customers are among them, a third one tries higher thresholds. What comes of it is shown on a
+//! terminal or as JSON lines, and written as a page.
 
 mod gather;
 mod mend;
@@ -96,7 +97,7 @@ pub fn run(
 ) -> anyhow::Result<End> {
     let started = Instant::now();
     if let Some(path) = &args.report.html {
-        html::file::may_write(path)?;
+        html::file::can_write(path)?;
     }
     let unread = unreadable_twice(&args.files);
     if let Some(file) = unread.as_ref().filter(|_| args.report.against.is_empty()) {
@@ -145,16 +146,17 @@ pub fn run(
         report,
         mends,
     };
-    if let Some(path) = &args.report.html {
-        html::file::write(path, &html::render(&findings, args.report.all, crate::clock::now()))?;
-    }
     if args.json {
         gather.seen.faults_as_json(&went, out)?;
         json::print(&findings, out)?;
     } else {
         gather.seen.faults(&went, out)?;
         terminal::print(&findings, args.report.all, out)?;
-        if let Some(path) = &args.report.html {
+    }
+    // Last, since what took long to find must not be lost where the page can't be written.
+    if let Some(path) = &args.report.html {
+        html::file::write(path, &html::render(&findings, args.report.all, crate::clock::now()))?;
+        if !args.json {
             out.line(format!("The page is in `{}`; only you can read it.", path.display()))?;
         }
     }

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 /// So much of a file is looked at to tell whether it is a page of ours.
 const HEAD_BYTES: u64 = 512;
 
-/// Whether a page may be written there; asked before the logs are read, which takes long.
-pub(in crate::cli::report) fn may_write(path: &Path) -> anyhow::Result<()> {
+/// Whether a page may be written there, as far as what is there says.
+fn may_write(path: &Path) -> anyhow::Result<()> {
     let shown = path.display();
     let refuse = |what: &str, hint: &str| {
         Err(Usage::of(format!("`{shown}` {what}, so no page is written there\nhint: {hint}")))
@@ -41,6 +41,14 @@ pub(in crate::cli::report) fn may_write(path: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// Whether a page can be written there, found out before the logs are read; what is there stays.
+pub(in crate::cli::report) fn can_write(path: &Path) -> anyhow::Result<()> {
+    may_write(path)?;
+    let neighbour = neighbour(path);
+    let tried = write_new(&neighbour, "").and_then(|()| std::fs::remove_file(&neighbour));
+    tried.map_err(|error| failed(path, &error))
+}
+
 /// Whether the file is a page that was written here.
 fn is_ours(path: &Path) -> anyhow::Result<bool> {
     let mut head = Vec::new();
@@ -65,8 +73,12 @@ pub(in crate::cli::report) fn write(path: &Path, page: &str) -> anyhow::Result<(
             // What could not be finished must not lie around.
             std::fs::remove_file(&neighbour).ok();
         }
-        Usage::of(format!("failed to write `{}`: {error}", path.display()))
+        failed(path, &error)
     })
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    Usage::of(format!("failed to write `{}`: {error}", path.display()))
 }
 
 /// A hidden name beside the page; two runs at the same time have two.
