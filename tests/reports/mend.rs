@@ -3,6 +3,7 @@
 
 use super::Place;
 use super::week::{ADMINISTRATOR, CUSTOMER};
+use std::fmt::Write as _;
 use std::fs;
 
 /// What the report says about one rule, as JSON.
@@ -58,6 +59,24 @@ fn a_parameter_that_would_have_spared_customers_is_named_and_does_so() {
     let (_, said, _) = place.replay(&["--against", "tried"]);
     let flowing = said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(flowing.contains(line), "{said}");
+    // The two others are stopped by both.
+    let rest = "would spare all 3 likely customers and let go nobody else";
+    assert!(flowing.contains(rest), "{said}");
+}
+
+#[test]
+fn of_two_rule_sets_those_are_judged_whom_only_the_second_stops() {
+    let place = Place::new(20);
+    let mut log = fs::read_to_string(place.root.join("access.log")).unwrap();
+    for second in 0..6 {
+        writeln!(log, "203.0.113.99 - - [18/Oct/2026:23:59:{second:02} +0000] \"POST /login HTTP/1.1\" 401 20 \"-\" \"curl/8\"").unwrap();
+    }
+    fs::write(place.root.join("access.log"), log).unwrap();
+    // The only attacker who is stopped anew goes wherever a customer does, and that many more are
+    // stopped by both makes it no better.
+    let found = rule(&place, &["--against", "tried"], "http-login-guessing");
+    assert_eq!((&found["clients"], &found["customers"]), (&4.into(), &3.into()), "{found}");
+    assert_eq!(found["mend"], serde_json::Value::Null, "{found}");
 }
 
 #[test]

@@ -190,6 +190,7 @@ pub(super) fn mend(mend: &Mend) -> String {
         None => ("a threshold".to_owned(), String::new()),
     };
     let whom = |part: u64, all: u64, what: &str| match (part, all) {
+        (_, 0) => "nobody else".to_owned(),
         (1, 1) => format!("the one {what}"),
         (part, all) if part == all => format!("all {} {what}s", thousands(all)),
         (0, 1) => format!("not the one {what}"),

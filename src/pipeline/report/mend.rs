@@ -21,7 +21,7 @@ pub struct Mend {
     pub customers: u64,
     /// Those of them whom nothing would stop any more.
     pub spared: u64,
-    /// All other targets that the rule decides about.
+    /// All other targets that the report is about and the rule decides about.
     pub others: u64,
     /// Those of them about which it would decide no more.
     pub let_go: u64,
@@ -39,6 +39,9 @@ pub struct Tried {
 /// The best of the thresholds that were tried: it spares customers and lets few others go. `None`
 /// where a rule hits nobody else (then nothing says that it is of use), and where each of them lets
 /// more than half of the others go.
+///
+/// Others are those in the report: of two rule sets whom the one that is tried stops anew. However
+/// many both stop already, they say nothing about what is gained; they must all stay stopped.
 pub fn best<'t>(
     report: &Report,
     rule: &str,
@@ -53,13 +56,19 @@ pub fn best<'t>(
     };
     let customers: Vec<&Client> = report.of_verdict(Verdict::Customer).filter(hit).collect();
     let theirs: HashSet<&Target> = customers.iter().flat_map(|client| targets_of(client)).collect();
-    let others: Vec<&Target> =
-        now.targets.iter().filter(|target| !theirs.contains(target)).collect();
-    if customers.is_empty() || others.is_empty() {
+    let of_report: HashSet<&Target> =
+        report.blocked.targets().iter().map(|stopped| &stopped.target).collect();
+    let (others, by_both): (Vec<&Target>, Vec<&Target>) = now
+        .targets
+        .iter()
+        .filter(|target| !theirs.contains(target))
+        .partition(|target| of_report.contains(target));
+    if customers.is_empty() || others.is_empty() && by_both.is_empty() {
         return None;
     }
+    let stay = |one: &&Tried| by_both.iter().all(|target| one.targets.contains(*target));
     let mut of_threshold: BTreeMap<u64, Mend> = BTreeMap::new();
-    for one in tried.filter(|one| one.threshold > now.threshold) {
+    for one in tried.filter(|one| one.threshold > now.threshold).filter(stay) {
         let goes = |client: &&&Client| {
             client.rules.len() == 1
                 && targets_of(client).iter().all(|target| !one.targets.contains(*target))
@@ -74,7 +83,7 @@ pub fn best<'t>(
     // Of equal ones the lowest: it changes least.
     let gain = |mend: &Mend| {
         let spared = mend.spared as f64 / mend.customers as f64;
-        spared - mend.let_go as f64 / mend.others as f64
+        spared - mend.let_go as f64 / mend.others.max(1) as f64
     };
     let good = of_threshold.into_values().filter(|mend| {
         mend.spared > 0 && mend.let_go * 2 <= mend.others && gain(mend) >= GAIN_LEAST
