@@ -42,8 +42,8 @@ impl Core {
         while self.windows.look_ahead(spots.by_ref().take(limits::WINDOW_LOOK_AHEAD_KEYS)) > 0 {}
     }
 
-    /// One event, as [`Self::event`] takes it, that was looked at. One that wasn't is counted all
-    /// the same.
+    /// One event, as [`Self::event`] takes it, that may have been looked at: what wasn't is looked
+    /// up now.
     pub fn event_ahead(
         &mut self,
         event: &Arc<Event>,

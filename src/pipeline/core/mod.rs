@@ -115,14 +115,7 @@ impl Core {
 
     /// One event and the rules whose predicates it met, in ascending order.
     pub fn event(&mut self, event: &Arc<Event>, candidates: &[u32], out: &mut Vec<Firing>) {
-        self.host.set_now(event.time);
-        let mut waiting = VecDeque::new();
-        let mut emitted = 0;
-        let root = Pending::root(Arc::clone(event));
-        for rule in candidates {
-            self.candidate(*rule, &root, &mut waiting, &mut emitted, out);
-        }
-        self.drain(waiting, emitted, out);
+        self.event_ahead(event, candidates, &mut Foreseen::default(), out);
     }
 
     /// After a restart under a clock that is behind the saved time: timers go on from here.
