@@ -129,7 +129,8 @@ impl TextColumn {
             Shown::Other => return out.extend_from_slice(&self.rules),
             Shown::Text(text) => text,
         };
-        if text.len() <= LOOKS_MAX * self.sieve.stride() && self.plain.is(text) {
+        let short = text.len() <= LOOKS_MAX * self.sieve.stride();
+        if short && self.plain.is(text) {
             if !self.sieve.may_hold(text) {
                 return;
             }
@@ -137,17 +138,20 @@ impl TextColumn {
                 return self.find_in(text, out);
             }
         }
+        let find = |out: &mut Vec<u32>| {
+            // A short text was asked that already.
+            if short || !self.plain.is(text) || self.sieve.may_hold(text) {
+                self.find_in_views(look, out);
+            }
+        };
         match look.scratch().caches.get(self.cache) {
-            Some(cache) => cache.borrow_mut().get(text, out, |out| self.find(text, look, out)),
-            None => self.find(text, look, out),
+            Some(cache) => cache.borrow_mut().get(text, out, find),
+            None => find(out),
         }
     }
 
-    /// The rules whose literals any view of the text holds.
-    fn find(&self, raw: &[u8], look: Look<'_>, out: &mut Vec<u32>) {
-        if self.plain.is(raw) && !self.sieve.may_hold(raw) {
-            return;
-        }
+    /// The rules whose literals any view of the field holds.
+    fn find_in_views(&self, look: Look<'_>, out: &mut Vec<u32>) {
         let mut done: SmallVec<[&[u8]; 8]> = SmallVec::new();
         for view in &self.views {
             let Shown::Text(text) = look.shown(*view) else {
