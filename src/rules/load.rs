@@ -194,10 +194,9 @@ impl<'s> Loader<'s> {
         }
         let facts = self.checker().module_facts(&ast);
         *lock(&self.collector) = Collector::default();
-        let compiled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let compiled = recover::guarded(Position::NONE, || {
             Module::eval_ast_as_new(Scope::new(), &ast, &self.engine)
-        }))
-        .map_err(|_| vec![Note::error("internal", Position::NONE, recover::INTERNAL.to_owned())])?
+        })?
         .map_err(|error| vec![self.error_note(&error)])?;
         if std::mem::take(&mut *lock(&self.collector)).declares() {
             let message = "a module declares no rules, timers, parameters or tests".to_owned();
@@ -268,15 +267,12 @@ impl<'s> Loader<'s> {
         let given = self.given(path, &ast);
         *lock(&self.collector) = Collector { given: given.clone(), ..Collector::default() };
         let mut scope = Scope::new();
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            self.engine.run_ast_with_scope(&mut scope, &ast)
-        }));
+        let outcome =
+            recover::guarded(Position::NONE, || self.engine.run_ast_with_scope(&mut scope, &ast));
         let mut failed = match &outcome {
             Ok(Ok(())) => Vec::new(),
             Ok(Err(error)) => vec![self.error_note(error)],
-            Err(_) => {
-                vec![Note::error("internal", Position::NONE, recover::INTERNAL.to_owned())]
-            }
+            Err(found) => found.clone(),
         };
         if let Ok(Err(error)) = &outcome {
             // What grows without end isn't looked at any further.

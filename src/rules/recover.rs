@@ -19,7 +19,13 @@ use std::ops::Range;
 const BEGINNINGS: &[&str] = &["rule", "test", "every", "cron", "let", "const", "fn", "private"];
 
 /// What is said of a fault of ours.
-pub(super) const INTERNAL: &str = "an internal error ended loading it; please report this";
+const INTERNAL: &str = "an internal error ended loading it; please report this";
+
+/// Runs what a file declares; a panic below becomes a finding at this place.
+pub(super) fn guarded<T>(position: Position, work: impl FnOnce() -> T) -> Result<T, Vec<Note>> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .map_err(|_| vec![Note::error("internal", position, INTERNAL.to_owned())])
+}
 
 /// Parses a file; where it has faults of syntax, what could be parsed without the declarations that
 /// hold them, and the faults.
@@ -101,9 +107,8 @@ impl Loader<'_> {
         for stmt in ast.statements() {
             let mut one = AST::new([stmt.clone()], ast.shared_lib().clone());
             one.set_source(ast.source().unwrap_or_default());
-            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                self.engine.run_ast_with_scope(&mut scope, &one)
-            }));
+            let outcome =
+                guarded(stmt.position(), || self.engine.run_ast_with_scope(&mut scope, &one));
             match outcome {
                 Ok(Ok(())) => continue,
                 Ok(Err(error)) => {
@@ -120,7 +125,7 @@ impl Loader<'_> {
                         notes.push(self.error_note(&error));
                     }
                 }
-                Err(_) => notes.push(Note::error("internal", stmt.position(), INTERNAL.to_owned())),
+                Err(found) => notes.extend(found),
             }
             if let Stmt::Var(parts, _, _) = stmt {
                 lost.insert(parts.0.name.to_string());
