@@ -13,6 +13,7 @@ mod site;
 mod spill;
 mod steps;
 mod trouble;
+mod turns;
 pub mod verify;
 
 use super::config::CloudflareConfig;
@@ -62,6 +63,8 @@ pub struct Cloudflare {
     foreign_rules: BTreeSet<IpNet>,
     /// Networks that the list doesn't take, and why.
     refused: BTreeMap<IpNet, String>,
+    /// What access rules don't take, and why.
+    denied: spill::Denied,
     /// Networks that are blocked nowhere at Cloudflare.
     unfit: BTreeSet<IpNet>,
     /// Items that the account holds, where it turned out to be fewer than the config says.
@@ -80,6 +83,8 @@ pub struct Cloudflare {
     due: Option<Timestamp>,
     /// When what is over is to be removed.
     remove_due: Option<Timestamp>,
+    /// It is the turn of a removal, where one presses.
+    removes_next: bool,
     failures: u32,
     trouble: Option<EnforceError>,
     /// What Cloudflare said of its room.
@@ -100,6 +105,7 @@ impl Cloudflare {
             rules: RuleIds::new(),
             foreign_rules: BTreeSet::new(),
             refused: BTreeMap::new(),
+            denied: spill::Denied::default(),
             unfit: BTreeSet::new(),
             room: usize::MAX,
             chunk: CLOUDFLARE_ITEMS_PER_CALL,
@@ -110,6 +116,7 @@ impl Cloudflare {
             settled: Vec::new(),
             due: None,
             remove_due: None,
+            removes_next: false,
             failures: 0,
             trouble: None,
             told: None,
@@ -233,6 +240,7 @@ impl Enforcer for Cloudflare {
         }
         (self.site, self.present, self.room) = (None, None, usize::MAX);
         (self.refused, self.foreign_rules) = (BTreeMap::new(), BTreeSet::new());
+        self.denied = spill::Denied::default();
         self.sort_out();
         if let Err(error) = self.look(now) {
             let error = match error {

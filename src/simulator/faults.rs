@@ -14,6 +14,8 @@ pub enum FaultKind {
     Html,
     /// 500 in the envelope; nothing is done.
     Server,
+    /// 400 in the envelope, as for something that can't be had; nothing is done.
+    Refused,
     /// 200 without `result`; it is done.
     NoResult,
     /// The connection is closed before anything is done.

@@ -30,6 +30,7 @@ pub(super) fn answer(request: &Request, shared: &Shared) -> (Reply, Option<Fault
         Some(FaultKind::TooMany) => gate::too_many(Duration::from_secs(1)),
         Some(FaultKind::Html) => Reply::html(503),
         Some(FaultKind::Server) => Reply::refused(500, 10_500, "internal server error"),
+        Some(FaultKind::Refused) => Reply::refused(400, 10_050, "refused on demand"),
         Some(FaultKind::Drop) => Reply::nothing(),
         _ => match gate::count(&mut world, now) {
             Some(refusal) => refusal,

@@ -34,6 +34,14 @@ impl Cloudflare {
             })
     }
 
+    /// Whether an access rule stands that the token may not remove.
+    fn is_stuck(&self, net: &IpNet) -> bool {
+        self.denied.all.is_some()
+            && self.present.as_ref().is_some_and(|present| {
+                present.rules.contains(net) && !present.items.contains_key(net)
+            })
+    }
+
     /// Finds out how the oldest changes ended, and how things are.
     pub(super) fn judge(&mut self) {
         while let Some(change) = self.waiting.front() {
@@ -45,6 +53,10 @@ impl Cloudflare {
                     Outcome::Failed(self.no_room(net))
                 }
                 Waiting::Lift(net) if self.is_lifted(net) => Outcome::Applied,
+                Waiting::Lift(net) if self.is_stuck(net) => {
+                    let why = self.denied.all.as_deref().unwrap_or_default();
+                    Outcome::Failed(format!("the access rule for `{net}` stays: {why}"))
+                }
                 Waiting::Block(_) | Waiting::Lift(_) => break,
             };
             self.waiting.pop_front();
@@ -63,15 +75,16 @@ impl Cloudflare {
     }
 
     fn no_room(&self, net: &IpNet) -> String {
-        match self.refused.get(net) {
+        match self.refused.get(net).or_else(|| self.denied.nets.get(net)) {
             Some(why) => format!("Cloudflare does not take `{net}`: {why}"),
             None if self.foreign_rules.contains(net) => {
                 format!("somebody else has an access rule for `{net}`, which is left as it is")
             }
             None => format!(
-                "`{net}` finds no room at Cloudflare: its list holds {} items, {} access rules are made",
+                "`{net}` finds no room at Cloudflare: its list holds {} items, {} access rules are made{}",
                 self.present.as_ref().map_or(0, |present| present.items.len()),
-                self.rules.len()
+                self.rules.len(),
+                self.denied.all.as_ref().map_or_else(String::new, |why| format!("; {why}"))
             ),
         }
     }

@@ -8,7 +8,17 @@ use crate::cloudflare::access_rules::{self, AccessRule};
 use crate::cloudflare::{Answer, ApiError, Client, ErrorKind, Priority};
 use crate::limits::CLOUDFLARE_ACCESS_RULES_AT_ONCE;
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// What was turned down since things were last looked at anew, with the reasons.
+#[derive(Debug, Default)]
+pub(super) struct Denied {
+    /// Single networks.
+    pub(super) nets: BTreeMap<IpNet, String>,
+    /// Access rules as such: the token may not change them.
+    pub(super) all: Option<String>,
+}
 
 impl Cloudflare {
     /// Makes some.
@@ -31,6 +41,16 @@ impl Cloudflare {
                         self.present = None;
                         self.foreign_rules.insert(*net);
                     }
+                    Err(error)
+                        if matches!(error.kind, ErrorKind::Refused | ErrorKind::NotOnThisPlan) =>
+                    {
+                        tracing::warn!(network = %net, %error, "Cloudflare does not take a network into an access rule");
+                        self.denied.nets.insert(*net, error.to_string());
+                    }
+                    Err(error) if error.kind == ErrorKind::Forbidden => {
+                        self.deny_all(&error);
+                        return Ok(Next::After(Duration::ZERO));
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -42,11 +62,25 @@ impl Cloudflare {
         Ok(Next::After(Duration::ZERO))
     }
 
+    /// Without the permission there are no access rules until things are looked at anew; lists go
+    /// on.
+    fn deny_all(&mut self, error: &ApiError) {
+        tracing::warn!(destination = self.config.name, %error, "access rules can't be changed");
+        self.told = Some(error.to_string());
+        self.denied.all = Some(error.to_string());
+    }
+
     /// Removes some.
     pub(super) fn recall(&mut self, nets: &[IpNet]) -> Result<Next, ApiError> {
         for net in nets.iter().take(CLOUDFLARE_ACCESS_RULES_AT_ONCE) {
             let client = self.client()?;
-            delete_rules(&client, &mut self.rules, net)?;
+            match delete_rules(&client, &mut self.rules, net) {
+                Err(error) if error.kind == ErrorKind::Forbidden => {
+                    self.deny_all(&error);
+                    break;
+                }
+                done => done?,
+            }
             if let Some(present) = &mut self.present {
                 present.rules.remove(net);
             }

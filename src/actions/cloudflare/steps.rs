@@ -2,7 +2,7 @@
 //! call, or a few, and says when the next is due. A change of the list runs on its own at
 //! Cloudflare, and is asked about until it is done; meanwhile new blocks gather for the next.
 
-use super::plan::{Held, Plan, Room, Standing, plan};
+use super::plan::{Held, Plan, Standing};
 use super::site::{self, Site, SiteError};
 use super::{Cloudflare, mark};
 use crate::clock::Timestamp;
@@ -11,9 +11,6 @@ use crate::cloudflare::{ApiError, ErrorKind, Priority};
 use crate::limits::{CLOUDFLARE_ITEMS_PER_CALL, CLOUDFLARE_POLLS_MAX};
 use ipnet::IpNet;
 use std::time::Duration;
-
-/// After so long without new blocks the next go at once again.
-const QUIET: Duration = Duration::from_mins(1);
 
 /// A change of the list that Cloudflare has taken on.
 #[derive(Debug)]
@@ -57,65 +54,7 @@ impl Cloudflare {
         self.judge();
     }
 
-    fn try_step(&mut self, now: Timestamp) -> Result<Next, SiteError> {
-        if self.running.is_some() {
-            return Ok(self.poll()?);
-        }
-        if self.site.is_none() || self.present.is_none() {
-            self.look(now)?;
-        }
-        let plan = self.plan();
-        self.note_unfit(&plan);
-        let add = !plan.add.is_empty() && !plan.needs_room;
-        if add {
-            let pause = self.gap(now);
-            return if pause.is_zero() { self.add(&plan.add, now) } else { Ok(Next::After(pause)) };
-        }
-        if !plan.spill.is_empty() {
-            return Ok(self.spill(&plan.spill)?);
-        }
-        let superfluous = !plan.remove.is_empty() || !plan.recall.is_empty();
-        if !superfluous {
-            self.remove_due = None;
-            return Ok(self.remove_orphans()?);
-        }
-        let due = *self.remove_due.get_or_insert(now.plus(self.config.expire_every));
-        if due > now && !self.lifts_wait() && !plan.needs_room {
-            return Ok(Next::After(due.since(now)));
-        }
-        if plan.remove.is_empty() {
-            Ok(self.recall(&plan.recall)?)
-        } else {
-            self.remove(&plan.remove, now)
-        }
-    }
-
-    /// How long to wait with the next blocks, so that they gather: the first of an attack go at
-    /// once, those that follow in fewer and fewer calls, at most eight seconds apart.
-    fn gap(&mut self, now: Timestamp) -> Duration {
-        let Some(last) = self.last_write else { return Duration::ZERO };
-        if now.since(last) > QUIET {
-            self.writes = 0;
-        }
-        last.plus(Duration::from_secs((1 << self.writes.min(3)) & !1)).since(now)
-    }
-
-    /// What has to change now, as far as is known.
-    pub(super) fn plan(&self) -> Plan {
-        let none = super::plan::Present::default();
-        let present = self.present.as_ref().unwrap_or(&none);
-        let no_list = self.site.as_ref().is_some_and(|site| site.no_list.is_some());
-        let items = if no_list { 0 } else { self.room.min(self.config.items_max) };
-        let room = Room { items, rules: self.config.access_rules_max };
-        let mut plan = plan(&self.standing, present, &self.refused, room);
-        let (foreign, spill) =
-            plan.spill.into_iter().partition(|net| self.foreign_rules.contains(net));
-        plan.spill = spill;
-        plan.unfit.extend::<Vec<IpNet>>(foreign);
-        plan
-    }
-
-    fn note_unfit(&mut self, plan: &Plan) {
+    pub(super) fn note_unfit(&mut self, plan: &Plan) {
         if plan.unfit != self.unfit && !plan.unfit.is_empty() {
             tracing::warn!(
                 destination = self.config.name,
@@ -167,7 +106,7 @@ impl Cloudflare {
         (mark::write(&self.mark, until, why), until)
     }
 
-    fn add(&mut self, nets: &[IpNet], now: Timestamp) -> Result<Next, SiteError> {
+    pub(super) fn add(&mut self, nets: &[IpNet], now: Timestamp) -> Result<Next, SiteError> {
         let (account, list) = self.list()?;
         let nets = nets.get(..nets.len().min(self.chunk)).unwrap_or(nets);
         let mut items = Vec::with_capacity(nets.len());
@@ -225,7 +164,7 @@ impl Cloudflare {
         }
     }
 
-    fn remove(&mut self, nets: &[IpNet], now: Timestamp) -> Result<Next, SiteError> {
+    pub(super) fn remove(&mut self, nets: &[IpNet], now: Timestamp) -> Result<Next, SiteError> {
         let (account, list) = self.list()?;
         let nets = nets.get(..nets.len().min(CLOUDFLARE_ITEMS_PER_CALL)).unwrap_or(nets);
         let ids = |held: &super::plan::Present| -> Option<Vec<String>> {
@@ -234,6 +173,7 @@ impl Cloudflare {
         let Some(ids) = self.present.as_ref().and_then(ids) else {
             // What was added since the last reading has no ids yet.
             self.look(now)?;
+            self.removes_next = true;
             return Ok(Next::After(Duration::ZERO));
         };
         let call = lists::remove(&account, &list, ids.iter().map(String::as_str));
@@ -242,7 +182,7 @@ impl Cloudflare {
         self.start_removal(&call, Change::Remove(nets.to_vec())).map_err(Into::into)
     }
 
-    fn remove_orphans(&mut self) -> Result<Next, ApiError> {
+    pub(super) fn remove_orphans(&mut self) -> Result<Next, ApiError> {
         let orphans = self.present.as_ref().map(|present| present.orphans.clone());
         let Some(orphans) = orphans.filter(|orphans| !orphans.is_empty()) else {
             return Ok(Next::Done);
@@ -271,7 +211,7 @@ impl Cloudflare {
         }
     }
 
-    fn poll(&mut self) -> Result<Next, ApiError> {
+    pub(super) fn poll(&mut self) -> Result<Next, ApiError> {
         let site = self.site()?;
         let Some(running) = &mut self.running else { return Ok(Next::After(Duration::ZERO)) };
         running.polls += 1;

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
+mod order;
+
 const TOKEN: &str = "cfut_0123456789abcdefghijklmnopqrstuvwxyzABCD";
 
 /// A look-alike whose lists change at once, and an enforcer that works with it.
