@@ -73,6 +73,12 @@ fn check_enforcers(config: &ActionsConfig, faults: &mut Vec<String>) {
         let place = format!("actions.cloudflare[{index}]");
         check_name(&place, &account.name, &mut seen, faults);
         faults.extend(super::cloudflare::faults(&place, account));
+        let before = config.cloudflare.iter().take(index);
+        if before.into_iter().any(|other| super::cloudflare::undo_each_other(other, account)) {
+            faults.push(format!(
+                "{place}: `list` and `mark` are those of another entry, and each would remove what the other blocks\nhint: give each entry a `list` or a `mark` of its own, or name different accounts in both"
+            ));
+        }
     }
 }
 

@@ -132,6 +132,13 @@ pub(super) fn faults(place: &str, config: &CloudflareConfig) -> Vec<String> {
     faults
 }
 
+/// Whether two entries may work on the same list under the same mark: then each takes the other's
+/// items for leftovers of its own.
+pub(super) fn undo_each_other(one: &CloudflareConfig, other: &CloudflareConfig) -> bool {
+    let apart = matches!((&one.account, &other.account), (Some(one), Some(other)) if one != other);
+    one.list == other.list && one.mark == other.mark && !apart
+}
+
 fn is_zone(text: &str) -> bool {
     let right = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
     crate::cloudflare::zones::is_id(text) || (text.contains('.') && text.bytes().all(right))
@@ -141,4 +148,27 @@ fn is_zone(text: &str) -> bool {
 pub(in crate::actions) fn is_mark(text: &str) -> bool {
     let right = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     !text.is_empty() && text.len() <= 64 && text.bytes().all(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_with_the_same_list_and_mark_need_accounts_of_their_own() {
+        let entry = |more: &str| -> CloudflareConfig {
+            toml::from_str(&format!("token = \"env:T\"\n{more}")).unwrap()
+        };
+        let undo = |one: &str, other: &str| undo_each_other(&entry(one), &entry(other));
+        assert!(undo("", "name = \"b\""));
+        assert!(undo("account = \"a\"", ""), "the other may find the same account");
+        assert!(undo("account = \"a\"", "account = \"a\""));
+        assert!(!undo("account = \"a\"", "account = \"b\""));
+        assert!(!undo("list = \"x\"", "") && !undo("mark = \"x\"", ""));
+        let text =
+            "[[cloudflare]]\ntoken = \"env:T\"\n[[cloudflare]]\nname = \"b\"\ntoken = \"env:T\"\n";
+        let config: crate::actions::config::ActionsConfig = toml::from_str(text).unwrap();
+        let faults = config.check();
+        assert!(faults.len() == 1 && faults[0].contains("hint: give each entry"), "{faults:?}");
+    }
 }
