@@ -12,7 +12,8 @@ impl Cloudflare {
         (0..=net.prefix_len()).rev().filter_map(|bits| IpNet::new(net.addr(), bits).ok()).any(
             |wider| {
                 let wider = wider.trunc();
-                present.items.contains_key(&wider)
+                let goes = || self.running.as_ref().is_some_and(|change| change.removes(&wider));
+                (present.items.contains_key(&wider) && !goes())
                     || present.foreign.contains(&wider)
                     || present.rules.contains(&wider)
             },
@@ -30,7 +31,8 @@ impl Cloudflare {
     pub(super) fn is_lifted(&self, net: &IpNet) -> bool {
         self.standing.contains_key(net)
             || self.present.as_ref().is_some_and(|present| {
-                !present.items.contains_key(net) && !present.rules.contains(net)
+                let comes = || self.running.as_ref().is_some_and(|change| change.adds(net));
+                !present.items.contains_key(net) && !present.rules.contains(net) && !comes()
             })
     }
 

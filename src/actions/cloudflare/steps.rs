@@ -20,6 +20,18 @@ pub(super) struct Running {
     polls: u32,
 }
 
+impl Running {
+    /// Whether it puts a network into the list.
+    pub(super) fn adds(&self, net: &IpNet) -> bool {
+        matches!(&self.change, Change::Add(nets) if nets.iter().any(|(added, _)| added == net))
+    }
+
+    /// Whether it takes a network out of the list.
+    pub(super) fn removes(&self, net: &IpNet) -> bool {
+        matches!(&self.change, Change::Remove(nets) if nets.contains(net))
+    }
+}
+
 #[derive(Debug)]
 enum Change {
     Add(Vec<(IpNet, Option<Timestamp>)>),
