@@ -83,6 +83,8 @@ pub struct Cloudflare {
     due: Option<Timestamp>,
     /// When what is over is to be removed.
     remove_due: Option<Timestamp>,
+    /// Everything is to be looked at anew with the next step.
+    stale: bool,
     /// It is the turn of a removal, where one presses.
     removes_next: bool,
     failures: u32,
@@ -116,6 +118,7 @@ impl Cloudflare {
             settled: Vec::new(),
             due: None,
             remove_due: None,
+            stale: false,
             removes_next: false,
             failures: 0,
             trouble: None,
@@ -229,19 +232,13 @@ impl Enforcer for Cloudflare {
             return Ok(Difference::default());
         }
         if self.running.is_some() || (self.due.is_some() && self.present.is_some()) {
-            // It is at work, and compares as it goes.
+            // It is at work: what is there is read back with its next step.
+            self.stale = true;
+            self.soon(now);
             return Ok(Difference::default());
         }
-        // The token, the place and what fits may all be others by now.
-        let token = resolve_secret(&self.config.token)
-            .map_err(|error| EnforceError::Down(error.to_string()))?;
-        if let Some(client) = &self.client {
-            client.set_token(token);
-        }
-        (self.site, self.present, self.room) = (None, None, usize::MAX);
-        (self.refused, self.foreign_rules) = (BTreeMap::new(), BTreeSet::new());
-        self.denied = spill::Denied::default();
-        self.sort_out();
+        self.renew_token().map_err(|error| EnforceError::Down(error.to_string()))?;
+        self.forget();
         if let Err(error) = self.look(now) {
             let error = match error {
                 SiteError::Config(text) => EnforceError::Down(text),

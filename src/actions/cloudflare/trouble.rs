@@ -2,9 +2,12 @@
 
 use super::Cloudflare;
 use super::site::SiteError;
+use super::spill::Denied;
 use crate::actions::enforcer::EnforceError;
 use crate::cloudflare::ErrorKind;
 use crate::limits::CLOUDFLARE_BACKOFF_SECS_MAX;
+use crate::process::resolve_secret;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How long to wait when another change of the account's lists is under way.
@@ -14,6 +17,23 @@ const BUSY_PAUSE: Duration = Duration::from_secs(2);
 const REFUSED_PAUSE: Duration = Duration::from_mins(1);
 
 impl Cloudflare {
+    /// Uses the token as it is now.
+    pub(super) fn renew_token(&self) -> Result<(), crate::secret::SecretError> {
+        if let Some(client) = &self.client {
+            client.set_token(resolve_secret(&self.config.token)?);
+        }
+        Ok(())
+    }
+
+    /// The place and what fits may all be others by now.
+    pub(super) fn forget(&mut self) {
+        self.stale = false;
+        (self.site, self.present, self.room) = (None, None, usize::MAX);
+        (self.refused, self.foreign_rules) = (BTreeMap::new(), BTreeSet::new());
+        self.denied = Denied::default();
+        self.sort_out();
+    }
+
     /// What follows from a failure, and how long to wait.
     pub(super) fn failed(&mut self, error: SiteError) -> Duration {
         self.failures = self.failures.saturating_add(1);
@@ -46,8 +66,10 @@ impl Cloudflare {
                 self.present = None;
             }
             ErrorKind::Forbidden => {
-                // It may have been rotated.
-                self.client = None;
+                // It may have been rotated. The budget is the user's, and stays.
+                if let Err(error) = self.renew_token() {
+                    tracing::warn!(destination = self.config.name, %error, "the token can't be read again");
+                }
                 self.trouble = Some(EnforceError::Down(error.to_string()));
                 return REFUSED_PAUSE.min(backoff * 4);
             }

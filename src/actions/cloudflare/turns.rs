@@ -17,6 +17,9 @@ impl Cloudflare {
         if self.running.is_some() {
             return Ok(self.poll()?);
         }
+        if self.stale {
+            self.forget();
+        }
         if self.site.is_none() || self.present.is_none() {
             self.look(now)?;
         }

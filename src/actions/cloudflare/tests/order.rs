@@ -114,3 +114,67 @@ fn an_access_rule_that_is_refused_keeps_no_other_out() {
     assert_eq!(outcomes[1], Outcome::Applied);
     assert_eq!(stage.blocked(), set(&["192.0.2.2"]));
 }
+
+#[test]
+fn what_is_under_way_is_not_done_yet() {
+    let mut stage = stage(options(), "");
+    let mut now = clock::now();
+    stage.enforcer.reconcile(&[], now).unwrap();
+    stage.apply(&[block("192.0.2.1", None)]);
+    while stage.enforcer.running.is_none() {
+        stage.step_at(&mut now);
+    }
+    assert_eq!(stage.lift("192.0.2.1", &[], now), Outcome::Pending, "its block is under way");
+    assert!(stage.enforcer.lifts_wait());
+    while !stage
+        .enforcer
+        .running
+        .as_ref()
+        .is_some_and(|change| change.removes(&"192.0.2.1/32".parse().unwrap()))
+    {
+        stage.step_at(&mut now);
+    }
+    let again = [block("192.0.2.1", None)];
+    assert_eq!(stage.apply(&again), [Outcome::Pending], "its removal is under way");
+}
+
+#[test]
+fn a_read_back_is_made_at_the_next_step_when_there_is_one_to_come() {
+    let mut stage = stage(options(), "");
+    let mut now = clock::now();
+    let wanted = [block("192.0.2.1", None)];
+    stage.enforcer.reconcile(&wanted, now).unwrap();
+    stage.work();
+    let client = stage.enforcer.client().unwrap();
+    let site = stage.enforcer.site.clone().unwrap();
+    let present = stage.enforcer.present().unwrap();
+    assert_eq!(present.len(), 1);
+    let (read, _) = site::read(&client, &site, "web1", now).unwrap();
+    let id = read.items.values().next().unwrap().id.clone().unwrap();
+    let call = lists::remove(&site.account, site.list.as_ref().unwrap(), [id.as_str()]);
+    client.send(&call).unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    now = now.max(clock::now());
+    // Something is always due on a busy site.
+    stage.enforcer.due = Some(now.plus(Duration::from_secs(20)));
+    stage.enforcer.reconcile(&wanted, now).unwrap();
+    for _ in 0..8 {
+        stage.step_at(&mut now);
+    }
+    assert_eq!(stage.blocked(), set(&["192.0.2.1"]), "what somebody removed is back");
+}
+
+#[test]
+fn a_refused_token_costs_neither_the_client_nor_its_budget() {
+    let mut stage = stage(options(), "");
+    let now = clock::now();
+    stage.enforcer.reconcile(&[], now).unwrap();
+    let client = stage.enforcer.client().unwrap();
+    client.set_token(crate::secret::Secret::new("wrong".to_owned()));
+    let before = client.budget().calls;
+    stage.apply(&[block("192.0.2.1", None)]);
+    stage.work();
+    assert!(Arc::ptr_eq(&client, &stage.enforcer.client().unwrap()), "the same client");
+    assert!(client.budget().calls > before);
+    assert_eq!(stage.blocked(), set(&["192.0.2.1"]), "the token was read again");
+}
