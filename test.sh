@@ -28,7 +28,8 @@ fi
 export PATH="$PATH:/usr/sbin:/sbin"
 
 if cargo nextest --version >/dev/null 2>&1; then
-  cargo nextest run "$@"
+  # All faults of a run are told, not just the first.
+  cargo nextest run --no-fail-fast "$@"
 else
   # Without nextest one thread keeps apart the tests that must not run beside others.
   cargo test -- --test-threads=1 "$@"
