@@ -20,6 +20,12 @@ pub enum Area {
     Lists,
     /// Rulesets: custom rules and the like.
     Rulesets,
+    /// Rulesets of cache rules, which have a permission of their own.
+    CacheRules,
+    /// Zone settings.
+    Settings,
+    /// Bot management.
+    Bots,
     /// IP access rules.
     AccessRules,
     /// Cache purge.
@@ -38,6 +44,9 @@ impl Area {
             Self::Dns => "dns",
             Self::Lists => "lists",
             Self::Rulesets => "rulesets",
+            Self::CacheRules => "cache rules",
+            Self::Settings => "zone settings",
+            Self::Bots => "bot management",
             Self::AccessRules => "access rules",
             Self::Purge => "purge",
             Self::Ranges => "ips",
@@ -59,6 +68,12 @@ impl Area {
             (Self::Rulesets, true, false) => "Zone WAF Write",
             (Self::Rulesets, false, true) => "Account WAF Read",
             (Self::Rulesets, true, true) => "Account WAF Write",
+            (Self::CacheRules, false, _) => "Cache Settings Read",
+            (Self::CacheRules, true, _) => "Cache Settings Write",
+            (Self::Settings, false, _) => "Zone Settings Read",
+            (Self::Settings, true, _) => "Zone Settings Write",
+            (Self::Bots, false, _) => "Bot Management Read",
+            (Self::Bots, true, _) => "Bot Management Write",
             (Self::AccessRules, false, true) => "Account Firewall Access Rules Read",
             (Self::AccessRules, true, true) => "Account Firewall Access Rules Write",
             (Self::AccessRules, false, false) => "Firewall Services Read",

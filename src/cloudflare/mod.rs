@@ -17,11 +17,15 @@ mod trace;
 
 pub mod access_rules;
 pub mod accounts;
+pub mod bots;
 pub mod dns;
 pub mod lists;
+pub mod plans;
 pub mod purge;
 pub mod ranges;
+pub mod rules;
 pub mod rulesets;
+pub mod settings;
 pub mod tokens;
 pub mod zones;
 

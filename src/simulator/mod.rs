@@ -17,6 +17,7 @@ mod lists;
 mod reply;
 mod routes;
 mod rulesets;
+mod settings;
 mod simple;
 mod transcript;
 mod world;
@@ -106,6 +107,21 @@ impl Simulator {
     /// The references and expressions of a zone's custom rules, in their order.
     pub fn custom_rules(&self, zone: &str) -> Vec<(String, String)> {
         self.shared.world().custom_rules(zone)
+    }
+
+    /// A zone setting's value; `null` where there is no such zone or setting.
+    pub fn setting(&self, zone: &str, id: &str) -> serde_json::Value {
+        let world = self.shared.world();
+        let zone = world.zones.iter().find(|known| known.name == zone);
+        zone.and_then(|zone| zone.settings.value(id)).unwrap_or_default()
+    }
+
+    /// All rules of a phase of a zone, in their order, as the API has them.
+    pub fn rules(&self, zone: &str, phase: &str) -> Vec<serde_json::Value> {
+        let world = self.shared.world();
+        let zone = world.zones.iter().find(|known| known.name == zone);
+        let set = zone.and_then(|zone| zone.rulesets.get(phase));
+        set.map(|set| set.rules.clone()).unwrap_or_default()
     }
 
     /// Waits until the process is ended from outside.

@@ -4,7 +4,7 @@ use super::faults::{Fault, FaultKind};
 use super::http::Request;
 use super::reply::Reply;
 use super::world::World;
-use super::{Shared, access_rules, gate, lists, rulesets, simple};
+use super::{Shared, access_rules, gate, lists, rulesets, settings, simple};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -90,7 +90,8 @@ fn permission(parts: &[&str], writes: bool) -> Option<&'static str> {
         ["zones", _, "firewall", "access_rules", ..] => {
             choose("Firewall Services Read", "Firewall Services Write")
         }
-        ["zones", _, "rulesets", ..] => choose("Zone WAF Read", "Zone WAF Write"),
+        ["zones", _, "settings", ..] => choose("Zone Settings Read", "Zone Settings Write"),
+        ["zones", _, "bot_management"] => choose("Bot Management Read", "Bot Management Write"),
         ["zones", _, "dns_records", ..] => choose("DNS Read", "DNS Write"),
         ["zones", _, "purge_cache"] => Some("Cache Purge"),
         ["zones", ..] => choose("Zone Read", "Zone Write"),
@@ -108,7 +109,13 @@ fn route(world: &mut World, request: &Request, path: &str) -> Reply {
         Err(refusal) => return refusal,
     };
     let writes = request.method != "GET";
-    if permission(&parts, writes).is_some_and(|name| !gate::allowed(&grant, name)) {
+    let needed = match parts.as_slice() {
+        ["zones", zone, "rulesets", rest @ ..] => {
+            Some(rulesets::permission(world, request, zone, rest))
+        }
+        parts => permission(parts, writes),
+    };
+    if needed.is_some_and(|name| !gate::allowed(&grant, name)) {
         return gate::forbidden();
     }
     if let ["accounts", account, ..] = parts.as_slice()
@@ -127,6 +134,8 @@ fn route(world: &mut World, request: &Request, path: &str) -> Reply {
         ["zones", zone, "firewall", "access_rules", "rules", rest @ ..] => {
             access_rules::answer(world, request, Some(zone), rest)
         }
+        ["zones", zone, "settings", id] => settings::answer(world, request, zone, id),
+        ["zones", zone, "bot_management"] => settings::bots(world, request, zone),
         ["zones", zone, "rulesets", rest @ ..] => rulesets::answer(world, request, zone, rest),
         ["zones", rest @ ..] => simple::zones(world, request, rest),
         _ => Reply::refused(404, 7000, "No route for that URI"),

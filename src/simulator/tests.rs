@@ -1,5 +1,7 @@
 //! The look-alike, asked as clients ask it, and held against what Cloudflare publishes.
 
+mod zone_areas;
+
 use super::*;
 use crate::cloudflare::lists::{self, List, NewItem, Operation, Started};
 use crate::cloudflare::{Client, ErrorKind, access_rules, accounts, dns, purge, ranges, rulesets};
@@ -78,6 +80,7 @@ fn tour(simulator: &Simulator) {
     client.send(&rulesets::change_rule(&zone.id, &set.id, &id, &rule)).unwrap();
     client.send(&rulesets::delete_rule(&zone.id, &set.id, &id)).unwrap();
     client.send(&lists::delete(account, &list.id)).unwrap();
+    zone_areas::tour(&client, &zone);
     for scope in
         [access_rules::Scope::Account(account.clone()), access_rules::Scope::Zone(zone.id.clone())]
     {

@@ -4,6 +4,7 @@ use super::access_rules::AccessRule;
 use super::faults::Faults;
 use super::lists::{List, Operation};
 use super::rulesets::Ruleset;
+use super::settings::Settings;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -39,12 +40,11 @@ impl Plan {
             .find(|plan| plan.name() == name)
     }
 
-    const fn limits(self) -> (usize, usize, usize) {
+    const fn limits(self) -> (usize, usize) {
         match self {
-            Self::Free => (1, 10_000, 5),
-            Self::Pro => (10, 10_000, 20),
-            Self::Business => (10, 10_000, 100),
-            Self::Enterprise => (1_000, 500_000, 1_000),
+            Self::Free => (1, 10_000),
+            Self::Pro | Self::Business => (10, 10_000),
+            Self::Enterprise => (1_000, 500_000),
         }
     }
 }
@@ -110,6 +110,7 @@ pub(super) struct Zone {
     pub(super) access_rules: Vec<AccessRule>,
     pub(super) records: Vec<Value>,
     pub(super) purges: Vec<Value>,
+    pub(super) settings: Settings,
 }
 
 /// Everything.
@@ -150,6 +151,7 @@ impl World {
             access_rules: Vec::new(),
             records: super::simple::first_records(name),
             purges: Vec::new(),
+            settings: Settings::default(),
         };
         let zones = options.zones.iter().enumerate().map(zone).collect();
         Self {
@@ -173,10 +175,6 @@ impl World {
 
     pub(super) fn items_max(&self) -> usize {
         self.options.items_max.unwrap_or(self.options.plan.limits().1)
-    }
-
-    pub(super) const fn custom_rules_max(&self) -> usize {
-        self.options.plan.limits().2
     }
 
     pub(super) fn zone(&mut self, id: &str) -> Option<&mut Zone> {
