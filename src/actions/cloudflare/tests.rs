@@ -236,7 +236,8 @@ fn a_rule_of_ours_that_was_changed_is_put_right_and_others_stay() {
     let set: crate::cloudflare::rulesets::Ruleset = client.send(&call).unwrap().read().unwrap();
     let theirs = crate::cloudflare::rulesets::rule("theirs", "block", "(ip.src eq 192.0.2.9)", "");
     client.send(&crate::cloudflare::rulesets::add_rule(&zone, &set.id, &theirs)).unwrap();
-    let mut changed = crate::cloudflare::rulesets::rule("riposte_block_riposte", "js_challenge", "true", "");
+    let mut changed =
+        crate::cloudflare::rulesets::rule("riposte_block_riposte", "js_challenge", "true", "");
     changed["enabled"] = false.into();
     let id = &set.rules[0].id;
     client.send(&crate::cloudflare::rulesets::change_rule(&zone, &set.id, id, &changed)).unwrap();

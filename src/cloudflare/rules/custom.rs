@@ -83,7 +83,7 @@ impl CustomRule {
             faults.extend(not_on(level, |level| level.limits().log, "action `log`"));
         }
         let skips = self.action == CustomAction::Skip;
-        if skips != !self.skip.is_empty() {
+        if skips == self.skip.is_empty() {
             faults.push("the action `skip` and the list `skip` go together".to_owned());
         }
         for word in &self.skip {
@@ -145,7 +145,8 @@ impl Response {
         let mut faults = Vec::new();
         faults.extend(not_on(level, |level| level > Level::Free, "own response to a block"));
         if !(400..500).contains(&self.status_code) {
-            faults.push(format!("a block can't answer with {}\nhint: 400 to 499", self.status_code));
+            faults
+                .push(format!("a block can't answer with {}\nhint: 400 to 499", self.status_code));
         }
         let types = ["text/html", "text/plain", "application/json", "text/xml"];
         if !types.contains(&self.content_type.as_str()) {
@@ -190,6 +191,11 @@ mod tests {
             "ref": "a b", "expression": "(", "action": "log", "skip": ["everything"],
             "response": { "status_code": 200, "content": "", "content_type": "image/png" },
         }));
-        assert_eq!(rule.faults(Some(Level::Free)).len(), 9, "{:#?}", rule.faults(Some(Level::Free)));
+        assert_eq!(
+            rule.faults(Some(Level::Free)).len(),
+            9,
+            "{:#?}",
+            rule.faults(Some(Level::Free))
+        );
     }
 }

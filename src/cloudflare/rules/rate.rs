@@ -182,8 +182,7 @@ mod tests {
             (Some(Level::Enterprise), [0, 0, 0, 1]),
             (None, [0, 0, 0, 1]),
         ] {
-            let found =
-                [&limit(), &longer, &longest, &odd].map(|limit| limit.faults(level).len());
+            let found = [&limit(), &longer, &longest, &odd].map(|limit| limit.faults(level).len());
             assert_eq!(found, counts, "{level:?}");
         }
     }

@@ -120,12 +120,7 @@ fn refused(words: &str, pointer: &str) -> Result<(), Reply> {
 }
 
 /// What is wrong with a rule.
-pub(super) fn check(
-    rule: &Value,
-    phase: Phase,
-    plan: Plan,
-    lists: &[String],
-) -> Result<(), Reply> {
+pub(super) fn check(rule: &Value, phase: Phase, plan: Plan, lists: &[String]) -> Result<(), Reply> {
     let text = |name: &str| rule.get(name).and_then(Value::as_str).unwrap_or_default();
     let (action, words) = (text("action"), text("expression"));
     if action.is_empty() {

@@ -28,7 +28,10 @@ fn custom(reference: &str) -> CustomRule {
 }
 
 fn cache() -> CacheRule {
-    CacheRule { edge_ttl: Some(Ttl::of(7_200)), ..made(json!({ "ref": "c", "expression": "true" })) }
+    CacheRule {
+        edge_ttl: Some(Ttl::of(7_200)),
+        ..made(json!({ "ref": "c", "expression": "true" }))
+    }
 }
 
 fn managed() -> ManagedRule {
@@ -98,10 +101,8 @@ fn what_the_client_finds_no_fault_with_is_taken() {
             let cache = CacheRule { edge_ttl: Some(Ttl::of(secs)), ..cache() };
             cases.push((CACHE, cache.body(), cache.faults(some).is_empty()));
         }
-        let regex = CustomRule {
-            expression: "http.host matches \"^a\"".to_owned(),
-            ..custom("regex")
-        };
+        let regex =
+            CustomRule { expression: "http.host matches \"^a\"".to_owned(), ..custom("regex") };
         cases.push((CUSTOM, regex.body(), regex.faults(some).is_empty()));
         for (phase, body, right) in cases {
             let present = rulesets::read(&client, &zone.id, phase).unwrap();
