@@ -57,6 +57,25 @@ impl Watermarks {
         }
     }
 
+    /// After a restart: what came while nobody looked is about to be delivered, by any source.
+    pub fn resume(&mut self, now: Timestamp) {
+        for mark in self.sources.values_mut() {
+            mark.arrival = mark.arrival.max(now);
+        }
+    }
+
+    /// The moment before which no event is to be expected any more: what all sources have passed
+    /// that delivered within [`limits::SOURCE_GONE_SECS`]. The wall clock moves it not: a web
+    /// server that writes its log in pieces, or a machine too busy to read it, is silent for
+    /// minutes, and its next event belongs into the windows of its last ones.
+    pub fn settled(&self) -> Timestamp {
+        let last = self.sources.values().map(|mark| mark.arrival).max();
+        let last = last.unwrap_or(Timestamp::EPOCH);
+        let gone_before = last.minus(Duration::from_secs(limits::SOURCE_GONE_SECS));
+        let there = self.sources.values().filter(|mark| mark.arrival >= gone_before);
+        there.map(|mark| mark.newest).min().unwrap_or(Timestamp::EPOCH)
+    }
+
     /// The wall clock has come to `now` without a record; time follows it, a little behind, unless
     /// a source is catching up.
     pub fn tick(&mut self, now: Timestamp) -> Timestamp {
@@ -92,5 +111,26 @@ mod tests {
         assert_eq!(marks.tick(at(1_005)), at(1_000), "the clock waits for b too");
         assert_eq!(marks.event(&a, at(1_020), at(1_020)), at(1_020), "b has gone idle");
         assert_eq!(marks.tick(at(1_100)), at(1_098));
+    }
+
+    #[test]
+    fn windows_wait_for_all_that_may_still_deliver() {
+        let (a, b): (Arc<str>, Arc<str>) = (Arc::from("a"), Arc::from("b"));
+        let mut marks = Watermarks::default();
+        assert_eq!(marks.tick(at(1_000)), at(998));
+        assert_eq!(marks.settled(), Timestamp::EPOCH, "the clock says nothing of events");
+        marks.event(&a, at(400), at(1_001));
+        marks.event(&b, at(900), at(1_002));
+        assert_eq!(marks.settled(), at(400));
+        // `a` writes in pieces; for long it says nothing.
+        let gone = i64::try_from(limits::SOURCE_GONE_SECS).unwrap();
+        marks.event(&b, at(1_000 + gone), at(1_001 + gone));
+        assert_eq!(marks.settled(), at(400));
+        marks.event(&b, at(1_002 + gone), at(1_002 + gone));
+        assert_eq!(marks.settled(), at(1_002 + gone));
+        // After a restart it may have something to say again.
+        marks.resume(at(2_000 + gone));
+        marks.event(&b, at(2_001 + gone), at(2_001 + gone));
+        assert_eq!(marks.settled(), at(400));
     }
 }

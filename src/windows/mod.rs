@@ -89,6 +89,8 @@ pub struct Windows {
     rules: Vec<RuleWindow>,
     tables: Vec<Box<dyn AnyTable>>,
     bytes: u64,
+    /// Until when all is forgotten that is over. It isn't saved: after a restart forgetting begins anew.
+    settled: Option<Timestamp>,
     watermark: Option<Timestamp>,
     watermark_dirty: bool,
     /// Empty images of shards whose rule is gone, so that the store drops them.
@@ -114,6 +116,7 @@ impl Windows {
             rules: Vec::new(),
             tables: Vec::new(),
             bytes: 0,
+            settled: None,
             watermark: None,
             // The seed is to be saved even before time moves.
             watermark_dirty: true,
@@ -184,11 +187,25 @@ impl Windows {
         for (rule, table) in self.tables.iter_mut().enumerate() {
             let due = table.take_due(watermark, self.seed).into_iter();
             fired.extend(due.map(|(due, key, firing)| (due, rule, key, firing)));
-            table.sweep(last, watermark);
         }
         self.bytes = self.tables.iter().map(|table| table.bytes()).sum();
         fired.sort_by(|left, right| (left.0, left.1, &left.2).cmp(&(right.0, right.1, &right.2)));
         fired.into_iter().map(|(_, rule, key, firing)| (rule, key, firing)).collect()
+    }
+
+    /// No event from before `settled` is to be expected any more: forgets what is over by then, a
+    /// part of all keys at a time. Memory alone needs it; what is forgotten too early would be
+    /// missing in the windows of those who come late.
+    pub fn forget_before(&mut self, settled: Timestamp) {
+        let last = self.settled.unwrap_or(Timestamp::from_micros(i64::MIN));
+        if settled <= last {
+            return;
+        }
+        self.settled = Some(settled);
+        for table in &mut self.tables {
+            table.sweep(last, settled);
+        }
+        self.bytes = self.tables.iter().map(|table| table.bytes()).sum();
     }
 
     /// What a key holds, for people.

@@ -5,7 +5,7 @@ use super::support::Place;
 use super::support::programs::plugin;
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const RULES: &str = r#"
 rule("order").on("shop.order").by("number").count(1, "1h").then(|hit| log(hit.key));
@@ -42,6 +42,25 @@ while True: signal.pause()
 
 const ORDER: &str = "[source.kinds.\"shop.order\"]\nnumber = \"int\"\n";
 
+/// How long a daemon may live. Where many others compete for the machine none comes to its work in
+/// a pause that kills an idle machine's in the middle of it; so lives that came to nothing make the
+/// next ones longer.
+struct Pauses {
+    millis_max: u64,
+}
+
+impl Pauses {
+    fn any(&self, random: &mut fastrand::Rng) -> Duration {
+        Duration::from_millis(random.u64(10..self.millis_max))
+    }
+
+    fn learn(&mut self, came_to_something: bool) {
+        if !came_to_something {
+            self.millis_max += self.millis_max / 4;
+        }
+    }
+}
+
 fn missing_and_doubled(hits: &BTreeMap<String, u64>, wanted: usize) -> (usize, usize) {
     let doubled = hits.values().filter(|count| **count != 1).count();
     (wanted.saturating_sub(hits.len()), doubled)
@@ -58,12 +77,23 @@ fn serial_a_source_and_riposte_die_again_and_again_and_every_event_counts_once()
     plugin(&place.dir, "counter", "source", ORDER, COUNTER);
     let mut random = fastrand::Rng::with_seed(11);
     let mut kills = 0;
-    while place.dir.join("state").exists().then(|| place.hits("order").len()) < Some(last) {
-        assert!(kills < 400, "{:?}\n{}", place.hits("order").len(), place.log());
+    let mut pauses = Pauses { millis_max: 700 };
+    let orders = || if place.dir.join("state").exists() { place.hits("order").len() } else { 0 };
+    let mut done = 0;
+    while done < last {
+        assert!(kills < 400, "{done}\n{}", place.log());
         let mut daemon = place.start();
-        std::thread::sleep(Duration::from_millis(random.u64(20..700)));
+        // It dies in the middle of its work also where that goes fast.
+        let enough = done + random.usize(1..1_500);
+        let end = Instant::now() + pauses.any(&mut random);
+        while Instant::now() < end && orders() < enough {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         daemon.kill();
         kills += 1;
+        let now = orders();
+        pauses.learn(now > done);
+        done = now;
     }
     // Once more in peace, so that what a crash may have left is taken up.
     let daemon = place.start_and_wait();
@@ -112,17 +142,22 @@ fn serial_a_parser_that_answers_otherwise_each_time_changes_nothing_after_a_cras
     let mut rest = lines.as_slice();
     let mut kills = 0;
     let mut again = 0;
-    while !rest.is_empty() || place.hits("order").len() < last {
-        assert!(kills < 400, "{}\n{}", place.hits("order").len(), place.log());
+    let mut pauses = Pauses { millis_max: 250 };
+    let mut done = 0;
+    while !rest.is_empty() || done < last {
+        assert!(kills < 400, "{done}\n{}", place.log());
         let mut daemon = place.start();
         for _ in 0..3 {
             let (now, later) = rest.split_at(random.usize(0..400).min(rest.len()));
             place.add("orders.log", &now.concat());
             rest = later;
-            std::thread::sleep(Duration::from_millis(random.u64(10..250)));
+            std::thread::sleep(pauses.any(&mut random));
         }
         daemon.kill();
         kills += 1;
+        let now = place.hits("order").len();
+        pauses.learn(now > done);
+        done = now;
     }
     let daemon = place.start_and_wait();
     std::thread::sleep(Duration::from_millis(1_500));

@@ -86,33 +86,18 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::core_of;
     use super::*;
     use crate::clock::Timestamp;
-    use crate::config::Config;
     use crate::event::{Field, Kind, Value};
-    use crate::pipeline::core::{CoreConfig, Modes};
-    use crate::pipeline::live::route_of;
-    use crate::rules::{RuleFile, RuleSet, Settings};
     use std::net::IpAddr;
 
     /// One more than are looked at together meet the threshold.
     fn core() -> Core {
-        let text = format!(
+        core_of(&format!(
             "rule(\"addresses\").on(\"http\").by(\"ip\").count({}, \"1h\").then(|hit| block(hit.ip, \"1h\"));\nrule(\"users\").on(\"http\").by(\"user\").then(|hit| block(hit.key, \"1h\"));\n",
             limits::CANDIDATES_LOOK_AHEAD + 1
-        );
-        let files = [RuleFile { path: "r.rhai".into(), text }];
-        let loaded = RuleSet::load(&files, &[], &Settings::default());
-        assert!(loaded.findings.is_empty(), "{:?}", loaded.findings);
-        let config = Config::default();
-        let settings = CoreConfig {
-            window_bytes_max: 1024 * 1024,
-            seed: 7,
-            guard: config.guard.clone(),
-            route_of: route_of(&config),
-            modes: Modes::AllEnforce,
-        };
-        Core::new(Arc::new(loaded.set), settings)
+        ))
     }
 
     /// Requests of one client, which lack a user; both rules care.

@@ -10,6 +10,8 @@ mod host;
 mod image;
 mod parts;
 mod probe;
+#[cfg(test)]
+mod tests;
 
 pub use ahead::Foreseen;
 pub(in crate::pipeline) use events::emitted_event;
@@ -151,6 +153,12 @@ impl Core {
         }
         self.low = watermark;
         self.drain(waiting, emitted, out);
+    }
+
+    /// No event from before `settled` is to be expected any more: windows that are over by then are
+    /// forgotten.
+    pub fn forget_before(&mut self, settled: Timestamp) {
+        self.windows.forget_before(settled);
     }
 
     /// The timer that is due first, at or before `until`; `budget` bounds how many periods are

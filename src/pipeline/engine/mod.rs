@@ -385,4 +385,5 @@ pub(super) fn evaluate(
         let low = watermarks.event(source, matched.newest, matched.arrival);
         core.advance(low, firings);
     }
+    core.forget_before(watermarks.settled());
 }

@@ -75,9 +75,10 @@ impl Engine {
         for input in inputs {
             self.again(input, &mut rereaders, &mut recovery);
         }
-        if recovery.inputs > 0 {
-            self.checkpoint();
-        }
+        // Sources that were silent before may all have something to catch up with. The checkpoint
+        // has to know, for the inputs that follow are evaluated with it.
+        self.watermarks.resume(now);
+        self.checkpoint();
         Ok(recovery)
     }
 

@@ -196,6 +196,9 @@ impl Lane {
             if first.is_none() || candidate.is_some() {
                 core.advance(time, &mut fired);
             }
+            if first.is_none() {
+                core.forget_before(time);
+            }
             if let Some(candidate) = candidate {
                 if place.is_multiple_of(limits::CANDIDATES_LOOK_AHEAD) {
                     core.look_ahead(matched.candidates.get(*place..).unwrap_or_default(), ahead);

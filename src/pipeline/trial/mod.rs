@@ -306,6 +306,7 @@ impl TestBench for Trial {
         self.now = time;
         let mut firings = Vec::new();
         self.core.advance(time, &mut firings);
+        self.core.forget_before(time);
         self.take(firings);
         self.tick();
         Ok(())

@@ -111,6 +111,7 @@ fn run(steps: &[Step], memory: u64, reload: bool) -> (Vec<String>, Stats) {
                 for fired in windows.advance(Timestamp::from_secs(*secs)) {
                     log.push(format!("{place} {fired:?}"));
                 }
+                windows.forget_before(Timestamp::from_secs(*secs));
             }
             Step::Save => {
                 save(&mut windows, &mut images);
@@ -169,6 +170,7 @@ proptest! {
             }
         }
         damaged.advance(Timestamp::MAX);
+        damaged.forget_before(Timestamp::MAX);
         damaged.dirty_shards();
     }
 }
@@ -226,14 +228,14 @@ fn what_is_over_is_forgotten_bit_by_bit() {
     }
     windows.update(0, &address(0), &at(0));
     assert_eq!(windows.stats().keys, 10_000);
-    windows.advance(Timestamp::from_secs(63));
+    windows.forget_before(Timestamp::from_secs(63));
     assert_eq!(windows.stats().keys, 9_999, "a rest is over sooner");
-    windows.advance(Timestamp::from_secs(65));
-    windows.advance(Timestamp::from_secs(70));
+    windows.forget_before(Timestamp::from_secs(65));
+    windows.forget_before(Timestamp::from_secs(70));
     let half = windows.stats().keys;
     assert!((1..9_999).contains(&half), "{half}");
     for second in 70..85 {
-        windows.advance(Timestamp::from_secs(second));
+        windows.forget_before(Timestamp::from_secs(second));
     }
     assert_eq!((windows.stats().keys, windows.stats().bytes), (0, 0));
 }

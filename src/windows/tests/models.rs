@@ -29,6 +29,7 @@ fn compare(
     for sample in samples {
         let fired = windows.update(0, &address(1), &sample);
         windows.advance(sample.time);
+        windows.forget_before(sample.time);
         model(&sample, fired)?;
     }
     Ok(())
