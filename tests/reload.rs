@@ -11,6 +11,8 @@
 mod support;
 #[path = "reload/hostile.rs"]
 mod hostile;
+#[path = "reload/modules.rs"]
+mod modules;
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -21,6 +21,7 @@ use crate::config::{self, Config};
 use crate::event::text;
 use crate::pipeline::control::{self, AskError, Reply, Request, Status};
 use crate::pipeline::rule_set;
+use crate::plugins::HealthState;
 use crate::rules::Severity as RuleSeverity;
 use crate::store::{DATABASE, Store};
 use report::Report;
@@ -144,6 +145,9 @@ fn daemon(config: &Config, report: &mut Report) -> Option<Status> {
     if status.dry_run {
         report.note("daemon", "it is a dry run: nothing is carried out", "");
     }
+    for sentence in &status.unapplied {
+        report.error("daemon", sentence.as_str(), "riposte check");
+    }
     for destination in status.destinations.iter().filter(|destination| !destination.healthy) {
         let (what, hint) =
             destination.detail.split_once("\nhint: ").unwrap_or((&destination.detail, ""));
@@ -151,7 +155,12 @@ fn daemon(config: &Config, report: &mut Report) -> Option<Status> {
     }
     for plugin in status.plugins.iter().filter(|plugin| !plugin.healthy) {
         let what = format!("plugin `{}` does not work: {}", plugin.name, plugin.detail);
-        report.error("daemon", what, "see its lines in the log; it is started again by itself");
+        let hint = if plugin.state == HealthState::Refused.word() {
+            "mend it, then restart riposte"
+        } else {
+            "see its lines in the log; it is started again by itself"
+        };
+        report.error("daemon", what, hint);
     }
     for alarm in status.alarms.iter().rev().take(5) {
         let ago = clock::format_duration(clock::now().since(alarm.time));

@@ -125,7 +125,17 @@ fn reload(path: &Path, live: &Live) {
                 tracing::error!(%error, "the store can't be read: rules stay as they are");
             }
         },
-        Err(error) => tracing::error!(%error, "the config has faults: it stays as it was"),
+        Err(error) => {
+            for fault in &error.faults {
+                let place = format!("{}:{}:{}", path.display(), fault.line, fault.column);
+                let hint = fault.hint.as_str();
+                tracing::error!(place, hint, "{}", fault.message);
+            }
+            tracing::error!("the config has faults: it stays as it was, and the rules do too");
+            let message =
+                format!("`{}` has faults, so config and rules stay as they were", path.display());
+            live.unapplied(vec![message]);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::Config;
 use super::load::Fault;
 use crate::plugins::{Enabled, PluginKind, discover};
 use crate::rules::ModuleFile;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Plugins with what could not be used.
@@ -18,6 +19,8 @@ pub struct PluginFiles {
     pub faults: Vec<Fault>,
     /// The folders of plugins that were refused.
     pub unusable: Vec<PathBuf>,
+    /// The same faults by the plugin's name, each with its hint on a line of its own.
+    pub refused: BTreeMap<String, String>,
 }
 
 /// Reads the plugins of a config. One that its config doesn't name is not looked for faults.
@@ -35,13 +38,24 @@ pub fn read_plugins(config: &Config) -> PluginFiles {
             line => format!("{}:{line}:{}", refused.path.display(), refused.fault.column),
         };
         let message = format!("{place}: {}", refused.fault.message);
+        read.refuse(&refused.plugin, &message, &refused.fault.hint);
         read.faults.push(Fault { message, ..refused.fault.clone() });
         read.unusable.push(config.plugins_dir.join(&refused.plugin));
     }
-    read.faults.extend(missing.iter().map(|words| {
+    for (name, words) in &missing {
         let (message, hint) = words.split_once("\nhint: ").unwrap_or((words, ""));
-        Fault::whole(message, hint)
-    }));
+        read.refuse(name, message, hint);
+        read.faults.push(Fault::whole(message, hint));
+    }
+    // A folder that is refused as a whole refuses all that was wanted of it.
+    let all = found.faults.iter().find(|one| one.plugin.is_empty());
+    let used = config.plugins.iter().filter(|(_, plugin)| plugin.enabled).map(|(name, _)| name);
+    for name in used.filter(|name| !enabled.iter().any(|one| one.plugin.name() == *name)) {
+        if let Some(all) = all {
+            let message = format!("{}: {}", all.path.display(), all.fault.message);
+            read.refuse(name, &message, &all.fault.hint);
+        }
+    }
     read.modules = enabled
         .iter()
         .filter(|one| one.plugin.manifest.kind == PluginKind::Module)
@@ -55,4 +69,16 @@ pub fn read_plugins(config: &Config) -> PluginFiles {
         .collect();
     read.enabled = enabled;
     read
+}
+
+impl PluginFiles {
+    /// Notes why a plugin is not used; of several faults the first counts.
+    fn refuse(&mut self, name: &str, message: &str, hint: &str) {
+        if name.is_empty() {
+            return;
+        }
+        let words =
+            if hint.is_empty() { message.to_owned() } else { format!("{message}\nhint: {hint}") };
+        self.refused.entry(name.to_owned()).or_insert(words);
+    }
 }

@@ -127,6 +127,10 @@ pub struct Status {
     /// Rules that act otherwise than they are set, for another reason than panic or first days.
     #[serde(default)]
     pub held: Vec<HeldRule>,
+    /// What config and rule files say and is not in force, in sentences: of a bad file the last good
+    /// version counts.
+    #[serde(default)]
+    pub unapplied: Vec<String>,
     /// Decisions in force.
     pub decisions_in_force: usize,
     /// Decisions that wait for the ceiling of blocks a minute.
@@ -151,9 +155,9 @@ pub struct Status {
 pub struct PluginStatus {
     /// The plugin's name.
     pub name: String,
-    /// What it is: `source`, `parser`, `enricher`, `action`.
+    /// What it is: `source`, `parser`, `enricher`, `action`, or `plugin` where that can't be known.
     pub kind: String,
-    /// `idle` (not needed yet), `starting`, `well`, `failing`, `stopped`.
+    /// `idle` (not needed yet), `starting`, `well`, `failing`, `stopped`, `refused` (can't be used).
     pub state: String,
     /// Whether it works, or was not needed yet.
     pub healthy: bool,

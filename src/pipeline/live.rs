@@ -4,6 +4,7 @@
 use super::control::{ControlSocket, Handler, Reply, Request};
 use super::engine::{Facts, Inputs, Message, Reloaded};
 use super::feed::{Feed, SourceBook};
+use super::lacking::{self, Lack};
 use super::outcomes::StoreOutbox;
 use super::programs::Programs;
 use super::{machine, meta, plugins, programs, rule_keeper};
@@ -12,7 +13,7 @@ use crate::config::{Config, SourceType, read_plugins};
 use crate::limits;
 use crate::plugins::Enabled;
 use crate::plugins::Enricher;
-use crate::rules::{Finding, RuleSet};
+use crate::rules::RuleSet;
 use crate::sources::program;
 use crate::sources::supervise::Handle;
 use crate::sources::{Files, Sink, Stdin};
@@ -23,9 +24,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+mod found;
 mod parts;
 mod restored;
 
+pub use found::Found;
 pub use parts::{real_client, route_of};
 
 use parts::{
@@ -68,23 +71,10 @@ pub struct Live {
     store: Arc<Store>,
     socket: Option<ControlSocket>,
     seed: u64,
+    /// Plugins that could not be used at the start.
+    lacks: Vec<Lack>,
     /// As it was at the start: what a reload can't change is compared with it.
     config: Box<Config>,
-}
-
-/// What a start or a reload found in the rules.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// Findings of the rule files.
-    pub findings: Vec<Finding>,
-    /// Files that could not be read, in words.
-    pub unreadable: Vec<String>,
-    /// Files of which the last good version stays in force.
-    pub kept: Vec<String>,
-    /// All rules stay as they were: the last good version of a file no longer fits the rest.
-    pub all_kept: bool,
-    /// Tables of the config that changed and take effect at the next start only.
-    pub at_next_start: Vec<&'static str>,
 }
 
 impl Live {
@@ -127,7 +117,9 @@ impl Live {
         let (set, found) = found(kept);
         let rules = Arc::new(ArcSwap::new(Arc::clone(&set)));
         let (inputs, taken) = Inputs::new();
-        let enabled = read_plugins(config).enabled;
+        let read = read_plugins(config);
+        let lacks = lacking::lacking(config, &read);
+        let enabled = read.enabled;
         let keepers = |plugin: &Enabled| plugins::keeper(plugin, &inputs.control);
         let tell = programs::tell(&inputs.control);
         let (book, programs) = source_book(config, &enabled, (&keepers, &tell))?;
@@ -157,9 +149,10 @@ impl Live {
         let sources = Arc::new(Mutex::new(Vec::<Handle>::new()));
         engine.on_release(releaser(&sources, &programs));
         engine.watch_plugins(programs.health());
+        engine.watch_plugins(lacking::tell(&lacks, &inputs.control));
         let mut started = BTreeMap::new();
         if with_sources {
-            let (programs, cells) = source_programs(config, &enabled, &keepers)?;
+            let (programs, cells) = source_programs(config, &enabled, &keepers);
             engine.watch_plugins(cells);
             started = programs;
         }
@@ -177,8 +170,10 @@ impl Live {
             store,
             socket: None,
             seed,
+            lacks,
             config: Box::new(config.clone()),
         };
+        live.unapplied(found.unapplied());
         if with_sources {
             live.start_facts(names)?;
             live.start_sources(config, &book, started, &Arc::from(enrichers), resume)?;
@@ -194,7 +189,8 @@ impl Live {
         enrichers: &Arc<[Enricher]>,
         mut resume: BTreeMap<String, Vec<(crate::event::Origin, u64)>>,
     ) -> Result<(), StartError> {
-        for source in &config.sources {
+        let stands = |name: &str| self.lacks.iter().any(|lack| lack.sources.contains(name));
+        for source in config.sources.iter().filter(|source| !stands(&source.name)) {
             let feed: Arc<dyn Sink> = Arc::new(Feed::new(
                 &source.name,
                 Arc::clone(book),
@@ -218,7 +214,7 @@ impl Live {
                     feed,
                 ),
                 SourceType::Plugin => {
-                    // Made above, for each of them.
+                    // Made above, for each of them that can be used.
                     let Some(program) = programs.remove(&source.name) else { continue };
                     program::start(
                         &source.name,
@@ -323,13 +319,22 @@ impl Live {
         found.all_kept = loses;
         found.at_next_start = at_next_start(&self.config, &config);
         if !loses {
-            let reloaded = Box::new(Reloaded { config, rules: Arc::clone(&set) });
+            let read = read_plugins(&config);
+            let refused = lacking::after_reload(&self.lacks, &config, &read);
+            let reloaded = Box::new(Reloaded { config, rules: Arc::clone(&set), refused });
             // Batches that were matched by other rules than the engine's are matched again there.
             if self.inputs.control.send(Message::Reloaded(reloaded)).is_ok() {
                 self.rules.store(set);
             }
         }
+        self.unapplied(found.unapplied());
         Ok(found)
+    }
+
+    /// Notes for status what the files say and is not in force, in sentences.
+    pub fn unapplied(&self, sentences: Vec<String>) {
+        // An engine that has ended has nobody to tell.
+        let _taken = self.inputs.control.send(Message::Unapplied(sentences));
     }
 
     /// Stops in order: the engine, which saves everything, then sources and executors. What

@@ -25,6 +25,7 @@ mod outcomes;
 mod answers;
 pub mod plugins;
 pub mod programs;
+pub mod lacking;
 pub mod feed;
 pub mod engine;
 pub mod formats;

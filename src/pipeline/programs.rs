@@ -34,7 +34,8 @@ pub struct Programs {
 
 impl Programs {
     /// A source's parser that is a program: one that asks, and one that only knows what was
-    /// answered.
+    /// answered. Of a plugin that can't be used what it answered is known all the same, so that a
+    /// restart changes nothing.
     pub fn parser(
         &mut self,
         config: &Config,
@@ -42,17 +43,31 @@ impl Programs {
         enabled: &[Enabled],
         (keeper, tell): (MakeKeeper<'_>, &Tell),
     ) -> Result<(Parser, Parser), String> {
-        let plugin = parser_plugin(enabled, &source.format).map_err(|error| error.to_string())?;
-        let name = plugin.plugin.name().to_owned();
-        let program = match self.parsers.get(&name) {
-            Some(program) => Arc::clone(program),
-            None => Arc::clone(self.parsers.entry(name).or_insert(program(plugin, keeper, tell)?)),
+        let made = parser_plugin(enabled, &source.format)
+            .map_err(|error| error.to_string())
+            .and_then(|plugin| self.program(plugin, keeper, tell));
+        let asked: Arc<dyn Asked> = match made {
+            Ok(program) => Arc::new(Asking(program)),
+            Err(_) => Arc::new(Absent),
         };
-        let answers = Answers::open(&config.state_dir, &source.name, Arc::new(Asking(program)))
+        let answers = Answers::open(&config.state_dir, &source.name, asked)
             .map_err(|error| format!("failed to open the answers of its parser: {error}"))?;
         self.answers.push(Arc::clone(&answers));
         let known = Parser::foreign(Arc::new(KnownAnswers(Arc::clone(&answers))));
         Ok((Parser::foreign(answers), known))
+    }
+
+    fn program(
+        &mut self,
+        plugin: &Enabled,
+        keeper: MakeKeeper<'_>,
+        tell: &Tell,
+    ) -> Result<Arc<ParserProgram>, String> {
+        let name = plugin.plugin.name().to_owned();
+        if let Some(program) = self.parsers.get(&name) {
+            return Ok(Arc::clone(program));
+        }
+        Ok(Arc::clone(self.parsers.entry(name).or_insert(program(plugin, keeper, tell)?)))
     }
 
     /// How they are.
@@ -97,15 +112,18 @@ pub fn source_program(
     Ok((Box::new(SourceProgram::new(keeper, schema(plugin)?)), health))
 }
 
-/// What is wrong with the plugins that a source names, in words; nothing is started.
-pub fn faults(source: &SourceConfig, enabled: &[Enabled]) -> Vec<String> {
+/// What is wrong with the plugins that a source names, in words, with what it names them as; nothing
+/// is started.
+pub fn faults(source: &SourceConfig, enabled: &[Enabled]) -> Vec<(PluginKind, String)> {
     let mut faults = Vec::new();
     if source.plugin.is_some() {
-        faults.extend(source_plugin(source, enabled).and_then(schema).err());
+        let fault = source_plugin(source, enabled).and_then(schema).err();
+        faults.extend(fault.map(|fault| (PluginKind::Source, fault)));
     }
     if source.has_plugin_format() {
         let plugin = parser_plugin(enabled, &source.format).map_err(|error| error.to_string());
-        faults.extend(plugin.and_then(schema).err());
+        let fault = plugin.and_then(schema).err();
+        faults.extend(fault.map(|fault| (PluginKind::Parser, fault)));
     }
     faults
 }
@@ -228,6 +246,23 @@ impl Program for SourceProgram {
     fn stop(&mut self) {
         self.stop();
     }
+}
+
+/// In the place of a parser's program that can't be used. Its sources are not started, so nobody
+/// asks.
+#[derive(Debug)]
+struct Absent;
+
+impl Asked for Absent {
+    fn ask(&self, _lines: &[Line]) -> Result<Vec<Answer>, Stopped> {
+        Err(Stopped)
+    }
+
+    fn is_stopping(&self) -> bool {
+        true
+    }
+
+    fn tell(&self, _text: &str) {}
 }
 
 /// A parser's program as the stage and the kept answers see it.

@@ -9,7 +9,7 @@ use crate::config::pack::PACK;
 use crate::config::{Config, RuleFiles, read_plugins, read_rules};
 use crate::decisions::Mode;
 use crate::rules::{Finding, ModuleFile, RuleFile, RuleSet, Severity};
-use crate::store::{Store, StoreError};
+use crate::store::{Reader, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub struct Kept {
     /// Files of which the last good version counts.
     pub old_versions: Vec<String>,
     /// Files that contribute nothing.
-    broken: BTreeSet<String>,
+    pub broken: BTreeSet<String>,
     /// The user's files that are good, as they were loaded.
     good: Texts,
 }
@@ -48,6 +48,15 @@ pub fn load(config: &Config, store: &Store, seed: u64) -> Result<Kept, StoreErro
     let modes = store.read().rule_modes()?;
     let modes = modes.into_iter().map(|row| (row.rule.to_string(), row.mode)).collect();
     Ok(load_with(config, &modes, seed, &meta::good_rules(store.read())?))
+}
+
+/// The rules as a daemon that uses this store has them in force now, for looking only.
+pub fn as_in_force(
+    config: &Config,
+    store: &Reader,
+    modes: &BTreeMap<String, Mode>,
+) -> Result<Kept, StoreError> {
+    Ok(load_with(config, modes, 0, &meta::good_rules(store)?))
 }
 
 /// Remembers the good files. Where the store can't, the next start knows older ones.

@@ -208,9 +208,12 @@ pub fn read_plugin(folder: &Path) -> Result<Plugin, Vec<PluginFault>> {
 }
 
 impl Found {
-    /// The plugins that the config wants, and the names of its tables that no plugin has. Names that
-    /// were refused are no faults again.
-    pub fn enabled(&self, tables: &BTreeMap<String, PluginConfig>) -> (Vec<Enabled>, Vec<String>) {
+    /// The plugins that the config wants, and the names of its tables that no plugin has, each with
+    /// words and hint. Names that were refused are no faults again.
+    pub fn enabled(
+        &self,
+        tables: &BTreeMap<String, PluginConfig>,
+    ) -> (Vec<Enabled>, Vec<(String, String)>) {
         let mut enabled = Vec::new();
         let mut missing = Vec::new();
         for (name, config) in tables.iter().filter(|(_, config)| config.enabled) {
@@ -223,7 +226,8 @@ impl Found {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "see `riposte plugin list`".to_owned(),
                 };
-                missing.push(format!("there is no plugin `{name}` in `plugins_dir`\nhint: {hint}"));
+                let words = format!("there is no plugin `{name}` in `plugins_dir`\nhint: {hint}");
+                missing.push((name.clone(), words));
             }
         }
         (enabled, missing)

@@ -83,11 +83,11 @@ fn a_folder_that_names_another_plugin_is_no_second_one() {
     insta::assert_snapshot!(folder.refused(), @r#"
     DIR/shop2/plugin.toml:1:1: `name` is `shop`, but the folder is `shop2`
       | name = "shop"
-      | ^
+      | ^^^^
     hint: give both one name
     DIR/shop3/plugin.toml:1:1: `name` is `shop`, but the folder is `shop3`
       | name = "shop"
-      | ^
+      | ^^^^
     hint: give both one name
     "#);
 }
@@ -152,21 +152,21 @@ fn the_program_is_in_the_folder_or_installed() {
     insta::assert_snapshot!(folder.refused(), @r#"
     DIR/folder/plugin.toml:6:1: `run` begins with `./bin`, which is no regular file
       | run = ["./bin"]
-      | ^
+      | ^^^
     DIR/missing/plugin.toml:6:1: `run` begins with `./run.sh`, which can't be used: No such file or directory (os error 2)
       | run = ["./run.sh"]
-      | ^
+      | ^^^
     DIR/not-executable/plugin.toml:6:1: `run` begins with `./run.sh`, which is not executable
       | run = ["./run.sh"]
-      | ^
+      | ^^^
     hint: chmod +x DIR/not-executable/run.sh
     DIR/out/plugin.toml:6:1: `run` begins with `./../good/run.sh`, which leads out of the folder
       | run = ["./../good/run.sh"]
-      | ^
+      | ^^^
     hint: it must lie in the plugin's folder, or have an absolute path
     DIR/plain/plugin.toml:6:1: `run` names `run.sh`, which is not installed
       | run = ["run.sh"]
-      | ^
+      | ^^^
     hint: write `./run.sh` for the file in the folder
     "#);
 }
@@ -237,5 +237,6 @@ fn only_what_the_config_names_runs() {
     let (enabled, missing) = folder.look().enabled(&tables);
     let names: Vec<&str> = enabled.iter().map(|enabled| enabled.plugin.name()).collect();
     assert_eq!(names, ["blog"]);
-    assert_eq!(missing, ["there is no plugin `shpo` in `plugins_dir`\nhint: did you mean `shop`?"]);
+    let words = "there is no plugin `shpo` in `plugins_dir`\nhint: did you mean `shop`?";
+    assert_eq!(missing, [("shpo".to_owned(), words.to_owned())]);
 }

@@ -20,6 +20,8 @@ pub enum HealthState {
     Failing,
     /// It was told to stop.
     Stopped,
+    /// It can't be used as it is, so it was not started and will not be.
+    Refused,
 }
 
 impl HealthState {
@@ -31,6 +33,7 @@ impl HealthState {
             Self::Well => "well",
             Self::Failing => "failing",
             Self::Stopped => "stopped",
+            Self::Refused => "refused",
         }
     }
 }
@@ -40,7 +43,7 @@ impl HealthState {
 pub struct Health {
     /// The plugin's name.
     pub plugin: String,
-    /// `source`, `parser`, `enricher` or `action`.
+    /// `source`, `parser`, `enricher` or `action`; `plugin` where that can't be known.
     pub kind: &'static str,
     /// How it is.
     pub state: HealthState,
@@ -84,6 +87,16 @@ impl HealthCell {
             faults: 0,
         };
         Self { inner: Mutex::new(inner), alarm }
+    }
+
+    /// The state of a plugin that can't be used, and why.
+    pub fn refused(plugin: &str, kind: &'static str, fault: &str) -> Self {
+        let cell = Self::new(plugin, kind, None);
+        let mut inner = cell.lock();
+        inner.fault = Some(fault.to_owned());
+        turn(&mut inner, HealthState::Refused);
+        drop(inner);
+        cell
     }
 
     fn lock(&self) -> MutexGuard<'_, Health> {

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::decisions::Mode;
 use crate::event::{Kind, text};
 use crate::pipeline::control::{self, Reply, Request, Status};
+use crate::pipeline::rule_keeper;
 use crate::rules::Rule;
 use crate::store::{self, DATABASE};
 use serde_json::json;
@@ -27,10 +28,15 @@ pub fn rules(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<End> {
     let saved = Saved::of(reader.as_ref())?;
     let desk = modes::desk(&config, reader.as_ref())?;
     let daemon = daemon(&config);
-    let loaded = context::rules_as_set(&config, &[], &saved.modes, 0);
-    let rows: Vec<Row<'_>> = loaded
-        .loaded
-        .set
+    let (set, old_versions) = match &reader {
+        Some(reader) => {
+            let kept = rule_keeper::as_in_force(&config, reader, &saved.modes)?;
+            (kept.set, kept.old_versions)
+        }
+        None => (context::rules_as_set(&config, &[], &saved.modes, 0).loaded.set, Vec::new()),
+    };
+    let is_old = |rule: &Rule| old_versions.iter().any(|file| **file == *rule.file);
+    let rows: Vec<Row<'_>> = set
         .rules()
         .iter()
         .map(|rule| {
@@ -41,7 +47,8 @@ pub fn rules(path: &Path, json: bool, out: &mut Output) -> anyhow::Result<End> {
                 Some(held) => InEffect { mode: Mode::Shadow, why: Some(held.why.clone()) },
                 None => modes::in_effect(rule, &desk.guard, clock::now()),
             };
-            Row { rule, origin: saved.origin(rule, &config), in_effect }
+            let origin = saved.origin(rule, &config);
+            Row { rule, origin, in_effect, is_old: is_old(rule) }
         })
         .collect();
     if json {
@@ -85,6 +92,8 @@ struct Row<'r> {
     rule: &'r Rule,
     origin: Origin,
     in_effect: InEffect,
+    /// Its file is bad now; this is how it was when it was good last.
+    is_old: bool,
 }
 
 impl Row<'_> {
@@ -108,7 +117,12 @@ impl Row<'_> {
             now,
             rule.window_words(),
             key,
-            format!("{}:{}", text::escape(&rule.file), rule.line),
+            format!(
+                "{}:{}{}",
+                text::escape(&rule.file),
+                rule.line,
+                if self.is_old { " (its last good version)" } else { "" }
+            ),
         ]
     }
 
@@ -126,6 +140,7 @@ impl Row<'_> {
             "window": rule.window_words(),
             "file": &*rule.file,
             "line": rule.line,
+            "old_version": self.is_old,
         })
     }
 }

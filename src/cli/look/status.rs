@@ -57,6 +57,11 @@ fn show_status(status: &Status, has_enforcer: bool, out: &mut Output) -> anyhow:
         "rules      {} enforce, {} shadow",
         status.rules_enforce, status.rules_shadow
     ))?;
+    for sentence in &status.unapplied {
+        let line = format!("files      {} (`riposte check`)", text::escape(sentence));
+        let line = out.styled(Style::Red, line);
+        out.line(line)?;
+    }
     for held in &status.held {
         let line =
             format!("rule       `{}` acts as in shadow: {}", held.rule, text::escape(&held.why));
@@ -94,6 +99,7 @@ fn show_status(status: &Status, has_enforcer: bool, out: &mut Output) -> anyhow:
         out.line(line)?;
     }
     let trouble = status.panic
+        || !status.unapplied.is_empty()
         || status.destinations.iter().any(|to| !to.healthy)
         || status.plugins.iter().any(|plugin| !plugin.healthy);
     Ok(if trouble { End::Finding } else { End::Well })

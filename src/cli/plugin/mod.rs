@@ -89,6 +89,7 @@ fn state(config: &Config, plugin: &Plugin) -> &'static str {
 fn list(config: &Config, json: bool, out: &mut Output) -> anyhow::Result<End> {
     let found = discover(&config.plugins_dir);
     let (_, missing) = found.enabled(&config.plugins);
+    let missing: Vec<String> = missing.into_iter().map(|(_, words)| words).collect();
     if json {
         list_json(config, &found, &missing, out)?;
     } else {

@@ -6,6 +6,7 @@ use crate::pipeline::control::{Reply, Request};
 use crate::pipeline::core::Core;
 use crate::pipeline::desk::SharedDesk;
 use crate::pipeline::feed::SourceBook;
+use crate::plugins::HealthCell;
 use crate::rules::RuleSet;
 use crate::store::Store;
 use crossbeam_channel::Sender;
@@ -27,6 +28,8 @@ pub enum Message {
     Facts(Facts),
     /// Config and rules were read again.
     Reloaded(Box<Reloaded>),
+    /// What config and rule files say now and is not in force, in sentences.
+    Unapplied(Vec<String>),
     /// Save everything and end.
     Stop,
 }
@@ -48,6 +51,8 @@ pub struct Reloaded {
     pub config: Config,
     /// The rules.
     pub rules: Arc<RuleSet>,
+    /// How plugins are that can't be used.
+    pub refused: Vec<Arc<HealthCell>>,
 }
 
 /// What the engine is built from.

@@ -12,6 +12,7 @@ mod hand_over;
 mod input;
 mod messages;
 mod recovery;
+mod reload;
 mod requests;
 mod settle;
 mod status;
@@ -104,6 +105,8 @@ pub struct Engine {
     additions_bytes: usize,
     /// How plugins' programs are.
     plugins: Vec<Arc<HealthCell>>,
+    /// What the files say and is not in force, in sentences.
+    unapplied: Vec<String>,
 }
 
 impl Engine {
@@ -141,6 +144,7 @@ impl Engine {
             evicted: 0,
             additions_bytes: 0,
             plugins: Vec::new(),
+            unapplied: Vec::new(),
         }
     }
 
@@ -225,6 +229,7 @@ impl Engine {
             }
             Message::Facts(facts) => self.facts(&facts),
             Message::Reloaded(reloaded) => self.reloaded(*reloaded),
+            Message::Unapplied(sentences) => self.unapplied(sentences),
             Message::Stop => {}
         }
     }
@@ -345,22 +350,6 @@ impl Engine {
     /// The desk, for a moment.
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock()
-    }
-
-    fn reloaded(&mut self, reloaded: Reloaded) {
-        self.number(InputKind::Rules { fingerprint: reloaded.rules.fingerprint() });
-        self.core.set_rules(reloaded.rules);
-        self.defective.clear();
-        self.core.set_guard_config(reloaded.config.guard.clone());
-        self.desk().set_config(reloaded.config.guard.clone());
-        self.config = reloaded.config;
-        self.dirty = true;
-        // The config's allowlist may have grown: what is in force against it ends now.
-        if let Err(error) = self.settle() {
-            self.store_failed(&error);
-        }
-        // Windows were rebuilt: what is saved must fit the rules in force.
-        self.checkpoint();
     }
 }
 

@@ -38,6 +38,7 @@ impl Engine {
             first_days_until: desk.guard.first_days_until(),
             rules_enforce: of_mode(Mode::Enforce),
             rules_shadow: of_mode(Mode::Shadow),
+            unapplied: self.unapplied.clone(),
             held: self.held_rules(&desk.guard),
             decisions_in_force: desk.standing.len(),
             decisions_queued: desk.guard.waiting(),
@@ -102,7 +103,7 @@ impl Engine {
 
 fn plugin(health: Health) -> PluginStatus {
     PluginStatus {
-        healthy: health.state != PluginState::Failing,
+        healthy: !matches!(health.state, PluginState::Failing | PluginState::Refused),
         state: health.state.word().to_owned(),
         name: health.plugin,
         kind: health.kind.to_owned(),

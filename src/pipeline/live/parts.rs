@@ -47,6 +47,7 @@ pub(super) fn found(kept: Kept) -> (Arc<RuleSet>, Found) {
         findings: kept.findings,
         unreadable: kept.unreadable,
         kept: kept.old_versions,
+        broken: kept.broken.into_iter().collect(),
         ..Found::default()
     };
     (Arc::new(kept.set), found)
@@ -111,21 +112,23 @@ pub(super) fn source_book(
 /// Sources' programs, by the source's name.
 pub(super) type SourcePrograms = BTreeMap<String, Box<dyn Program>>;
 
-/// The programs of all sources that are plugins, and how they are; none is started yet.
+/// The programs of all sources that are plugins and can be used, and how they are; none is started
+/// yet.
 pub(super) fn source_programs(
     config: &Config,
     enabled: &[Enabled],
     keeper: MakeKeeper<'_>,
-) -> Result<(SourcePrograms, Vec<Arc<HealthCell>>), StartError> {
+) -> (SourcePrograms, Vec<Arc<HealthCell>>) {
     let mut programs = BTreeMap::new();
     let mut cells = Vec::new();
     for source in config.sources.iter().filter(|source| source.kind_of == SourceType::Plugin) {
-        let (program, health) = programs::source_program(source, enabled, keeper)
-            .map_err(|error| StartError::Source { name: source.name.clone(), error })?;
-        cells.push(health);
-        programs.insert(source.name.clone(), program);
+        // Why there is none is told by `lacking`.
+        if let Ok((program, health)) = programs::source_program(source, enabled, keeper) {
+            cells.push(health);
+            programs.insert(source.name.clone(), program);
+        }
     }
-    Ok((programs, cells))
+    (programs, cells)
 }
 
 /// Tells sources and answers of programs how far they are done.
