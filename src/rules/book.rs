@@ -34,6 +34,21 @@ pub enum Place {
     Test,
 }
 
+impl Place {
+    /// The name before `::`, where its functions are called by one.
+    pub const fn namespace(self) -> Option<&'static str> {
+        match self {
+            Self::State => Some("state"),
+            Self::File | Self::Rule | Self::Pure | Self::Body | Self::Test => None,
+        }
+    }
+}
+
+/// The names before `::` that riposte itself has, with what is behind them. Plugins add theirs.
+pub fn namespaces() -> Vec<(&'static str, &'static str)> {
+    vec![("state", "what bodies remember")]
+}
+
 /// A function as the reference shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {

@@ -11,6 +11,7 @@
 
 mod client;
 mod config;
+mod modules;
 mod neovim;
 
 use client::{Client, position, uri};

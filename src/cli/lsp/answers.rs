@@ -88,7 +88,7 @@ fn hover(server: &Server, params: &HoverParams) -> Option<Value> {
 fn signature(server: &Server, params: &SignatureHelpParams) -> Option<Value> {
     let place = &params.text_document_position_params;
     let at = server.at(place.text_document.uri.as_str(), place.position)?;
-    Some(json!(look::signatures(at.document, &at.outline, &at.place)?))
+    Some(json!(look::signatures(at.document, &at.outline, &at.nearby, &at.place)?))
 }
 
 fn definition(server: &Server, params: &GotoDefinitionParams) -> Option<Value> {

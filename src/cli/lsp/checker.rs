@@ -5,6 +5,7 @@
 //! A file is read with the config that names it, or else with the rule files of its folder.
 
 use super::document::{Document, Language};
+use super::modules::{Module, module};
 use super::outline::outline;
 use super::scan::scan;
 use crate::config::{self, Config, RuleFiles, load::Fault, read_rules, read_rules_from};
@@ -50,6 +51,8 @@ pub struct Nearby {
     pub sources: Vec<String>,
     /// Enforcers of the config.
     pub enforcers: Vec<String>,
+    /// Plugins that are modules.
+    pub modules: Vec<Module>,
 }
 
 /// What is to be checked: every open document by its address.
@@ -211,6 +214,7 @@ fn files_of(config: &Config, folder: &Path, document: &Document) -> RuleFiles {
 
 fn nearby(config: &Config, files: &[RuleFile], rules: &[Rule]) -> Nearby {
     let actions = &config.actions;
+    let plugins = config::read_plugins(config);
     let mut kinds: Vec<String> = config.sources.iter().filter_map(|one| one.kind.clone()).collect();
     let mut infos: Vec<RuleInfo> = rules.iter().map(info).collect();
     for file in files {
@@ -238,13 +242,14 @@ fn nearby(config: &Config, files: &[RuleFile], rules: &[Rule]) -> Nearby {
             .sources
             .iter()
             .flat_map(|one| one.fields.keys().cloned())
-            .chain(crate::pipeline::plugins::added_fields(&config::read_plugins(config).enabled))
+            .chain(crate::pipeline::plugins::added_fields(&plugins.enabled))
             .collect(),
         channels: actions.channels.iter().map(|one| one.name.clone()).collect(),
         webhooks: actions.webhooks.iter().map(|one| one.name.clone()).collect(),
         programs: actions.programs.iter().map(|one| one.name.clone()).collect(),
         sources: config.sources.iter().map(|one| one.name.clone()).collect(),
         enforcers: actions.enforcer_names().into_iter().map(str::to_owned).collect(),
+        modules: plugins.modules.iter().map(module).collect(),
     }
 }
 

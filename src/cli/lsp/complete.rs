@@ -5,6 +5,7 @@
 
 use super::checker::Nearby;
 use super::document::Document;
+use super::modules;
 use super::outline::{Outline, What};
 use super::place::{self, Place, Type};
 use super::words;
@@ -43,7 +44,9 @@ pub fn complete(request: &Request<'_>) -> Vec<CompletionItem> {
     } else if let Some(of) = &place.after_point {
         after_point(of, request)
     } else if let Some(module) = &place.module {
-        functions(request, |entry| module == "state" && entry == Where::State)
+        let own = functions(request, |entry| entry.namespace() == Some(module));
+        let plugins = modules::functions(&request.nearby.modules, module, request.snippets);
+        own.into_iter().chain(plugins).collect()
     } else {
         at_word(request)
     };
@@ -197,8 +200,9 @@ fn at_word(request: &Request<'_>) -> Vec<CompletionItem> {
         Some("then" | "every" | "cron") => matches!(entry, Where::Pure | Where::Body),
         Some(_) => entry == Where::Pure,
     }));
-    if matches!(inside, Some("then" | "every" | "cron")) || in_function {
-        items.push(item("state", Item::MODULE, "what bodies remember", String::new()));
+    let in_body = matches!(inside, Some("then" | "every" | "cron")) || in_function;
+    if in_body || inside.is_some() {
+        items.extend(modules::names(&request.nearby.modules, in_body));
     }
     for one in &request.outline.declared {
         let kind = match one.what {
@@ -338,7 +342,7 @@ mod tests {
             }
             prop_assert!(place.word.start <= offset && offset <= place.word.end, "{:?} {}", place.word, offset);
             look::hover(&document, &outline, &nearby, &place);
-            look::signatures(&document, &outline, &place);
+            look::signatures(&document, &outline, &nearby, &place);
             look::definition(&document, &outline, &nearby, &place);
             for symbol in look::symbols(&document, &outline) {
                 prop_assert!(symbol.range.start <= symbol.selection_range.start);

@@ -2,6 +2,7 @@
 
 use super::checker::{Nearby, RuleInfo};
 use super::document::{Document, number};
+use super::modules;
 use super::outline::{Declared, Outline, What};
 use super::place::{self, Place, Type};
 use super::scan::{Kind as Token, scan};
@@ -35,7 +36,7 @@ pub fn hover(
     } else if place.in_text {
         text(word, nearby, place)
     } else {
-        name(word, outline, place)
+        name(word, outline, nearby, place)
     };
     Some(hover_of(document, &place.word, said?))
 }
@@ -58,7 +59,12 @@ fn text(word: &str, nearby: &Nearby, place: &Place) -> Option<String> {
     }
 }
 
-fn name(word: &str, outline: &Outline, place: &Place) -> Option<String> {
+fn name(word: &str, outline: &Outline, nearby: &Nearby, place: &Place) -> Option<String> {
+    if let Some(module) = &place.module
+        && let Some(function) = modules::function(&nearby.modules, module, word)
+    {
+        return Some(function.info.said.clone());
+    }
     let said_of = |list: &[(&str, &str)]| {
         list.iter().find(|(name, _)| *name == word).map(|(name, said)| words::property(name, said))
     };
@@ -91,23 +97,29 @@ fn declared(one: &Declared) -> String {
 }
 
 /// The signatures of the call that a place lies in.
-pub fn signatures(document: &Document, outline: &Outline, place: &Place) -> Option<SignatureHelp> {
+pub fn signatures(
+    document: &Document,
+    outline: &Outline,
+    nearby: &Nearby,
+    place: &Place,
+) -> Option<SignatureHelp> {
     let frame = place.call()?;
-    if let Some(function) = outline.named(What::Function, &frame.callee) {
-        let signature = SignatureInformation {
-            label: format!("{}({})", function.name, function.words.join(", ")),
-            documentation: None,
-            parameters: Some(parameters(&function.words)),
-            active_parameter: None,
-        };
-        let active_parameter = Some(number(frame.argument));
-        let signatures = vec![signature];
-        return Some(SignatureHelp { signatures, active_signature: Some(0), active_parameter });
-    }
     // What stands before the bracket tells which function it is.
     let tokens = scan(document.text.get(..place.word.start)?);
     let open = frame_open(&tokens, &frame.callee)?;
     let before = place::look(&tokens, outline, open);
+    if let Some(module) = &before.module
+        && let Some(function) = modules::function(&nearby.modules, module, &frame.callee)
+    {
+        let call = format!("{module}::{}", function.call());
+        return Some(one_signature(call, &function.params, frame.argument));
+    }
+    if before.module.is_none()
+        && let Some(function) = outline.named(What::Function, &frame.callee)
+    {
+        let call = format!("{}({})", function.name, function.words.join(", "));
+        return Some(one_signature(call, &function.words, frame.argument));
+    }
     let entry = place::entry(&frame.callee, before.after_point.as_ref(), before.module.as_deref())?;
     let page = entry.page();
     let signatures: Vec<SignatureInformation> = page
@@ -133,6 +145,21 @@ pub fn signatures(document: &Document, outline: &Outline, place: &Place) -> Opti
         active_signature: Some(number(fits)),
         active_parameter: Some(number(frame.argument)),
     })
+}
+
+/// The signature of a function that a file declares.
+fn one_signature(label: String, params: &[String], argument: usize) -> SignatureHelp {
+    let signature = SignatureInformation {
+        label,
+        documentation: None,
+        parameters: Some(parameters(params)),
+        active_parameter: None,
+    };
+    SignatureHelp {
+        signatures: vec![signature],
+        active_signature: Some(0),
+        active_parameter: Some(number(argument)),
+    }
 }
 
 fn parameters(params: &[String]) -> Vec<ParameterInformation> {
@@ -193,7 +220,11 @@ pub fn definition<'d>(
         }
         return nearby.rules.iter().find(|info| info.name == word).map(Declaration::There);
     }
-    if place.after_point.is_some() || place.module.is_some() {
+    if let Some(module) = &place.module {
+        let function = modules::function(&nearby.modules, module, word)?;
+        return Some(Declaration::There(&function.info));
+    }
+    if place.after_point.is_some() {
         return None;
     }
     let found =

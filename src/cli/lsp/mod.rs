@@ -20,6 +20,7 @@ mod place;
 mod words;
 mod checker;
 mod findings;
+mod modules;
 mod complete;
 mod look;
 mod config;

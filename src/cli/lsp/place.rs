@@ -310,7 +310,7 @@ fn given_by(name: &str, of: Option<&Type>) -> Type {
 /// The book's entry for a name, called on a value of that type, or plainly.
 pub fn entry(name: &str, of: Option<&Type>, module: Option<&str>) -> Option<Entry> {
     let holds = |place: Where| match (of, module) {
-        (_, Some(module)) => module == "state" && place == Where::State,
+        (_, Some(module)) => place.namespace() == Some(module),
         (Some(Type::Rule), _) => place == Where::Rule,
         (Some(Type::Bench), _) => place == Where::Test,
         (Some(_), _) => place == Where::Pure,
