@@ -5,7 +5,7 @@ use super::{plugins, programs};
 use crate::config::{Config, RuleFiles, load::Fault, read_plugins, read_rules};
 use crate::decisions::Mode;
 use crate::event::Kind;
-use crate::rules::{Known, Loaded, ModuleFile, RuleFile, RuleSet, Settings};
+use crate::rules::{Known, Loaded, Marks, ModuleFile, RuleFile, RuleSet, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -81,6 +81,20 @@ pub fn load_with_params(config: &Config, files: &[RuleFile], params: &Params) ->
     let mut settings = settings(config, &BTreeMap::new(), 0);
     settings.lookups = Some(Arc::new(TestLookups));
     settings.without_tests = true;
+    settings.params.extend(params.clone());
+    RuleSet::load(files, &read_plugins(config).modules, &settings)
+}
+
+/// Loads rule files whose texts have marks, as [`load_with_tests`] does.
+pub fn load_marked(
+    config: &Config,
+    files: &[RuleFile],
+    params: &Params,
+    marks: &Arc<Marks>,
+) -> Loaded {
+    let mut settings = settings(config, &BTreeMap::new(), 0);
+    settings.lookups = Some(Arc::new(TestLookups));
+    settings.marks = Some(Arc::clone(marks));
     settings.params.extend(params.clone());
     RuleSet::load(files, &read_plugins(config).modules, &settings)
 }

@@ -39,6 +39,7 @@ mod rule;
 mod syntax;
 mod syntax_words;
 mod recover;
+mod slips;
 mod check;
 mod make;
 mod literals;
@@ -55,6 +56,7 @@ mod trial;
 mod tested;
 
 // For people.
+mod branches;
 mod costs;
 mod parts;
 mod pages;
@@ -64,7 +66,8 @@ mod render;
 mod reference_tables;
 mod definitions;
 
-pub use book::{Entry, Place};
+pub use book::{Entry, Place, namespaces};
+pub use branches::{Branch, FileBranches, Marks};
 pub use costs::{Cost, CostClass};
 pub use definitions::definitions;
 pub use draft::Param;

@@ -65,7 +65,7 @@ pages! {
         "file" "at" "feed" "geo" "allow" "past_hits" "param" "expect_in_force"
         "expect_not_in_force" "expect_refused" "expect_no_notify" "expect_log" "expect_no_log"
         "expect_unblock" "expect_tag" "expect_score" "expect_nothing" "expect_event"
-        "expect_unparsed" "expect_state" "expect_no_state";
+        "expect_unparsed" "expect_state" "expect_no_state" "expect_equal";
 }
 
 impl Entry {

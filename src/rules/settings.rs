@@ -1,6 +1,7 @@
 //! What load is given: the files' texts (whoever reads them from disk is elsewhere), the values of
 //! parameters, the modes, and what the config knows, so that `check` can tell what isn't there.
 
+use super::branches::Marks;
 use super::host::Lookups;
 use crate::decisions::Mode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +73,8 @@ pub struct Settings {
     /// Also looks for rules that can't fire and rules that others make needless: for `check` and
     /// editors.
     pub analyse: bool,
+    /// Counts where texts with marks go, which only tests' coverage loads.
+    pub marks: Option<Arc<Marks>>,
 }
 
 impl Settings {

@@ -44,6 +44,8 @@ fn a_filter_is_a_part_or_a_pattern() {
     {
         let ran = small.run(&["test", "rule.test.rhai", "--filter", filter]);
         assert!(ran.stdout.contains(summary), "{filter}\n{}", ran.all());
+        let well = summary == "1 passed, 0";
+        assert_eq!(ran.code, i32::from(!well), "none that fits is no success: {}", ran.all());
     }
     assert_eq!(small.run(&["test", "--filter", "/(/"]).code, 2);
 }
@@ -249,4 +251,63 @@ fn a_watch_runs_again_when_rules_tests_or_fixtures_change_and_ends_at_q() {
     assert!(said.contains("1 passed, 1 failed"), "{said}");
     watch.0.stdin.take().unwrap().write_all(b"q\n").unwrap();
     assert_eq!(watch.0.wait().unwrap().code(), Some(1), "as the last run ended");
+}
+
+/// A body with every way that a body can go.
+const WAYS: &str = r#"
+fn how_long(count) {
+    if count > 9 { "1d" } else if count > 5 { "6h" } else { "1h" }
+}
+rule("ways").on("http").by("ip").count(2, "1m")
+    .then(|hit| {
+        // Far more than it takes.
+        if hit.count > 9 { tag(hit.key, "often"); }
+        let long = switch hit.event.method { "GET" => how_long(hit.count), "POST" => { "2h" } _ => "3h" };
+        for event in hit.events { log(`${event.path}`); }
+        block(hit.ip, long);
+    });
+fn ask(t, method) {
+    for n in 0..2 { t.event("http", #{ ip: "203.0.113.9", method: method, path: "/" }); }
+}
+"#;
+
+#[test]
+fn coverage_tells_which_ways_of_bodies_no_test_goes() {
+    let small = Small::new();
+    let test = |methods: &[&str]| {
+        let asks = methods.iter().map(|method| format!("ask(t, \"{method}\");"));
+        let asks: String = asks.collect();
+        small.write(
+            "ways.rhai",
+            format!("{WAYS}test(\"t\", |t| {{ {asks} t.expect_hit(\"ways\"); }});"),
+        );
+        small.run(&["test", "ways.rhai", "--coverage"]).stdout
+    };
+    let said = test(&["GET"]);
+    for wanted in [
+        "ways.rhai:3:5: `if count > 9` of `how_long` is never true",
+        "ways.rhai:3:32: `if count > 5` of `how_long` is never true",
+        "ways.rhai:8:9: `if hit.count > 9` of `ways` is never true",
+        "ways.rhai:9:76: the arm `\"POST\"` of `ways` is never taken",
+        "ways.rhai:9:95: the arm `_` of `ways` is never taken",
+    ] {
+        assert!(said.contains(wanted), "`{wanted}` is not in\n{said}");
+    }
+    for unwanted in
+        ["`if hit.count > 9` of `ways` is never false", "for event in", "\"GET\"", "`ask`"]
+    {
+        assert!(!said.contains(unwanted), "`{unwanted}` is in\n{said}");
+    }
+    let said = test(&["PUT", "POST"]);
+    assert!(said.contains("the arm `\"GET\"` of `ways` is never taken"), "{said}");
+    assert!(said.contains("`if count > 5` of `how_long` is never false"), "{said}");
+    assert!(!said.contains("\"POST\"") && !said.contains("the arm `_`"), "{said}");
+}
+
+#[test]
+fn a_call_of_the_mark_in_a_rule_is_no_function() {
+    let small = Small::new();
+    small.write("rule.rhai", super::RULE.replace("block(hit.ip, \"1h\")", "__reached(0)"));
+    let ran = small.run(&["check", "rule.rhai"]);
+    assert!(ran.code == 1 && ran.stdout.contains("no function `__reached`"), "{}", ran.all());
 }

@@ -32,7 +32,9 @@ pub fn new(config: &Config, args: &NewArgs, out: &mut Output) -> anyhow::Result<
         out.line(folder.join(file).display().to_string())?;
     }
     out.line(format!("try it with `riposte plugin test {name}`"))?;
-    out.line(format!("use it with `[plugins.{name}]` in the config"))?;
+    if !config.plugins.contains_key(name) {
+        out.line(format!("use it with `[plugins.{name}]` in the config"))?;
+    }
     Ok(End::Well)
 }
 
@@ -54,7 +56,7 @@ fn files(args: &NewArgs) -> Vec<(&'static str, String, u32)> {
     };
     if args.kind == Kind::Module {
         let module = "//! Functions for rules; called as `NAME::is_sample(e.path)`.\n\nfn is_sample(path) { path.starts_with(\"/sample/\") }\n";
-        let test = "test(\"sample paths are known\", |t| {\n    if !NAME::is_sample(\"/sample/a\") { throw \"a sample path is not known\"; }\n    if NAME::is_sample(\"/a\") { throw \"another path is taken for one\"; }\n});\n";
+        let test = "test(\"sample paths are known\", |t| {\n    t.expect_equal(NAME::is_sample(\"/sample/a\"), true);\n    t.expect_equal(NAME::is_sample(\"/a\"), false);\n});\n";
         return vec![
             ("plugin.toml", head("module", ""), 0o644),
             ("lib.rhai", module.replace("NAME", name), 0o644),

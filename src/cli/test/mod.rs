@@ -1,5 +1,6 @@
 //! `riposte test`: do the rules do what they should?
 
+mod branches;
 mod coverage;
 mod junit;
 mod watch;
@@ -30,7 +31,7 @@ pub struct TestArgs {
     /// Only tests whose name or file contains this; `/…/` is a regular expression
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
-    /// Tell which rules and which parts of predicates no test reaches
+    /// Tell which rules, parts of predicates and branches of bodies no test reaches
     #[arg(long)]
     pub coverage: bool,
     /// Fail when less than this share of them is reached, in per cent
@@ -109,6 +110,7 @@ pub(super) fn in_config(
     let wanted = paths_of(&given);
     let files = context::with_tested(given);
     let rule_files = Arc::new(files.files.clone());
+    let with_tests: Vec<RuleFile> = files.files.iter().chain(&files.tests).cloned().collect();
     let loaded = rule_set::load_with_tests(&config, files, &BTreeMap::new());
     let rules = context::to_run(loaded, out)?;
     let coverage = (args.coverage || args.coverage_min.is_some())
@@ -134,6 +136,9 @@ pub(super) fn in_config(
         results.push(result);
         Ok(())
     })?;
+    if let Some(coverage) = &coverage {
+        branches::look(&suite, coverage, &with_tests, &tests)?;
+    }
     if let Some(path) = &args.junit {
         junit::write(path, &results)
             .map_err(|error| Usage::of(format!("failed to write `{}`: {error}", path.display())))?;
@@ -147,7 +152,9 @@ pub(super) fn in_config(
     let too_little = args
         .coverage_min
         .is_some_and(|least| reached.is_some_and(|reached| reached < usize::from(least)));
-    Ok(if failed == 0 && !too_little { End::Well } else { End::Finding })
+    // A filter that no test meets is a slip, which must not look like success to a build server.
+    let none = results.is_empty() && filter.is_some();
+    Ok(if failed == 0 && !too_little && !none { End::Well } else { End::Finding })
 }
 
 /// The paths of files that were asked for.
@@ -226,7 +233,11 @@ fn summary(
         }
         return Ok(out.json(&line)?);
     }
-    let style = if failed == 0 { Style::Green } else { Style::Red };
+    let style = match (failed, results.len()) {
+        (0, 0) => Style::Yellow,
+        (0, _) => Style::Green,
+        _ => Style::Red,
+    };
     let words = out.styled(style, format!("{passed} passed, {failed} failed"));
     out.line(format!("{words} {}", time_words(took)))?;
     if results.is_empty() {

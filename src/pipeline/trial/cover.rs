@@ -5,7 +5,7 @@
 //! counts for the rules that it is about: what it happens to touch elsewhere, it doesn't hold.
 
 use crate::event::{Event, Kind};
-use crate::rules::{PartKind, Parts, Role, Rule, RuleSet};
+use crate::rules::{Branch, PartKind, Parts, Role, Rule, RuleSet};
 use crate::windows::WindowSpec;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, Hasher};
@@ -29,6 +29,8 @@ pub struct Coverage {
     rules: Arc<RuleSet>,
     parts: Arc<Vec<Option<Parts>>>,
     reached: Vec<RuleCover>,
+    /// The branches of bodies by file, with whether each was gone.
+    branches: Vec<(Arc<str>, Branch, bool)>,
 }
 
 /// What is not reached.
@@ -43,12 +45,14 @@ pub enum Gap {
     True,
     /// A part of a predicate was never false.
     False,
+    /// A way that a body can go was never gone.
+    Branch,
 }
 
 /// Something that no test reaches, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Missing {
-    /// The rule.
+    /// The rule; of a branch the rule, timer or function.
     pub rule: Arc<str>,
     /// The line.
     pub line: usize,
@@ -56,7 +60,7 @@ pub struct Missing {
     pub column: usize,
     /// What.
     pub gap: Gap,
-    /// The part's text; of a rule its window.
+    /// The part's text; of a rule its window; of a branch what is to be said of it.
     pub text: String,
 }
 
@@ -68,6 +72,7 @@ impl Missing {
             Gap::Quiet => format!("no test sees `{}` nearly fire ({})", self.rule, self.text),
             Gap::True => format!("`{}` of `{}` is never true", self.text, self.rule),
             Gap::False => format!("`{}` of `{}` is never false", self.text, self.rule),
+            Gap::Branch => self.text.clone(),
         }
     }
 }
@@ -110,7 +115,12 @@ impl Coverage {
         for (cover, rule) in reached.iter_mut().zip(rules.rules()) {
             cover.each = matches!(rule.window, WindowSpec::Each);
         }
-        Self { rules: Arc::clone(rules), parts: Arc::new(parts), reached }
+        Self { rules: Arc::clone(rules), parts: Arc::new(parts), reached, branches: Vec::new() }
+    }
+
+    /// Which branches of bodies were gone.
+    pub fn set_branches(&mut self, branches: Vec<(Arc<str>, Branch, bool)>) {
+        self.branches = branches;
     }
 
     /// What is reached of each file that has rules, in their order.
@@ -128,6 +138,15 @@ impl Coverage {
             add_rule(cover, rule, parts, reached);
         }
         for file in &mut files {
+            let own = self.branches.iter().filter(|(path, ..)| *path == file.file);
+            for (_, branch, reached) in own {
+                file.total += 1;
+                if !reached {
+                    let Branch { owner, line, column, words, .. } = branch.clone();
+                    let (rule, gap) = (owner, Gap::Branch);
+                    file.missing.push(Missing { rule, line, column, gap, text: words });
+                }
+            }
             file.missing.sort_by_key(|missing| (missing.line, missing.column));
         }
         files

@@ -2,6 +2,7 @@
 
 use super::{Call, Checker, Facts, Role, literal};
 use crate::rules::book::Place;
+use crate::rules::branches::MARK;
 use crate::rules::engine::REFUSED;
 use crate::rules::finding::{Note, did_you_mean};
 use crate::rules::load::FileDraft;
@@ -27,7 +28,7 @@ impl Checker<'_> {
             self.module_call(module, call, facts, notes);
             return;
         }
-        if call.expr.is_operator_call() {
+        if call.expr.is_operator_call() || (self.is_marked && name == MARK) {
             return;
         }
         if name == "Fn" {

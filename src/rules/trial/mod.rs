@@ -12,6 +12,7 @@ mod hits;
 mod options;
 mod others;
 mod show;
+mod values;
 
 pub use diff::{Difference, Word};
 pub use show::{render_failures, render_result, render_results};
@@ -179,6 +180,7 @@ pub(super) fn register(api: &mut Api<'_>) {
     hits::register(api);
     decisions::register(api);
     asks::register(api);
+    values::register(api);
     others::register(api);
 }
 
