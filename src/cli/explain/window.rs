@@ -37,7 +37,7 @@ fn held(rule: &Rule, level: Level) -> Option<String> {
         WindowSpec::Sum { at_least, .. } => format!("a sum of {count} of {at_least}"),
         WindowSpec::Leaky { capacity, .. } => format!("{count} in a bucket of {capacity}"),
         WindowSpec::Consecutive { n } => format!("{count} in a row of {n}"),
-        WindowSpec::Sequence { steps, .. } => format!("{count} steps of {steps}"),
+        WindowSpec::Sequence { steps, .. } => format!("{count} of {steps} steps"),
         WindowSpec::Absent { .. } => format!("seen {count} times"),
         WindowSpec::Ratio { .. } => {
             let all = level.of.unwrap_or(0);
@@ -88,8 +88,11 @@ fn lacks(rule: &Rule, before: Level, after: Level) -> Option<String> {
         }
         WindowSpec::Consecutive { n } => format!("fires with {} more in a row", more(n)),
         WindowSpec::Sequence { steps, within } => format!(
-            "fires with {} more steps in order within {}{}",
-            more(u64::from(steps)),
+            "fires with {} in order within {}{}",
+            match more(u64::from(steps)) {
+                1 => "the last step".to_owned(),
+                steps => format!("{steps} more steps"),
+            },
             format_duration(within),
             until(within)
         ),

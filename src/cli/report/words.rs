@@ -88,6 +88,8 @@ pub(super) fn lost(client: &Client) -> String {
     let (all, good) = (client.profile.lost, client.profile.lost_good);
     match (all, good) {
         (0, _) => "nothing came after it would have been stopped".to_owned(),
+        (1, 1) => "would have lost 1 request, which was answered well".to_owned(),
+        (1, 0) => "would have lost 1 request, which was not answered well".to_owned(),
         (all, 0) => {
             format!("would have lost {}, none of them answered well", count(all, "request"))
         }

@@ -280,6 +280,26 @@ fn against(signs: &Signs, add: &mut Add<'_>) {
         );
         add(Sign::BareBrowser, -8, words);
     }
+    if is_program(signs) {
+        let words = format!(
+            "a program of nobody knows whom: {} at an even pace, no links, no login, no account",
+            count(signs.pages, "page")
+        );
+        add(Sign::Program, -12, words);
+    }
+}
+
+/// Whether it asks as programs do, and nothing says whose it is. Good answers alone make nobody a
+/// customer: a scraper gets them too.
+fn is_program(signs: &Signs) -> bool {
+    let asks_evenly = !signs.browser && signs.pages >= 50 && !signs.pauses;
+    let bare = signs.parts == 0 && signs.linked == 0;
+    let known = signs.got_in_after.is_some()
+        || signs.accounts > 0
+        || signs.service.is_some()
+        || signs.engine.is_some()
+        || signs.private;
+    asks_evenly && bare && !known
 }
 
 /// A number with its noun, `1 day`, `12,000 days`.

@@ -57,6 +57,8 @@ pub enum Sign {
     SamePage,
     /// It says it is a browser and fetched no parts.
     BareBrowser,
+    /// It asks as programs do, and nobody is known to be behind it.
+    Program,
 }
 
 /// What a sign may do to the score.
@@ -209,6 +211,13 @@ pub const WEIGHTS: &[Weight] = &[
         -8,
         0,
         "it says it is a browser, but of 20 pages or more it fetched no parts and followed no links",
+    ),
+    weight(
+        Sign::Program,
+        "program",
+        -12,
+        0,
+        "no browser, 50 pages or more at an even pace, no links, no login and no account: a program of nobody knows whom",
     ),
 ];
 
