@@ -4,16 +4,19 @@
 //! In: a text and the type it should be. Out: the value or its faults. Reading files and what the
 //! values mean is left to the callers (`config`, `plugins`).
 //!
-//! The TOML parser stops at the first fault. To tell all of them, the line of a fault is blanked
-//! and the text read again; that is only to find further faults, never to run on.
+//! The TOML parser stops at the first fault. To tell all of them, a fault is taken out of a draft and
+//! that is read again; this is only to find further faults, never to run on.
 
+mod draft;
 mod locate;
 
 pub use locate::locate;
 
 use crate::event::text::escape;
+use draft::Draft;
 use serde::de::DeserializeOwned;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
 
 /// One thing that is wrong with a file.
@@ -23,6 +26,8 @@ pub struct Fault {
     pub line: usize,
     /// The column, counted from 1.
     pub column: usize,
+    /// The column after the last character of what is meant.
+    pub end_column: usize,
     /// The source line.
     pub source_line: String,
     /// What is wrong.
@@ -37,6 +42,7 @@ impl Fault {
         Self {
             line: 0,
             column: 0,
+            end_column: 0,
             source_line: String::new(),
             message: message.into(),
             hint: hint.into(),
@@ -52,8 +58,9 @@ impl Fault {
         let mut text = format!("{place}: {}", self.message);
         if self.line > 0 && !self.source_line.is_empty() {
             let caret = " ".repeat(self.column.saturating_sub(1));
+            let under = "^".repeat(self.end_column.saturating_sub(self.column).max(1));
             // Writing to a String can't fail.
-            write!(text, "\n  | {}\n  | {caret}^", escape(&self.source_line)).ok();
+            write!(text, "\n  | {}\n  | {caret}{under}", escape(&self.source_line)).ok();
         }
         if !self.hint.is_empty() {
             write!(text, "\nhint: {}", self.hint).ok();
@@ -63,46 +70,63 @@ impl Fault {
 }
 
 /// Reads a text as `T`; `check` finds what is wrong with the values, each in words with its hint on a
-/// line of its own.
+/// line of its own. All faults are told at once: those of keys, of types and of values.
 pub fn read<T: DeserializeOwned>(
     text: &str,
     check: impl Fn(&T) -> Vec<String>,
 ) -> Result<T, Vec<Fault>> {
-    let mut faults = Vec::new();
-    let mut rest = text.to_owned();
-    // Each round blanks a line, so that this ends.
+    let mut faults: Vec<Fault> = Vec::new();
+    let mut draft = Draft::of(text);
+    // Each round takes a fault out, so that this ends.
     for _ in 0..crate::limits::CONFIG_FAULTS_MAX {
-        match toml::from_str::<T>(&rest) {
+        match toml::from_str::<T>(&draft.text) {
             Ok(read) => {
-                faults.extend(check(&read).iter().map(|words| of_words(text, words)));
+                let words = check(&read).into_iter().filter(|words| !draft.may_cause(words));
+                faults.extend(words.map(|words| of_draft(text, &draft, &words)));
                 if faults.is_empty() {
                     return Ok(read);
                 }
                 break;
             }
             Err(error) => {
-                // A key that is blanked for its value is no missing one.
-                if !faults.is_empty() && error.message().starts_with("missing field") {
-                    break;
-                }
-                let span = error.span().unwrap_or(0..0);
-                let fault = of_toml(text, &error, span.start);
-                let syntax = !fault.message.contains("unknown field")
-                    && toml::from_str::<toml::Table>(&rest).is_err();
-                let seen = faults.contains(&fault);
-                if !seen {
-                    faults.push(fault);
-                }
-                if syntax || seen || !blank(&mut rest, span.start) {
+                if !take_out(&mut draft, text, &error, &mut faults) {
                     break;
                 }
             }
         }
     }
-    faults.iter_mut().for_each(in_words);
     // In the order of the file; what is of no line comes last.
     faults.sort_by_key(|fault| if fault.line == 0 { usize::MAX } else { fault.line });
     Err(faults)
+}
+
+/// Tells a fault of the TOML parser and takes it out of the draft; false where what is behind it
+/// can't be looked at.
+fn take_out(
+    draft: &mut Draft,
+    text: &str,
+    error: &toml::de::Error,
+    faults: &mut Vec<Fault>,
+) -> bool {
+    let span = error.span().unwrap_or(0..0);
+    if error.message().starts_with("missing field") {
+        // A key that is blanked for its value is no missing one.
+        if draft.is_whole() || !draft.misses_a_line(text, span.start) {
+            faults.push(of_toml(text, draft, error, &span).0);
+        }
+        return draft.blank_table(span.start);
+    }
+    let syntax = toml::from_str::<toml::Table>(&draft.text).is_err();
+    let (fault, near) = of_toml(text, draft, error, &span);
+    if faults.contains(&fault) {
+        return false;
+    }
+    faults.push(fault);
+    if syntax {
+        // What is behind a fault of syntax may come of it, unless one line was all of it.
+        return draft.blank(span.start) && toml::from_str::<toml::Table>(&draft.text).is_ok();
+    }
+    near.is_some_and(|word| draft.replace(span.clone(), &word)) || draft.blank(span.start)
 }
 
 /// A fault of a value, in words with its hint on a line of its own, with the place of that value
@@ -116,57 +140,68 @@ pub fn of_words(text: &str, words: &str) -> Fault {
     }
 }
 
-/// A fault at a byte of the text, without words.
-fn at_byte(text: &str, at: usize) -> Fault {
-    let before = text.get(..at).unwrap_or_default();
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let source_line = text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or("");
-    Fault {
-        line: before.matches('\n').count() + 1,
-        column: before.get(line_start..).map_or(0, |part| part.chars().count()) + 1,
-        source_line: source_line.to_owned(),
-        message: String::new(),
-        hint: String::new(),
+/// The same of a text from which faults were taken out: what was put right stands there rightly.
+fn of_draft(text: &str, draft: &Draft, words: &str) -> Fault {
+    let fault = of_words(&draft.text, words);
+    if fault.line == 0 {
+        return fault;
     }
+    let length = fault.end_column - fault.column;
+    let (line, column) = draft.shifted(fault.line, fault.column);
+    Fault { message: fault.message, hint: fault.hint, ..at_place(text, line, column, length) }
 }
 
-fn of_toml(text: &str, error: &toml::de::Error, at: usize) -> Fault {
+/// A fault at a word of the text that begins at a byte, without words.
+fn at_byte(text: &str, at: usize) -> Fault {
+    let (line, column) = draft::place(text, at);
+    let rest = text.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let length = match rest.chars().next() {
+        Some(quote @ ('"' | '\'')) => {
+            rest.chars().skip(1).position(|c| c == quote).map_or(1, |close| close + 2)
+        }
+        Some('[') => rest.split('#').next().unwrap_or_default().trim_end().chars().count(),
+        _ => rest.chars().take_while(|c| !c.is_whitespace() && *c != '=').count(),
+    };
+    at_place(text, line, column, length)
+}
+
+/// A fault at so many characters of a line, without words.
+fn at_place(text: &str, line: usize, column: usize, length: usize) -> Fault {
+    let source_line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().to_owned();
+    let left = source_line.trim_end().chars().count().saturating_sub(column.saturating_sub(1));
+    let end_column = column + length.min(left).max(1);
+    Fault { line, column, end_column, source_line, message: String::new(), hint: String::new() }
+}
+
+/// What the TOML parser found, and the word that was most likely meant.
+fn of_toml(
+    text: &str,
+    draft: &Draft,
+    error: &toml::de::Error,
+    span: &Range<usize>,
+) -> (Fault, Option<String>) {
     let words = error.message().trim();
     let (message, hint) = words.split_once("\nhint: ").unwrap_or((words, ""));
-    Fault { message: message.replace('\n', " "), hint: hint.to_owned(), ..at_byte(text, at) }
+    let (line, column) = draft.place(span.start);
+    let length = draft
+        .text
+        .get(span.clone())
+        .map_or(0, |meant| meant.lines().next().unwrap_or_default().chars().count());
+    let mut fault = Fault {
+        message: message.replace('\n', " "),
+        hint: hint.to_owned(),
+        ..at_place(text, line, column, length)
+    };
+    let near = in_words(&mut fault);
+    (fault, near)
 }
 
-/// Blanks the line that holds byte `at`, with all of its table where it is the head of one; false
-/// where it is blank already.
-fn blank(text: &mut String, at: usize) -> bool {
-    let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |place| place + 1);
-    let Some(from_here) = text.get(start..) else { return false };
-    let is_head = |line: &str| line.trim_start().starts_with('[');
-    let mut end = start;
-    for (number, line) in from_here.split_inclusive('\n').enumerate() {
-        let goes_on = number == 0 || (is_head(from_here) && !is_head(line));
-        if !goes_on {
-            break;
-        }
-        end += line.len();
-    }
-    let Some(part) = text.get(start..end) else { return false };
-    if part.trim().is_empty() {
-        return false;
-    }
-    let blank: String = part
-        .chars()
-        .flat_map(|c| {
-            let with = if c == '\n' { '\n' } else { ' ' };
-            std::iter::repeat_n(with, c.len_utf8())
-        })
-        .collect();
-    text.replace_range(start..end, &blank);
-    true
-}
+/// Keys that people try, by the one that is meant: nearness of letters would lead elsewhere.
+const MEANT: &[(&str, &str)] =
+    &[("allowlist", "allow"), ("whitelist", "allow"), ("allow_list", "allow"), ("ignore", "allow")];
 
 /// Turns serde's words into ours: what is wrong, and the word that was most likely meant.
-fn in_words(fault: &mut Fault) {
+fn in_words(fault: &mut Fault) -> Option<String> {
     for (theirs, ours) in [
         ("expected a sequence", "expected a list (`[…]`)"),
         ("expected a map", "expected a table"),
@@ -183,16 +218,19 @@ fn in_words(fault: &mut Fault) {
     ] {
         fault.message = fault.message.replace(theirs, ours);
     }
-    let Some((head, list)) = fault.message.split_once(", expected ") else { return };
+    let (head, list) = fault.message.split_once(", expected ")?;
     let (is_key, rest) =
         match (head.strip_prefix("unknown field `"), head.strip_prefix("unknown variant `")) {
             (Some(rest), _) => (true, rest),
             (None, Some(rest)) => (false, rest),
-            (None, None) => return,
+            (None, None) => return None,
         };
     let wrong = rest.trim_end_matches('`').to_owned();
     let known: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
-    let nearest = crate::event::text::nearest(&wrong, known.iter().copied());
+    let meant = MEANT.iter().find(|(tried, meant)| *tried == wrong && known.contains(meant));
+    let nearest = meant.map(|(_, meant)| *meant);
+    let nearest = nearest.or_else(|| crate::event::text::nearest(&wrong, known.iter().copied()));
+    let near = nearest.map(str::to_owned);
     fault.hint = match nearest {
         Some(word) => format!("did you mean `{word}`?"),
         None => format!("known here: {}", known.join(", ")),
@@ -202,4 +240,5 @@ fn in_words(fault: &mut Fault) {
     } else {
         format!("`{wrong}` can't stand here")
     };
+    near
 }

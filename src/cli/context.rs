@@ -1,7 +1,7 @@
 //! What commands share: the config (or the defaults where none is asked for), the rules it names,
 //! the guard's standing facts.
 
-use super::Usage;
+use super::Faulty;
 use super::output::Output;
 use crate::config::{self, Config, RuleFiles, pack, read_rules_from};
 use crate::decisions::{Decision, Entry, Guard, Mode, Subject};
@@ -97,21 +97,14 @@ pub fn rules_to_run(
 
 /// Faults are told, and what could be loaded is used.
 pub fn to_run(rules: LoadedRules, out: &Output) -> anyhow::Result<Arc<RuleSet>> {
-    let mut told: Vec<String> = rules.faults.iter().map(|fault| fault.message.clone()).collect();
-    let errors: Vec<_> = rules
-        .loaded
-        .findings
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .cloned()
-        .collect();
-    if !errors.is_empty() {
-        told.push(render(&errors, out.colour()));
-    }
-    if told.is_empty() {
+    let unreadable = super::check::unreadable_findings(&rules.faults);
+    let errors = rules.loaded.findings.iter();
+    let errors = errors.filter(|finding| finding.severity == Severity::Error).cloned();
+    let errors: Vec<_> = unreadable.into_iter().chain(errors).collect();
+    if errors.is_empty() {
         return Ok(Arc::new(rules.loaded.set));
     }
-    Err(Usage::of(told.join("\n")))
+    Err(Faulty(render(&errors, out.colour())).into())
 }
 
 /// A core for past events, in which every rule counts as enforced.

@@ -29,11 +29,13 @@ mod plugin;
 mod editor;
 mod lsp;
 
+use crate::config::ConfigError;
 use crate::decisions::Mode;
 use crate::pipeline::control::Request;
 use args::{AllowArgs, Cli, Command, DecisionsCommand, RulesCommand};
 use clap::Parser;
 use output::{Gone, Output};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -44,6 +46,8 @@ pub(crate) enum End {
     Well,
     /// Something was found (a fault of a rule, a failed test).
     Finding,
+    /// What was given can't be used, as was told on standard output.
+    Refused,
 }
 
 /// A fault whose cause is what the user gave: exit code 2.
@@ -56,6 +60,23 @@ impl Usage {
     pub fn of(error: impl std::fmt::Display) -> anyhow::Error {
         Self(error.to_string()).into()
     }
+}
+
+/// Config or rules with faults, which are shown as findings: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Faulty(pub String);
+
+/// An error as it is told on standard error; faults of config and rules look as `check` shows them.
+fn told(error: &anyhow::Error) -> String {
+    if let Some(faults) = error.downcast_ref::<ConfigError>() {
+        let colour = std::io::stderr().is_terminal() && crate::config::environment::colour_wanted();
+        return crate::rules::render(&check::config_findings(faults), colour).trim_end().to_owned();
+    }
+    if let Some(Faulty(shown)) = error.downcast_ref::<Faulty>() {
+        return shown.trim_end().to_owned();
+    }
+    format!("error: {error:#}")
 }
 
 /// Runs the command line of this process.
@@ -77,12 +98,13 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(End::Well) => ExitCode::SUCCESS,
         Ok(End::Finding) => ExitCode::from(1),
+        Ok(End::Refused) => ExitCode::from(2),
         // Whoever read our output has enough of it.
         Err(error) if error.is::<Gone>() => ExitCode::SUCCESS,
         Err(error) => {
             drop(out.flush());
-            eprintln!("error: {error:#}");
-            let usage = error.is::<Usage>() || error.is::<crate::config::ConfigError>();
+            eprintln!("{}", told(&error));
+            let usage = error.is::<Usage>() || error.is::<Faulty>() || error.is::<ConfigError>();
             ExitCode::from(if usage { 2 } else { 3 })
         }
     }

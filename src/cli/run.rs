@@ -143,7 +143,7 @@ fn reload(path: &Path, live: &Live) {
 fn tell(found: &Found) {
     tell_kept(found);
     for text in &found.unreadable {
-        tracing::error!(text, "a rule file can't be used");
+        tracing::error!(text, "a rule file or plugin can't be used");
     }
     for finding in &found.findings {
         let Finding { file, line, column, message, hint, .. } = finding;

@@ -95,13 +95,7 @@ impl RuleFiles {
 
     fn fault(&mut self, path: &Path, message: String) {
         self.unusable.push(path.to_owned());
-        self.faults.push(Fault {
-            line: 0,
-            column: 0,
-            source_line: String::new(),
-            message,
-            hint: String::new(),
-        });
+        self.faults.push(Fault::whole(message, ""));
     }
 }
 

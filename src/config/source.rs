@@ -218,7 +218,11 @@ impl SourceConfig {
         if self.has_plugin_format() {
             faults.extend(self.unused_with_plugin());
         } else if let Err(error) = Parser::build(&self.parser_config()) {
-            faults.push(error.to_string());
+            let first = error.to_string();
+            let rest = ParserConfig { timezone: None, ..self.parser_config() };
+            let behind = Parser::build(&rest).err().map(|error| error.to_string());
+            faults.extend(behind.filter(|behind| *behind != first));
+            faults.push(first);
         }
         let named = |fault: String| format!("source `{}`: {fault}", self.name);
         faults.into_iter().map(named).collect()

@@ -58,7 +58,7 @@ pub fn lacking(config: &Config, read: &PluginFiles) -> Vec<Lack> {
 }
 
 /// The plugin that a source names for one of its two uses.
-fn name_of(source: &SourceConfig, kind: PluginKind) -> &str {
+pub fn name_of(source: &SourceConfig, kind: PluginKind) -> &str {
     match kind {
         PluginKind::Source => source.plugin.as_deref().unwrap_or_default(),
         _ => source.format.strip_prefix(FORMAT_PLUGIN).unwrap_or(&source.format),

@@ -158,7 +158,7 @@ impl Marker<'_> {
             let Some(ASTNode::Stmt(stmt)) = path.last() else { return };
             match stmt {
                 Stmt::If(flow, position) => {
-                    self.condition(&flow.body, &flow.branch, *position, owner)
+                    self.condition(&flow.body, &flow.branch, *position, owner);
                 }
                 Stmt::For(parts, position) => self.turns("for", &parts.2.body, *position, owner),
                 Stmt::While(flow, position) => self.turns("while", &flow.body, *position, owner),

@@ -114,6 +114,8 @@ pub(super) struct Note {
     pub within: Option<Range<usize>>,
     /// Which value of the call at `position` it is about, where it is about one.
     pub argument: Option<usize>,
+    /// The text literal in the call or map at `position` that it is about, where it is about one.
+    pub word: Option<String>,
     pub message: String,
     pub hint: Option<String>,
     /// Places in other files, or in this one.
@@ -129,6 +131,7 @@ impl Note {
             span: None,
             within: None,
             argument: None,
+            word: None,
             message,
             hint: None,
             related: Vec::new(),
@@ -176,6 +179,12 @@ impl Note {
         self
     }
 
+    /// About this text literal in the call or map at its position.
+    pub(super) fn word(mut self, word: &str) -> Self {
+        self.word = Some(word.to_owned());
+        self
+    }
+
     /// About these bytes of the text.
     pub(super) fn span(mut self, span: Option<Range<usize>>) -> Self {
         self.span = span;
@@ -195,7 +204,8 @@ impl Note {
     pub(super) fn place(self, file: &Arc<str>, text: &str) -> Finding {
         let within =
             self.within.as_ref().and_then(|within| in_literal(text, self.position, within));
-        let placed = match within.as_ref().or(self.span.as_ref()) {
+        let word = self.word.as_ref().and_then(|word| in_call(text, self.position, word));
+        let placed = match within.as_ref().or(word.as_ref()).or(self.span.as_ref()) {
             Some(span) => Placed::range(text, span),
             None => Placed::position(text, self.position),
         };
@@ -253,6 +263,24 @@ impl Finding {
         let note = Note { severity, ..Note::error(code, rhai::Position::NONE, message) };
         note.span(span).split_hint().place(file, text)
     }
+}
+
+/// Where a text literal stands in the call or map that begins at a place.
+fn in_call(text: &str, position: rhai::Position, word: &str) -> Option<Range<usize>> {
+    let start = scan::offset(text, position.line()?, position.position()?)?;
+    let mut depth = 0_usize;
+    for token in scan::scan(text.get(start..)?) {
+        match token.kind {
+            scan::Kind::Open => depth += 1,
+            scan::Kind::Close if depth <= 1 => return None,
+            scan::Kind::Close => depth -= 1,
+            scan::Kind::Literal if token.text.get(1..token.text.len() - 1) == Some(word) => {
+                return Some(start + token.start..start + token.end());
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Where characters of a text literal stand in the file: escapes are longer there.

@@ -89,6 +89,8 @@ pub(super) struct Loader<'s> {
     pub rule_files: Vec<Arc<str>>,
     pub names: BTreeMap<String, (Arc<str>, usize)>,
     pub modules: check::Modules,
+    /// Modules that have errors, with their paths.
+    pub failed_modules: BTreeMap<String, String>,
     pub emitted: BTreeSet<String>,
     pub findings: Vec<Finding>,
     pub digest: Sha256,
@@ -115,6 +117,13 @@ impl<'s> Loader<'s> {
                 evaluator.book.push(entry);
             }
         }
+        if let Some(marks) = &settings.marks {
+            let engines =
+                [&mut engine, &mut evaluator.pure, &mut evaluator.body, &mut evaluator.test];
+            for engine in engines {
+                super::branches::register(engine, marks);
+            }
+        }
         builder_misuse::register(&mut engine, &evaluator.book, &collector);
         Self {
             settings,
@@ -127,6 +136,7 @@ impl<'s> Loader<'s> {
             rule_files: Vec::new(),
             names: BTreeMap::new(),
             modules: check::Modules::new(),
+            failed_modules: BTreeMap::new(),
             emitted: BTreeSet::new(),
             findings: Vec::new(),
             digest: Sha256::new(),
@@ -137,6 +147,7 @@ impl<'s> Loader<'s> {
         for module in modules {
             self.digest_text(&module.path, &module.text);
             if let Err(notes) = self.load_module(module) {
+                self.failed_modules.insert(module.name.clone(), module.path.clone());
                 self.tell(&Arc::from(module.path.as_str()), &module.text, notes);
             }
         }
@@ -151,10 +162,22 @@ impl<'s> Loader<'s> {
         for file in rules.into_iter().chain(tests) {
             self.digest_text(&file.path, &file.text);
             let path: Arc<str> = Arc::from(file.path.as_str());
-            let notes = self.load_file(&path, file);
+            let mut notes = self.load_file(&path, file);
+            self.failed_not_unknown(&mut notes);
             self.tell(&path, &file.text, notes);
         }
         self.finish(files)
+    }
+
+    /// A module that has errors is there, and what calls it is not at fault.
+    fn failed_not_unknown(&self, notes: &mut [Note]) {
+        for note in notes.iter_mut().filter(|note| note.code == "unknown-module") {
+            let name = note.message.split('`').nth(1).unwrap_or_default();
+            if let Some(path) = self.failed_modules.get(name) {
+                note.hint = Some(format!("mend `{path}` first"));
+                note.message = format!("the module `{name}` has errors, so nothing of it is there");
+            }
+        }
     }
 
     fn digest_text(&mut self, path: &str, text: &str) {
@@ -222,10 +245,11 @@ impl<'s> Loader<'s> {
             book: &self.evaluator.book,
             modules: &self.modules,
             emitted: &self.emitted,
+            is_marked: self.settings.marks.is_some(),
         }
     }
 
-    fn load_file(&mut self, path: &Arc<str>, file: &RuleFile) -> Vec<Note> {
+    pub(super) fn load_once(&mut self, path: &Arc<str>, file: &RuleFile) -> Vec<Note> {
         let draft = match self.run_file(path, file) {
             Ok(draft) => draft,
             Err(notes) => return notes,

@@ -24,6 +24,7 @@ fn a_bad_rule_is_shown_with_its_place_and_the_others_load() {
       |               ^^^^^^
       = hint: write a number and a unit, as in `30s`, `5m`, `1h30m`, `7d` (units: ms, s, m, h, d, w)
 
+    predicates: 1 indexed (`--costs` shows each)
     1 rule, 0 timers, 1 test: 1 error, 1 warning
     "#);
 }
@@ -47,14 +48,18 @@ fn files_that_cannot_be_read() {
     [2]
     error: failed to read `folder.log`: is a directory
     [1]
-    error: failed to read the rule file `no-such.rhai`: No such file or directory (os error 2)
+    error[unreadable]: failed to read the rule file `no-such.rhai`: No such file or directory (os error 2)
+     --> no-such.rhai
+
     0 rules, 0 timers, 0 tests: 1 error, 0 warnings
     [2]
-    error: none.toml: failed to read the config: No such file or directory (os error 2)
-    hint: run `riposte init` to write one for this machine
+    error[config]: failed to read the config: No such file or directory (os error 2)
+     --> none.toml
+      = hint: run `riposte init` to write one for this machine
     [2]
-    error: riposte.toml: `riposte.toml` can be written by everybody, so it is not used
-    hint: chmod o-w riposte.toml
+    error[config]: `riposte.toml` can be written by everybody, so it is not used
+     --> riposte.toml
+      = hint: chmod o-w riposte.toml
     ");
 }
 

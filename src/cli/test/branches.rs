@@ -13,15 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Runs these tests on marked texts of these files, and notes which branches were gone. A file whose
 /// marked text can't be loaded is left as it is, and nothing is said of its branches.
-pub fn look(
-    suite: &Suite,
-    coverage: &Mutex<Coverage>,
-    files: &[RuleFile],
-    tests: &[&Test],
-) -> anyhow::Result<()> {
+pub fn look(suite: &Suite, coverage: &Mutex<Coverage>, files: &[RuleFile], tests: &[&Test]) {
     let (mut found, count) = suite.rules.branches();
     if found.is_empty() || tests.is_empty() {
-        return Ok(());
+        return;
     }
     let marks = Arc::new(Marks::new(count));
     let config = &suite.config;
@@ -39,7 +34,7 @@ pub fn look(
         loaded = load(&found);
     }
     if loaded.has_errors() {
-        return Ok(());
+        return;
     }
     let rules = Arc::new(loaded.set);
     let again = Suite {
@@ -65,7 +60,6 @@ pub fn look(
     });
     let gone = gone.collect();
     coverage.lock().unwrap_or_else(PoisonError::into_inner).set_branches(gone);
-    Ok(())
 }
 
 /// The files, with marks where there are any.

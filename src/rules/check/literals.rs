@@ -90,12 +90,15 @@ impl Checker<'_> {
                 let map = value.read_lock::<rhai::Map>();
                 let via = map.as_ref().and_then(|map| map.get("via"));
                 if let Some(Ok(name)) = via.map(|via| via.as_immutable_string_ref()) {
+                    let before = notes.len();
                     configured(
                         "enforcer",
                         Some((&name, *position)),
                         self.known.enforcers.as_ref(),
                         notes,
                     );
+                    let found = notes.iter_mut().skip(before);
+                    found.for_each(|note| note.word = Some(name.to_string()));
                 }
             }
             _ => {}
@@ -215,6 +218,8 @@ fn in_text(args: &[Expr], position: Position, notes: &mut Vec<Note>) {
     );
     notes.push(if net::parse_net(text).is_some() {
         note.hint(format!("an address lies in a prefix by `.within(\"{text}\")`"))
+    } else if text.parse::<i64>().is_ok() {
+        note.hint(format!("for a list of numbers write `in [{text}]`"))
     } else {
         note.hint(format!("for a list write `in [\"{text}\"]`"))
     });

@@ -53,6 +53,8 @@ pub(super) struct Checker<'c> {
     pub modules: &'c Modules,
     /// Kinds that rules emit, as far as they are written out.
     pub emitted: &'c BTreeSet<String>,
+    /// Whether the text has the marks of coverage.
+    pub is_marked: bool,
 }
 
 /// A call in a tree.
@@ -127,8 +129,9 @@ impl Checker<'_> {
             }
             notes.extend(found);
         }
+        let is_whole = !file.collected.notes.iter().any(|note| note.code == "load");
         for draft in &file.drafts {
-            self.rule(draft, &functions, &mut notes);
+            self.rule(draft, is_whole, &functions, &mut notes);
         }
         dedup(&mut notes);
         notes

@@ -12,11 +12,18 @@ use rhai::{ASTNode, Position};
 
 impl Checker<'_> {
     /// Checks a rule's declaration.
-    pub(super) fn rule(&self, draft: &Draft, functions: &[Function], notes: &mut Vec<Note>) {
+    pub(super) fn rule(
+        &self,
+        draft: &Draft,
+        is_whole: bool,
+        functions: &[Function],
+        notes: &mut Vec<Note>,
+    ) {
         let kinds: Vec<Kind> = draft.kinds.iter().map(|(kind, _)| kind.clone()).collect();
         self.kinds(draft, notes);
         if let Some((parts, position)) = &draft.key {
             for part in parts {
+                let before = notes.len();
                 match part {
                     KeyPartDraft::Field(field) => self.field(field, *position, &kinds, notes),
                     KeyPartDraft::Prefix { field, .. } => {
@@ -32,6 +39,10 @@ impl Checker<'_> {
                         }
                     }
                     KeyPartDraft::Closure(_) => {}
+                }
+                if let KeyPartDraft::Field(field) | KeyPartDraft::Prefix { field, .. } = part {
+                    let found = notes.iter_mut().skip(before);
+                    found.for_each(|note| note.word = Some(field.clone()));
                 }
             }
         }
@@ -60,7 +71,8 @@ impl Checker<'_> {
                 .hint("use `hit.event.ip`, or put the address into the key with `.by(…)`"),
             );
         }
-        if draft.then.is_none() {
+        // Where the file's run failed, what is missing may stand behind that.
+        if draft.then.is_none() && is_whole {
             let message = format!("`{}` has no `then`: it only records its hits", draft.name);
             notes.push(Note::remark("no-body", draft.position, message));
         }
@@ -92,7 +104,7 @@ impl Checker<'_> {
                 .chain(self.known.kinds.iter().map(String::as_str))
                 .chain(self.emitted.iter().map(String::as_str));
             let message = format!("nothing makes events of the kind `{name}`");
-            let note = Note::warning("unknown-kind", *position, message);
+            let note = Note::warning("unknown-kind", *position, message).word(name);
             if let Some(near) = did_you_mean(name, known) {
                 notes.push(note.hint(format!("did you mean `{near}`?")));
             } else if self.known.given.is_some() {

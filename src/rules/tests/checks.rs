@@ -169,3 +169,58 @@ fn habits_of_other_languages_are_answered_with_how_it_is_written_here() {
     let said = findings("rule(\"r\").on(\"http\").by(\"ip\").then(|hit| block(hit.ip));");
     assert!(said.contains("needs a duration such as `\"1h\"`"), "{said}");
 }
+
+/// The findings of `check` on one file.
+fn checked(text: &str) -> Vec<Finding> {
+    let settings = Settings { analyse: true, ..Settings::default() };
+    RuleSet::load(&[file(text)], &[], &settings).findings
+}
+
+#[test]
+fn a_slip_in_a_builders_name_hides_nothing_behind_it() {
+    let text = "rule(\"r\").on(\"htpp\").cout(5, \"5minutes\").thne(|hit| blok(hit.ip, \"1h\"));\nlet x = 1; nonsense(x);\n";
+    let found = checked(text);
+    let told: Vec<String> = found
+        .iter()
+        .map(|one| format!("{}@{}:{} {}", one.code, one.line, one.column, one.message))
+        .collect();
+    for wanted in [
+        "load@1:22 there is no function `cout`",
+        "load@1:42 there is no function `thne`",
+        "bad-duration@1:30 `5minutes` is not a duration",
+        "unknown-function@1:53 there is no function `blok`",
+        "unknown-kind@1:14 nothing makes events of the kind `htpp`",
+        "load@2:12 there is no function `nonsense`",
+    ] {
+        assert!(told.iter().any(|one| one.starts_with(wanted)), "no `{wanted}` in {told:#?}");
+    }
+    assert!(!told.iter().any(|one| one.starts_with("no-body")), "{told:#?}");
+    // What is said is said of the file as it is.
+    assert!(found.iter().all(|one| one.source_line.contains(".cout(") || one.line == 2));
+}
+
+#[test]
+fn what_is_wrong_in_a_call_is_underlined_there() {
+    for (text, wanted) in [
+        ("rule(\"r\").on(\"http\").by([\"user\", \"ipp\"]).count(2, \"1m\");", "\"ipp\""),
+        ("rule(\"r\").on(\"htpp\").by(\"ip\").count(2, \"1m\");", "\"htpp\""),
+    ] {
+        let found = checked(text);
+        let shown = found.iter().map(|one| text.get(one.column - 1..one.end_column - 1));
+        assert!(shown.into_iter().any(|shown| shown == Some(wanted)), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_module_with_errors_is_not_called_unknown() {
+    let module = ModuleFile {
+        name: "shop".into(),
+        path: "plugins/shop/lib.rhai".into(),
+        text: "fn f( {".into(),
+    };
+    let rule = "rule(\"r\").on(\"http\").by(\"ip\").count(2, \"1m\").then(|hit| block(hit.ip, shop::f()));";
+    let found = RuleSet::load(&[file(rule)], &[module], &Settings::default()).findings;
+    let said = render(&found, false);
+    assert!(said.contains("the module `shop` has errors"), "{said}");
+    assert!(said.contains("mend `plugins/shop/lib.rhai` first"), "{said}");
+}
