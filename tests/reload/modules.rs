@@ -100,7 +100,10 @@ fn serial_of_a_rule_file_that_turns_bad_everybody_is_told() {
     let good = fs::read_to_string(place.dir.join("rules.rhai")).unwrap();
     reload_after(&place, || place.write("rules.rhai", &format!("{good}rule(\"x\").cuont(1);\n")));
     let (code, said) = place.code(&["status"]);
-    assert!(code == 1 && said.contains("rules.rhai") && said.contains("last good version"), "{said}");
+    assert!(
+        code == 1 && said.contains("rules.rhai") && said.contains("last good version"),
+        "{said}"
+    );
     assert!(place.status().alarms.iter().any(|alarm| alarm.text.contains("last good version")));
     let (_, said) = place.code(&["rules", "list"]);
     let row = said.lines().find(|row| row.starts_with("plain")).unwrap_or_default();
