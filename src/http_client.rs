@@ -98,16 +98,27 @@ pub struct HttpClient {
 impl HttpClient {
     /// Sets TLS and roots up; takes some milliseconds and is best done when first needed.
     pub fn new() -> Result<Self, HttpError> {
+        Self::build(|builder| builder)
+    }
+
+    /// As [`HttpClient::new`], but what goes to `host` connects to that address, whatever the DNS
+    /// says of it; certificates are still those of `host`.
+    pub fn leading(host: &str, address: std::net::SocketAddr) -> Result<Self, HttpError> {
+        Self::build(|builder| builder.resolve(host, address))
+    }
+
+    fn build(
+        with: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self, HttpError> {
         let set_up = |reason: String| HttpError::SetUp { reason };
         install_provider();
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(2)
-            .user_agent(concat!("riposte/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| set_up(chain(&error)))?;
+            .user_agent(concat!("riposte/", env!("CARGO_PKG_VERSION")));
+        let client = with(builder).build().map_err(|error| set_up(chain(&error)))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

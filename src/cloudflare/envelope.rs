@@ -68,8 +68,19 @@ pub(super) fn read(call: &Call, reply: &Reply) -> Result<Answer, ApiError> {
             area: call.area,
             writes: call.writes(),
         }),
+        // A few reads answer with the thing itself, as plain text.
+        None if succeeded && reply.whole && !call.writes() && is_text(reply) => Ok(Answer {
+            result: Value::String(String::from_utf8_lossy(&reply.body).into_owned()),
+            info: Value::Null,
+            area: call.area,
+            writes: false,
+        }),
         json => Err(failure(call, reply, json.as_ref(), ray)),
     }
+}
+
+fn is_text(reply: &Reply) -> bool {
+    reply.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"))
 }
 
 fn failure(call: &Call, reply: &Reply, json: Option<&Value>, ray: Option<Box<str>>) -> ApiError {

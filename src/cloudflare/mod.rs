@@ -27,6 +27,7 @@ pub mod rules;
 pub mod rulesets;
 pub mod settings;
 pub mod tokens;
+pub mod warm;
 pub mod zones;
 
 pub use budget::{Budget, BudgetFigures};

@@ -3,6 +3,8 @@
 
 use crate::clock::{duration_text, parse_duration};
 use crate::parsers::{Parser, ParserConfig};
+use crate::sources::address::{self, AddressConfig, Family};
+use crate::sources::probe::{self, ProbeConfig};
 use crate::sources::program::ProgramConfig;
 use crate::sources::{FilesConfig, Start, StdinConfig};
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,17 @@ pub enum SourceType {
     Stdin,
     /// A plugin's program; what it says is spooled before it is told that it is saved.
     Plugin,
+    /// Looks at targets now and then (HTTP, HTTPS, TCP); spooled.
+    Probe,
+    /// Looks for the machine's own public address; spooled.
+    Address,
+}
+
+impl SourceType {
+    /// Whether its records are events ready-made, in frames of the spool.
+    pub const fn is_framed(self) -> bool {
+        matches!(self, Self::Plugin | Self::Probe | Self::Address)
+    }
 }
 
 /// What a format begins with that a plugin reads: `plugin:NAME`.
@@ -32,7 +45,7 @@ pub const FORMAT_PLUGIN: &str = "plugin:";
 pub struct SourceConfig {
     /// Its name, unique; hits and the journal show it.
     pub name: String,
-    /// `file`, `stdin` or `plugin`.
+    /// `file`, `stdin`, `plugin`, `probe` or `address`.
     #[serde(default, rename = "type")]
     pub kind_of: SourceType,
     /// For files: paths or patterns (`*`, `?`, `[a-z]`, `**`) of the logs. A path need not exist
@@ -60,7 +73,38 @@ pub struct SourceConfig {
     /// For `plugin`: the plugin's name; `[plugins.NAME]` must enable it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin: Option<String>,
-    /// For stdin and plugins: MiB of spool on disk; when it is full, reading waits.
+    /// For `probe`: `https://www.example.com/health`, `http://…`, or `tcp://host:port`, which is well
+    /// when a connection comes about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// For `probe`: the address or name that is connected to, whatever the DNS says of the URL's
+    /// host, so that an origin is looked at while another is in service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect: Option<String>,
+    /// For `probe`: the status that is well; when absent, 200 to 399.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u32>,
+    /// For `probe`: what takes longer is a failure.
+    #[serde(default = "timeout", with = "duration_text")]
+    pub timeout: Duration,
+    /// For `probe` and `address`: how often is looked, a tenth more or less at random; `10s` and `5m`
+    /// when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<String>,
+    /// For `address`: `v4`, `v6` or both.
+    #[serde(default = "families")]
+    pub families: Vec<String>,
+    /// For `address`: pages that answer with the address of whoever asks, alone or as `ip=…` on a
+    /// line; when empty, six well-known ones. Which family they tell depends on how they are reached.
+    #[serde(default)]
+    pub providers: Vec<String>,
+    /// For `address`: how many providers must say the same.
+    #[serde(default = "agree")]
+    pub agree: usize,
+    /// For `address`: an interface whose address is taken instead of asking anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// For all but files: MiB of spool on disk; when it is full, reading waits.
     #[serde(default = "spool_mib")]
     pub spool_mib: u64,
     /// The format of the records: `auto`, `nginx`, `apache`, `combined`, `common`, `nginx-error`,
@@ -101,6 +145,18 @@ fn spool_mib() -> u64 {
     64
 }
 
+fn timeout() -> Duration {
+    Duration::from_secs(5)
+}
+
+fn families() -> Vec<String> {
+    vec!["v4".to_owned()]
+}
+
+fn agree() -> usize {
+    2
+}
+
 fn auto() -> String {
     "auto".to_owned()
 }
@@ -118,6 +174,15 @@ impl SourceConfig {
             rotated_wait: rotated_wait(),
             stall: stall(),
             plugin: None,
+            url: None,
+            connect: None,
+            status: None,
+            timeout: timeout(),
+            every: None,
+            families: families(),
+            providers: Vec::new(),
+            agree: agree(),
+            interface: None,
             spool_mib: spool_mib(),
             format: format.to_owned(),
             log_format: None,
@@ -189,6 +254,60 @@ impl SourceConfig {
         ))
     }
 
+    fn every(&self, usual: Duration) -> Duration {
+        self.every.as_deref().and_then(|text| parse_duration(text).ok()).unwrap_or(usual)
+    }
+
+    /// The part that a probe is built from.
+    pub fn probe_config(&self) -> ProbeConfig {
+        ProbeConfig {
+            name: self.name.clone(),
+            url: self.url.clone().unwrap_or_default(),
+            connect: self.connect.clone(),
+            every: self.every(probe::EVERY),
+            timeout: self.timeout,
+            // What is no status is never answered, and told as a fault.
+            status: self.status.map(|status| u16::try_from(status).unwrap_or(0)),
+        }
+    }
+
+    /// The part that the search for the machine's address is built from.
+    pub fn address_config(&self) -> AddressConfig {
+        let given = !self.providers.is_empty();
+        AddressConfig {
+            families: self.families.iter().filter_map(|name| Family::from_name(name)).collect(),
+            every: self.every(address::EVERY),
+            providers: if given { self.providers.clone() } else { address::providers() },
+            agree: self.agree,
+            interface: self.interface.clone(),
+        }
+    }
+
+    /// What is wrong with a probe or the search for an address, or with their keys elsewhere.
+    fn looks_faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if let Some(Err(error)) = self.every.as_deref().map(parse_duration) {
+            faults.push(error.to_string());
+        }
+        match self.kind_of {
+            SourceType::Probe => faults.extend(self.probe_config().faults()),
+            SourceType::Address => faults.extend(address::faults(&self.address_config())),
+            SourceType::File | SourceType::Stdin | SourceType::Plugin => {
+                let keys = [
+                    (self.url.is_some(), "url", "probe"),
+                    (self.connect.is_some(), "connect", "probe"),
+                    (self.interface.is_some(), "interface", "address"),
+                    (!self.providers.is_empty(), "providers", "address"),
+                ];
+                let unused = keys.into_iter().filter(|(set, ..)| *set).map(|(_, key, kind)| {
+                    format!("`{key}` has no use without `type = \"{kind}\"`")
+                });
+                faults.extend(unused);
+            }
+        }
+        faults
+    }
+
     /// What is wrong with the values, each in words with its hint.
     pub(super) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
@@ -215,6 +334,7 @@ impl SourceConfig {
             ),
             _ => {}
         }
+        faults.extend(self.looks_faults());
         if self.has_plugin_format() {
             faults.extend(self.unused_with_plugin());
         } else if let Err(error) = Parser::build(&self.parser_config()) {

@@ -10,6 +10,8 @@ pub mod ask;
 pub mod ids;
 pub mod alarm;
 mod carried;
+pub mod cloudflare_task;
+pub mod failover;
 pub mod config;
 
 // From an ask to a proposed decision.

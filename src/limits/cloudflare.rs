@@ -78,3 +78,39 @@ pub const SIMULATOR_CONNECTIONS_MAX: usize = 64;
 
 /// The longest request that the look-alike reads.
 pub const SIMULATOR_REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A page that is warmed may take this long.
+pub const WARM_PAGE_SECS_MAX: u64 = 30;
+
+/// A page is read up to this length; a site map may have 50 MB, and its first part will do.
+pub const WARM_PAGE_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// Pages of one site map: as many as the protocol allows in a file.
+pub const WARM_LOCATIONS_MAX: usize = 50_000;
+
+/// Pages a second that rules may warm: a visitor in a hurry, not an attack on the own origin.
+pub const WARM_PAGES_PER_SECOND: f64 = 2.0;
+
+/// Pages that wait to be warmed; what comes beyond is refused.
+pub const WARM_PAGES_WAITING_MAX: usize = 2_000;
+
+/// Purges wait this long for others, to go in one call.
+pub const PURGE_WAIT_MILLIS: u64 = 2_000;
+
+/// What fails for a reason that may pass is tried so often.
+pub const TASK_ATTEMPTS_MAX: u32 = 6;
+
+/// Targets, and their addresses, of which it is remembered that they are down, a name.
+pub const FAILOVER_DOWN_MAX: usize = 32;
+
+/// Turns of a name that are remembered: more than may happen within an hour.
+pub const FAILOVER_TURNS_KEPT: usize = 64;
+
+/// A name that was turned too often stays for this long, unless a person ends it.
+pub const FAILOVER_HELD_SECS: u64 = 24 * 3_600;
+
+/// Targets of a failover, and addresses of one target.
+pub const FAILOVER_TARGETS_MAX: usize = 8;
+
+/// URLs, tags, hosts or prefixes that one call of a rule names.
+pub const TASK_ITEMS_MAX: usize = 500;

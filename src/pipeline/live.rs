@@ -185,7 +185,7 @@ impl Live {
         &self,
         config: &Config,
         book: &Arc<SourceBook>,
-        mut programs: SourcePrograms,
+        mut made: SourcePrograms,
         enrichers: &Arc<[Enricher]>,
         mut resume: BTreeMap<String, Vec<(crate::event::Origin, u64)>>,
     ) -> Result<(), StartError> {
@@ -213,9 +213,10 @@ impl Live {
                     cursors,
                     feed,
                 ),
-                SourceType::Plugin => {
-                    // Made above, for each of them that can be used.
-                    let Some(program) = programs.remove(&source.name) else { continue };
+                SourceType::Plugin | SourceType::Probe | SourceType::Address => {
+                    // Plugins' were made above, for each of them that can be used.
+                    let program = programs::looks(source).or_else(|| made.remove(&source.name));
+                    let Some(program) = program else { continue };
                     program::start(
                         &source.name,
                         source.program_config(),

@@ -6,13 +6,14 @@
 
 use super::answers::{Answers, Asked, KnownAnswers};
 use super::plugins;
-use crate::config::{Config, FORMAT_PLUGIN, SourceConfig, read_plugins};
+use crate::config::{Config, FORMAT_PLUGIN, SourceConfig, SourceType, read_plugins};
 use crate::event::{Origin, Said, Schema, text};
 use crate::parsers::{Answer, Foreign, Line, Parser, ParserError, Stopped, Unparsed};
 use crate::pipeline::engine::Message;
 use crate::plugins::source::Ended;
 use crate::plugins::{Enabled, HealthCell, Keeper, ParserProgram, PluginKind, SourceProgram};
 use crate::sources::program::{Failed, Program};
+use crate::sources::{address, probe};
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -112,6 +113,15 @@ pub fn source_program(
     Ok((Box::new(SourceProgram::new(keeper, schema(plugin)?)), health))
 }
 
+/// The program of a source that looks at the outside itself; `None` for all others.
+pub fn looks(source: &SourceConfig) -> Option<Box<dyn Program>> {
+    match source.kind_of {
+        SourceType::Probe => Some(probe::program(source.probe_config())),
+        SourceType::Address => Some(address::program(&source.address_config())),
+        SourceType::File | SourceType::Stdin | SourceType::Plugin => None,
+    }
+}
+
 /// What is wrong with the plugins that a source names, in words, with what it names them as; nothing
 /// is started.
 pub fn faults(source: &SourceConfig, enabled: &[Enabled]) -> Vec<(PluginKind, String)> {
@@ -134,7 +144,13 @@ pub fn kinds(config: &Config, enabled: &[Enabled]) -> Vec<Schema> {
         let source_part = source.plugin.as_ref().and_then(|_| source_plugin(source, enabled).ok());
         let format = source.has_plugin_format().then_some(&source.format);
         let parser_part = format.and_then(|format| parser_plugin(enabled, format).ok());
-        source_part.into_iter().chain(parser_part).filter_map(|plugin| schema(plugin).ok())
+        let looks = match source.kind_of {
+            SourceType::Probe => Some(probe::schema()),
+            SourceType::Address => Some(address::schema()),
+            SourceType::File | SourceType::Stdin | SourceType::Plugin => None,
+        };
+        let plugins = source_part.into_iter().chain(parser_part);
+        plugins.filter_map(|plugin| schema(plugin).ok()).chain(looks)
     };
     config.sources.iter().flat_map(of_source).collect()
 }

@@ -10,6 +10,7 @@
 //! ```
 
 mod access_rules;
+mod dns;
 mod faults;
 mod gate;
 mod http;
@@ -21,6 +22,7 @@ mod settings;
 mod simple;
 mod transcript;
 mod world;
+mod zone_text;
 
 pub use faults::{Fault, FaultKind};
 pub use world::{Options, Plan, TokenGrant};
@@ -122,6 +124,11 @@ impl Simulator {
         let zone = world.zones.iter().find(|known| known.name == zone);
         let set = zone.and_then(|zone| zone.rulesets.get(phase));
         set.map(|set| set.rules.clone()).unwrap_or_default()
+    }
+
+    /// A zone's records as type, name and content, in the order in which they came.
+    pub fn records(&self, zone: &str) -> Vec<(String, String, String)> {
+        self.shared.world().records_of(zone)
     }
 
     /// Waits until the process is ended from outside.

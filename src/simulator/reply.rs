@@ -34,6 +34,15 @@ impl Reply {
         Self::json(200, &body)
     }
 
+    /// It went well; the reply is plain text without an envelope.
+    pub(super) fn text(text: &str) -> Self {
+        Self {
+            status: 200,
+            headers: vec![("Content-Type", "text/plain".to_owned())],
+            body: text.as_bytes().to_vec(),
+        }
+    }
+
     /// It went well with nothing to tell; some deletions answer so.
     pub(super) fn nothing() -> Self {
         Self { status: 204, headers: Vec::new(), body: Vec::new() }

@@ -4,7 +4,7 @@ use super::faults::{Fault, FaultKind};
 use super::http::Request;
 use super::reply::Reply;
 use super::world::World;
-use super::{Shared, access_rules, gate, lists, rulesets, settings, simple};
+use super::{Shared, access_rules, dns, gate, lists, rulesets, settings, simple};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -137,6 +137,7 @@ fn route(world: &mut World, request: &Request, path: &str) -> Reply {
         ["zones", zone, "settings", id] => settings::answer(world, request, zone, id),
         ["zones", zone, "bot_management"] => settings::bots(world, request, zone),
         ["zones", zone, "rulesets", rest @ ..] => rulesets::answer(world, request, zone, rest),
+        ["zones", zone, "dns_records", rest @ ..] => dns::answer(world, request, zone, rest),
         ["zones", rest @ ..] => simple::zones(world, request, rest),
         _ => Reply::refused(404, 7000, "No route for that URI"),
     }

@@ -1,8 +1,8 @@
-//! Areas with little to them: tokens, accounts, zones, records (to be looked at), purges, ranges.
+//! Areas with little to them: tokens, accounts, zones, purges, ranges.
 
 use super::http::Request;
 use super::reply::Reply;
-use super::world::{TokenGrant, World, Zone, new_id, stamp};
+use super::world::{TokenGrant, World, Zone};
 use serde_json::{Value, json};
 
 /// Cloudflare's ranges, as far as a look-alike needs some.
@@ -33,7 +33,7 @@ fn info(page: usize, per_page: usize, count: usize, total: usize) -> Value {
     })
 }
 
-fn paged(request: &Request, rows: Vec<Value>, most: usize, usual: usize) -> Reply {
+pub(super) fn paged(request: &Request, rows: Vec<Value>, most: usize, usual: usize) -> Reply {
     let number = |name: &str| request.parameter(name).and_then(|text| text.parse::<usize>().ok());
     let per_page = number("per_page").unwrap_or(usual).clamp(1, most);
     let page = number("page").unwrap_or(1).max(1);
@@ -67,7 +67,7 @@ fn zone(world: &World, zone: &Zone) -> Value {
     })
 }
 
-/// `/zones…`: zones themselves, their records and purges.
+/// `/zones…`: zones themselves and their purges.
 pub(super) fn zones(world: &mut World, request: &Request, rest: &[&str]) -> Reply {
     match (request.method.as_str(), rest) {
         ("GET", []) => {
@@ -82,7 +82,6 @@ pub(super) fn zones(world: &mut World, request: &Request, rest: &[&str]) -> Repl
             };
             match (method, tail) {
                 ("GET", []) => Reply::result(zone(world, known)),
-                ("GET", ["dns_records"]) => paged(request, known.records.clone(), 5_000, 100),
                 ("POST", ["purge_cache"]) => purge(world, request, id),
                 _ => Reply::refused(404, 7003, "Could not route to the requested path"),
             }
@@ -110,22 +109,6 @@ fn purge(world: &mut World, request: &Request, id: &str) -> Reply {
         zone.purges.push(body);
     }
     Reply::result(json!({ "id": id }))
-}
-
-/// The records that a zone begins with.
-pub(super) fn first_records(zone: &str) -> Vec<Value> {
-    let record = |kind: &str, name: &str, content: &str, proxied: bool| {
-        json!({
-            "id": new_id(), "type": kind, "name": name, "content": content,
-            "proxiable": proxied, "proxied": proxied, "ttl": 1, "settings": {}, "meta": {},
-            "comment": "made by the look-alike", "tags": [], "created_on": stamp(), "modified_on": stamp(),
-        })
-    };
-    vec![
-        record("A", zone, "192.0.2.80", true),
-        record("A", &format!("www.{zone}"), "192.0.2.80", true),
-        record("TXT", zone, "v=spf1 -all", false),
-    ]
 }
 
 /// `/ips`

@@ -149,7 +149,7 @@ impl World {
             name: name.clone(),
             rulesets: BTreeMap::new(),
             access_rules: Vec::new(),
-            records: super::simple::first_records(name),
+            records: super::dns::first_records(name),
             purges: Vec::new(),
             settings: Settings::default(),
         };
@@ -185,6 +185,15 @@ impl World {
         let list = self.lists.iter().find(|known| known.name == list);
         let items = list.into_iter().flat_map(|list| &list.items);
         items.map(|item| (item.ip.clone(), item.comment.clone())).collect()
+    }
+
+    pub(super) fn records_of(&self, zone: &str) -> Vec<(String, String, String)> {
+        let zone = self.zones.iter().find(|known| known.name == zone);
+        let text = |record: &Value, field: &str| {
+            record.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let records = zone.into_iter().flat_map(|zone| &zone.records);
+        records.map(|row| (text(row, "type"), text(row, "name"), text(row, "content"))).collect()
     }
 
     pub(super) fn custom_rules(&self, zone: &str) -> Vec<(String, String)> {

@@ -7,6 +7,8 @@
 pub mod files;
 pub mod stdin;
 pub mod program;
+pub mod probe;
+pub mod address;
 pub mod ledger;
 pub mod replay;
 pub mod reread;
@@ -32,6 +34,7 @@ mod watch;
 mod reader;
 mod spool;
 mod cursors;
+mod regular;
 
 use crate::event::Batch;
 

@@ -60,6 +60,11 @@ to = "log"
 pub const EXAMPLES: &[(&str, &str)] = &[
     ("poll", "\"2s\""),
     ("plugin", "\"wordpress-webhook\""),
+    ("url", "\"https://www.example.com/health\""),
+    ("connect", "\"203.0.113.10\""),
+    ("status", "200"),
+    ("every", "\"10s\""),
+    ("interface", "\"eth0\""),
     ("log_format", "'$remote_addr [$time_iso8601] \"$request\" $status'"),
     ("pattern", "'^(?<ip>\\S+) (?<message>.*)$'"),
     ("kind", "\"shop.login\""),
@@ -173,7 +178,7 @@ fn choices<'d>(field: &Field, definitions: &'d Definitions) -> &'d [(String, Str
 /// A type in a word or two.
 fn words(field: &Field, definitions: &Definitions) -> &'static str {
     let bare = field.kind.trim_start_matches("Option<");
-    if field.is_duration || field.name == "poll" {
+    if field.is_duration || ["poll", "every"].contains(&field.name.as_str()) {
         return "duration";
     }
     if bare.starts_with("Vec<") {

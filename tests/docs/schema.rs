@@ -89,7 +89,7 @@ fn of_field(field: &Field, structure: &Struct, path: &str, definitions: &Definit
 fn of_type(field: &Field, here: &str, definitions: &Definitions) -> Value {
     let bare = field.kind.strip_prefix("Option<").and_then(|kind| kind.strip_suffix('>'));
     let bare = bare.unwrap_or(&field.kind);
-    if field.is_duration || field.name == "poll" {
+    if field.is_duration || ["poll", "every"].contains(&field.name.as_str()) {
         return json!({ "type": "string", "pattern": DURATION });
     }
     of_name(bare, here, definitions)

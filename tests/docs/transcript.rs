@@ -101,6 +101,11 @@ fn what_writing_rules_tells_is_what_happens() {
 }
 
 #[test]
+fn what_cloudflare_dns_tells_is_what_happens() {
+    is_performed("docs/cloudflare-dns.md");
+}
+
+#[test]
 fn what_testing_tells_is_what_happens_and_all_there_is() {
     is_performed("docs/testing.md");
     let page = fs::read_to_string(root().join("docs/testing.md")).unwrap();

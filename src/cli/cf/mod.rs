@@ -1,8 +1,11 @@
 //! `riposte cf …`: Cloudflare from the command line. One file a thing that is shown or done.
 
+mod confirm;
+mod dns;
 mod lists;
 mod purge;
 mod show;
+mod warm;
 
 use super::output::{Output, Style};
 use super::{End, Usage, context};
@@ -12,10 +15,12 @@ use crate::cloudflare::{Client, Trace, check_base};
 use crate::event::text;
 use crate::process::resolve_secret;
 use clap::{Args, Subcommand};
+use dns::DnsCommand;
 use purge::PurgeArgs;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
+use warm::WarmArgs;
 
 /// A person waits this long for the budget within one call.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -48,25 +53,17 @@ pub enum CfCommand {
     Verify,
     /// Show the zones that the token sees
     Zones,
-    /// Show DNS records
+    /// Show and change DNS records
     #[command(subcommand)]
     Dns(DnsCommand),
     /// Remove from a zone's cache
     Purge(PurgeArgs),
+    /// Fetch pages of a zone, so that they are in its cache
+    Warm(WarmArgs),
     /// Show the account's lists, or the items of one
     Lists {
         /// A list's name
         list: Option<String>,
-    },
-}
-
-/// `riposte cf dns`
-#[derive(Debug, Subcommand)]
-pub enum DnsCommand {
-    /// Show a zone's records
-    List {
-        /// The zone's name, or its id
-        zone: String,
     },
 }
 
@@ -79,11 +76,16 @@ struct Session {
 
 /// Runs one of them.
 pub fn cf(path: &Path, args: &CfArgs, out: &mut Output) -> anyhow::Result<End> {
+    if let CfCommand::Warm(warming) = &args.command {
+        return warm::warm(warming, args.json, out);
+    }
     let session = session(path, args)?;
     match &args.command {
         CfCommand::Verify => show_checks(&session, out),
         CfCommand::Zones => show::zones(&session, out),
-        CfCommand::Dns(DnsCommand::List { zone }) => show::records(&session, zone, out),
+        CfCommand::Dns(command) => dns::dns(&session, command, out),
+        // Needs no token, and was done above.
+        CfCommand::Warm(args) => warm::warm(args, session.json, out),
         CfCommand::Purge(args) => purge::purge(&session, args, out),
         CfCommand::Lists { list } => lists::lists(&session, list.as_deref(), out),
     }

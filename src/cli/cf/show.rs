@@ -1,14 +1,13 @@
-//! `riposte cf zones` and `riposte cf dns list`: what there is.
+//! `riposte cf zones`: what there is.
 
 use super::{Session, told};
 use crate::cli::output::{self, Output, Style};
 use crate::cli::{End, Usage};
-use crate::cloudflare::zones::Zone;
-use crate::cloudflare::{dns, zones};
+use crate::cloudflare::zones::{self, Zone};
 use crate::event::text;
 
 /// A cell of text from outside.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     text::escape(text).into_owned()
 }
 
@@ -49,34 +48,4 @@ pub fn zone(session: &Session, name: &str) -> anyhow::Result<Zone> {
             "the token sees no zone `{name}`\nhint: `riposte cf zones` lists those that it sees"
         ))
     })
-}
-
-/// The records of a zone.
-pub fn records(session: &Session, name: &str, out: &mut Output) -> anyhow::Result<End> {
-    let zone = zone(session, name)?;
-    let records = dns::all(&session.client, &zone.id).map_err(|error| told(&error))?;
-    if session.json {
-        for record in &records {
-            out.json(record)?;
-        }
-        return Ok(End::Well);
-    }
-    let head =
-        ["type", "name", "ttl", "proxied", "content"].map(|word| out.styled(Style::Bold, word));
-    let mut rows = vec![head.to_vec()];
-    for record in &records {
-        let ttl = if record.ttl <= 1.0 { "auto".to_owned() } else { record.ttl.to_string() };
-        let proxied = if record.proxied == Some(true) { "yes" } else { "no" };
-        rows.push(vec![
-            cell(&record.kind),
-            cell(&record.name),
-            ttl,
-            proxied.to_owned(),
-            cell(&record.content),
-        ]);
-    }
-    for line in output::table(&rows) {
-        out.line(line)?;
-    }
-    Ok(End::Well)
 }

@@ -100,7 +100,7 @@ pub(super) fn source_book(
         };
         let (asking, known) =
             parsers.map_err(|error| StartError::Source { name: source.name.clone(), error })?;
-        if source.kind_of == SourceType::Plugin {
+        if source.kind_of.is_framed() {
             book.add_asking(&source.name, asking.framed(), known.framed());
         } else {
             book.add_asking(&source.name, asking, known);

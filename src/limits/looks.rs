@@ -1,0 +1,16 @@
+//! Bounds of looks that riposte takes itself: probes, and the search for the machine's address.
+
+/// What was found and waits for the spool; beyond, looks wait.
+pub const LOOKS_WAITING_MAX: usize = 64;
+
+/// TLS needs more than a helper's stack.
+pub const LOOK_STACK_BYTES: usize = 1024 * 1024;
+
+/// A probe's reply is read up to this length: its status has come by then.
+pub const PROBE_REPLY_BYTES_MAX: usize = 16 * 1024;
+
+/// A provider of addresses may take this long.
+pub const ADDRESS_REPLY_SECS_MAX: u64 = 10;
+
+/// What a provider of addresses says is a few hundred bytes.
+pub const ADDRESS_REPLY_BYTES_MAX: usize = 4 * 1024;
