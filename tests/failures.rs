@@ -13,6 +13,8 @@ mod programs;
 mod support;
 #[path = "failures/cloudflare.rs"]
 mod cloudflare;
+#[path = "failures/cloudflare_changes.rs"]
+mod cloudflare_changes;
 #[path = "failures/lacking.rs"]
 mod lacking;
 #[path = "failures/plugins.rs"]

@@ -65,7 +65,10 @@ fn object(call: &Call<'_>) -> Result<Map<String, Value>, String> {
             object.insert("channel".to_owned(), Value::from(channel.as_str()));
             object.insert("message".to_owned(), Value::from(neutralise(message)));
         }
-        Effect::Webhook { .. } | Effect::Exec { .. } | Effect::Log { .. } => {
+        Effect::Webhook { .. }
+        | Effect::Exec { .. }
+        | Effect::Log { .. }
+        | Effect::Cloudflare(_) => {
             return Err("a plugin carries messages alone".to_owned());
         }
     }

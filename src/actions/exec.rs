@@ -145,7 +145,7 @@ impl Exec {
             Effect::Notify { message, .. } => {
                 values.insert("message".to_owned(), neutralise(message));
             }
-            Effect::Webhook { .. } | Effect::Log { .. } => {
+            Effect::Webhook { .. } | Effect::Log { .. } | Effect::Cloudflare(_) => {
                 return Err("a program carries values and messages alone".to_owned());
             }
         }

@@ -13,6 +13,7 @@ pub use health::{Health, HealthState};
 pub use inspect::{Compared, inspect};
 
 use super::carrier::Guest;
+use super::cloudflare_changes::ChangesRoute;
 use super::config::{ActionsConfig, ChannelTo};
 use super::nft_monitor::Monitor;
 use super::queue::Queue;
@@ -35,6 +36,7 @@ pub struct Executors {
     /// `webhook:NAME`, `exec:NAME`, `plugin:NAME` and `log`, to their place in `destinations`.
     effects: BTreeMap<String, usize>,
     channels: BTreeMap<String, String>,
+    changes: ChangesRoute,
     monitor: Option<Monitor>,
 }
 
@@ -64,10 +66,12 @@ impl Executors {
             reaches: Vec::new(),
             effects: BTreeMap::new(),
             channels: BTreeMap::new(),
+            changes: ChangesRoute::new(&config.cloudflare),
             monitor: None,
         };
         executors.start_enforcers(config, wanted, dry_run);
         executors.start_effects(config, dry_run);
+        executors.start_changes(config, dry_run);
         executors.start_guests(guests, dry_run);
         for channel in &config.channels {
             let carrier = match &channel.to {
@@ -135,6 +139,7 @@ impl Executors {
                     Effect::Webhook { name, .. } => format!("webhook:{name}"),
                     Effect::Exec { name, .. } => format!("exec:{name}"),
                     Effect::Log { .. } => "log".to_owned(),
+                    Effect::Cloudflare(ask) => self.changes.choose(ask)?,
                 };
                 let place = self.effects.get(&name).and_then(|index| self.destinations.get(*index));
                 place.map(|place| vec![place]).ok_or_else(|| {

@@ -18,7 +18,7 @@ impl Effector for Log {
             Effect::Log { message } => {
                 tracing::info!(rule = %call.rule, key = call.key, message, "rule says");
             }
-            Effect::Webhook { .. } | Effect::Exec { .. } => {
+            Effect::Webhook { .. } | Effect::Exec { .. } | Effect::Cloudflare(_) => {
                 return Attempt::Failed("the log carries messages alone".to_owned());
             }
         }
@@ -29,7 +29,7 @@ impl Effector for Log {
         match call.effect {
             Effect::Notify { message, .. } => Ok(format!("log: {}", neutralise(message))),
             Effect::Log { message } => Ok(format!("log: {message}")),
-            Effect::Webhook { .. } | Effect::Exec { .. } => {
+            Effect::Webhook { .. } | Effect::Exec { .. } | Effect::Cloudflare(_) => {
                 Err("the log carries messages alone".to_owned())
             }
         }

@@ -20,6 +20,7 @@ mod nftables;
 mod web_formats;
 mod web_files;
 pub mod cloudflare;
+mod cloudflare_changes;
 mod exec;
 mod log;
 mod message;
@@ -35,6 +36,7 @@ mod executors;
 
 pub use carrier::{Carrier, Guest};
 pub use cloudflare::Cloudflare;
+pub use cloudflare_changes::Ledger;
 pub use config::{ActionsConfig, ChannelTo, CloudflareConfig, WebFileConfig, WebFileFormat};
 pub use enforcer::{Change, Difference, EnforceError, Enforcer, Receipt};
 pub use executors::{Compared, Executors, Health, HealthState, inspect, remove_all};
@@ -44,6 +46,7 @@ pub use web_files::WebFile;
 
 use crate::clock::Timestamp;
 use crate::decisions::{Action, ActionId, Decision, Outcome};
+use std::sync::Arc;
 
 /// Where outcomes are kept; implemented over the store.
 ///
@@ -62,6 +65,11 @@ pub trait Outbox: Send + Sync {
         attempt: u32,
         at: Timestamp,
     );
+
+    /// Where temporary changes are kept; `None` makes none.
+    fn ledger(&self) -> Option<Arc<dyn Ledger>> {
+        None
+    }
 }
 
 /// What should be in force, as the decisions stage knows it.

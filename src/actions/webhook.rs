@@ -103,7 +103,7 @@ fn payload(call: &Call<'_>) -> Result<Vec<u8>, String> {
             object.insert("message".to_owned(), Value::from(neutralise(message)));
             "notify"
         }
-        Effect::Exec { .. } | Effect::Log { .. } => {
+        Effect::Exec { .. } | Effect::Log { .. } | Effect::Cloudflare(_) => {
             return Err("a webhook carries messages and fields alone".to_owned());
         }
     };

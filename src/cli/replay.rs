@@ -10,7 +10,7 @@ use super::output::{Gone, Output, Style};
 use super::{End, Usage, context, formats, parse, report};
 use crate::clock::{self, Timestamp};
 use crate::config::{Config, read_plugins};
-use crate::decisions::Decision;
+use crate::decisions::{Decision, Effect};
 use crate::event::text;
 use crate::limits;
 use crate::pipeline::core::Firing;
@@ -21,7 +21,7 @@ use crate::rules::RuleSet;
 use clap::{Args, ValueHint};
 pub(super) use progress::Progress;
 pub(super) use shapes::SummaryLine;
-use shapes::{DecisionLine, HitLine};
+use shapes::{CloudflareLine, DecisionLine, HitLine};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
@@ -220,7 +220,21 @@ impl View<'_> {
                 self.decision(decision, &verdict)?;
             }
         }
+        self.asks(firing)?;
         if shares_terminal { self.out.flush() } else { Ok(()) }
+    }
+
+    /// What is asked of Cloudflare is told, and not sent.
+    fn asks(&mut self, firing: &Firing) -> Result<(), Gone> {
+        for effect in &firing.effects {
+            let Effect::Cloudflare(ask) = effect else { continue };
+            if self.json {
+                self.out.json(&CloudflareLine::of(firing, ask))?;
+            } else {
+                self.out.line(format!("    Cloudflare: {}", text::escape(&ask.words())))?;
+            }
+        }
+        Ok(())
     }
 
     fn hit(&mut self, firing: &Firing) -> Result<(), Gone> {

@@ -1,5 +1,6 @@
 //! What a rule's body asks for, before anything has judged it. Plain data.
 
+use super::change::CloudflareAsk;
 use super::model::{Remedy, Target};
 use crate::event::Value;
 use serde::{Deserialize, Serialize};
@@ -101,4 +102,6 @@ pub enum Effect {
         /// What to say.
         message: String,
     },
+    /// Change something at Cloudflare.
+    Cloudflare(CloudflareAsk),
 }

@@ -72,6 +72,15 @@ pub struct GuardConfig {
     /// How long an offence counts for escalation.
     #[serde(with = "duration_text")]
     pub offences_keep: Duration,
+    /// How long a temporary change at Cloudflare (`cf::…`) lasts at least, whatever the rule says.
+    #[serde(with = "duration_text")]
+    pub change_at_least: Duration,
+    /// How often a rule may start the same temporary change within a day. What is past that is
+    /// refused, and a person is asked.
+    pub changes_per_day: u32,
+    /// How many temporary changes a rule may start within an hour: its share of the calls that
+    /// Cloudflare's API allows.
+    pub changes_per_hour: u32,
 }
 
 impl Default for GuardConfig {
@@ -98,6 +107,9 @@ impl Default for GuardConfig {
             first_days: DAY,
             first_days_block: HOUR,
             offences_keep: Duration::from_hours(90 * 24),
+            change_at_least: Duration::from_mins(5),
+            changes_per_day: 3,
+            changes_per_hour: 20,
         }
     }
 }

@@ -82,6 +82,12 @@ pub fn lift_action_id(decision: DecisionId) -> ActionId {
     ActionId(digest(b"lift", &[&decision.0.to_le_bytes()]))
 }
 
+/// The name of the action that ends changes at Cloudflare before their time.
+pub fn end_change_action_id(enforcer: &str, number: Option<u64>, at: Timestamp) -> ActionId {
+    let number = number.map_or_else(Vec::new, |number| number.to_le_bytes().to_vec());
+    ActionId(digest(b"end change", &[enforcer.as_bytes(), &number, &at.as_micros().to_le_bytes()]))
+}
+
 fn digest(what: &[u8], parts: &[&[u8]]) -> u128 {
     let mut hasher = Sha256::new();
     let mut add = |part: &[u8]| {

@@ -14,6 +14,11 @@ pub mod cloudflare_task;
 pub mod failover;
 pub mod config;
 
+// Temporary changes at Cloudflare: asked for, allowed, and what was there before.
+pub mod change;
+pub mod change_guard;
+pub mod zone_settings;
+
 // From an ask to a proposed decision.
 pub mod offences;
 pub mod resolve;
@@ -48,6 +53,8 @@ mod desk_property_tests;
 pub use alarm::{Alarm, AlarmKind};
 pub use allowlist::{Allowlist, Entry, Subject};
 pub use carried::Carried;
+pub use change::{ChangeKind, ChangePlace, ChangeRow, Claim, CloudflareAsk, CloudflareWhat, Left};
+pub use change_guard::{ChangeGuard, ChangeVerdict};
 pub use config::GuardConfig;
 pub use desk::{Desk, Lifted, RuleFacts, Steps};
 pub use guard::{Context, GoodClient, Guard, Judged, Judgement};

@@ -73,6 +73,18 @@ pub const CLOUDFLARE_SHOWN_CHARS_MAX: usize = 200;
 /// URLs, tags, hosts or prefixes in one purge.
 pub const CLOUDFLARE_PURGE_ITEMS_MAX: usize = 100;
 
+/// Places at Cloudflare that rules may change within a day; beyond, somebody makes up names.
+pub const CHANGE_GUARD_PLACES_MAX: usize = 1_000;
+
+/// A temporary change lasts at most this long: what is to stay longer, a person sets.
+pub const CHANGE_SECS_MAX: u64 = 7 * 24 * 3_600;
+
+/// Claims on one place at Cloudflare that are kept; each rule has one.
+pub const CHANGE_CLAIMS_MAX: usize = 64;
+
+/// A change that Cloudflare can't take now is tried again after at most this long.
+pub const CHANGE_RETRY_SECS_MAX: u64 = 60;
+
 /// Connections that the look-alike serves at once.
 pub const SIMULATOR_CONNECTIONS_MAX: usize = 64;
 

@@ -4,6 +4,10 @@
 //! line. The directory is 0700 and the socket 0600, so only the service's user and root can
 //! connect. Requests are answered by the engine's thread, one at a time.
 
+mod changes;
+
+pub use changes::{ChangeClaim, ChangeStatus};
+
 use crate::clock::Timestamp;
 use crate::decisions::{Decision, Mode, Remedy, Target};
 use crate::limits;
@@ -68,6 +72,11 @@ pub enum Request {
     ResetMode {
         /// The rule.
         rule: String,
+    },
+    /// End a temporary change at Cloudflare before its time.
+    EndChange {
+        /// Its number.
+        number: u64,
     },
     /// Lift everything and keep to shadow.
     Panic,
@@ -141,6 +150,9 @@ pub struct Status {
     pub sources: Vec<SourceStatus>,
     /// Destinations of actions and how they are.
     pub destinations: Vec<DestinationStatus>,
+    /// Temporary changes at Cloudflare.
+    #[serde(default)]
+    pub changes: Vec<ChangeStatus>,
     /// Plugins' programs and how they are.
     #[serde(default)]
     pub plugins: Vec<PluginStatus>,

@@ -1,8 +1,8 @@
 //! How actions ended, on its way to the store: what the store can't take now waits.
 
-use crate::actions::Outbox;
+use crate::actions::{Ledger, Outbox};
 use crate::clock::Timestamp;
-use crate::decisions::{ActionId, Outcome};
+use crate::decisions::{ActionId, ChangeRow, Outcome};
 use crate::limits;
 use crate::store::{Mark, Store, StoreError};
 use std::collections::VecDeque;
@@ -59,7 +59,29 @@ impl StoreOutbox {
     }
 }
 
+/// The store as the ledger of temporary changes.
+struct StoreLedger(Arc<Store>);
+
+impl Ledger for StoreLedger {
+    fn rows(&self, enforcer: &str) -> Result<Vec<ChangeRow>, String> {
+        let rows = self.0.read().changes().map_err(|error| error.to_string())?;
+        Ok(rows.into_iter().filter(|row| row.enforcer == enforcer).collect())
+    }
+
+    fn keep(&self, row: &ChangeRow) -> Result<u64, String> {
+        self.0.keep_change(row).map_err(|error| error.to_string())
+    }
+
+    fn remove(&self, number: u64) -> Result<(), String> {
+        self.0.remove_change(number).map_err(|error| error.to_string())
+    }
+}
+
 impl Outbox for StoreOutbox {
+    fn ledger(&self) -> Option<Arc<dyn Ledger>> {
+        Some(Arc::new(StoreLedger(Arc::clone(&self.store))))
+    }
+
     fn record(
         &self,
         id: ActionId,

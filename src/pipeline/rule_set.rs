@@ -2,6 +2,8 @@
 
 use super::trial::{Params, TestLookups};
 use super::{plugins, programs};
+use crate::actions::CloudflareConfig;
+use crate::cloudflare::zones;
 use crate::config::{Config, RuleFiles, load::Fault, read_plugins, read_rules};
 use crate::decisions::Mode;
 use crate::event::Kind;
@@ -142,6 +144,7 @@ fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Setti
         webhooks: names(actions.webhooks.iter().map(|webhook| webhook.name.as_str()).collect()),
         programs: names(actions.programs.iter().map(|program| program.name.as_str()).collect()),
         enforcers: names(actions.enforcer_names()),
+        zones: zones_of(&actions.cloudflare),
         // There are no feeds in this version: a rule that asks for one is told so.
         feeds: Some(BTreeSet::new()),
         kinds: config
@@ -166,6 +169,15 @@ fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Setti
     let mut all_modes = config.rules.modes.clone();
     all_modes.extend(modes.iter().map(|(rule, mode)| (rule.clone(), *mode)));
     Settings { params: params.collect(), modes: all_modes, known, seed, ..Settings::default() }
+}
+
+/// The zones at Cloudflare, where the config names all of them.
+fn zones_of(accounts: &[CloudflareConfig]) -> Option<BTreeSet<String>> {
+    let named = |account: &CloudflareConfig| {
+        !account.zones.is_empty() && !account.zones.iter().any(|zone| zones::is_id(zone))
+    };
+    let all = accounts.iter().flat_map(|account| &account.zones);
+    accounts.iter().all(named).then(|| all.map(|zone| zone.to_ascii_lowercase()).collect())
 }
 
 /// A TOML value as JSON; a date becomes its text.

@@ -5,7 +5,7 @@ use super::book::{Api, Place};
 use super::context::{BodyRunState, Run, limit_error, lock, value_error};
 use super::hit::ScriptHit;
 use super::values::{Address, Escalation, cut, to_duration_ask, to_text};
-use super::{body_effects, body_marks};
+use super::{body_cloudflare, body_effects, body_marks};
 use crate::clock::parse_duration;
 use crate::decisions::{Ask, DurationAsk, Remedy, Target};
 use crate::event::net;
@@ -24,6 +24,7 @@ pub(super) fn register(api: &mut Api<'_>) {
     register_lift(api);
     body_effects::register_effects(api);
     body_marks::register(api);
+    body_cloudflare::register(api);
 }
 
 /// Runs `make` with the body's run; elsewhere the call is an error.

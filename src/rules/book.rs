@@ -30,6 +30,8 @@ pub enum Place {
     Body,
     /// In bodies, within the module `state`.
     State,
+    /// In bodies, within the module `cf`.
+    Cloudflare,
     /// On the `t` of a test.
     Test,
 }
@@ -39,6 +41,7 @@ impl Place {
     pub const fn namespace(self) -> Option<&'static str> {
         match self {
             Self::State => Some("state"),
+            Self::Cloudflare => Some("cf"),
             Self::File | Self::Rule | Self::Pure | Self::Body | Self::Test => None,
         }
     }
@@ -46,7 +49,7 @@ impl Place {
 
 /// The names before `::` that riposte itself has, with what is behind them. Plugins add theirs.
 pub fn namespaces() -> Vec<(&'static str, &'static str)> {
-    vec![("state", "what bodies remember")]
+    vec![("state", "what bodies remember"), ("cf", "what bodies ask of Cloudflare")]
 }
 
 /// A function as the reference shows it.

@@ -3,7 +3,7 @@
 //! In: the book, its pages, the fields' table. Out: text in the form that Rhai's own tooling writes
 //! and reads: `module static;`, types as objects, functions with their doc comments.
 
-use super::book::{Entry, Place};
+use super::book::Entry;
 use super::pages::Call;
 use super::reference::{book, particulars};
 use super::samples::sample;
@@ -22,16 +22,21 @@ pub fn definitions() -> String {
     let mut out = String::from(HEAD);
     types(&mut out);
     let book = book();
-    for entry in book.iter().filter(|entry| entry.place != Place::State) {
+    for entry in book.iter().filter(|entry| entry.place.namespace().is_none()) {
         functions(entry, "", &mut out);
     }
-    out.push_str("\n/// What bodies remember.\nmodule state {\n");
-    for (number, entry) in book.iter().filter(|entry| entry.place == Place::State).enumerate() {
-        let mut one = String::new();
-        functions(entry, "    ", &mut one);
-        out.push_str(if number == 0 { one.trim_start_matches('\n') } else { &one });
+    for (module, said) in
+        [("state", "What bodies remember."), ("cf", "What bodies ask of Cloudflare.")]
+    {
+        write!(out, "\n/// {said}\nmodule {module} {{\n").ok();
+        let within = book.iter().filter(|entry| entry.place.namespace() == Some(module));
+        for (number, entry) in within.enumerate() {
+            let mut one = String::new();
+            functions(entry, "    ", &mut one);
+            out.push_str(if number == 0 { one.trim_start_matches('\n') } else { &one });
+        }
+        out.push_str("}\n");
     }
-    out.push_str("}\n");
     out
 }
 

@@ -4,7 +4,7 @@
 //! Every limit is set by name (Rhai's defaults are open, and differ between debug and release).
 //! Optimisation stays at `Simple`: `Full` would run native functions at compile time.
 
-use super::book::{Api, Entry, Place};
+use super::book::{Api, Entry};
 use super::context::{Tag, value_error};
 use super::{body_api, event, helpers, hit, lookups, missing, trial, values};
 use crate::limits;
@@ -169,6 +169,6 @@ fn show_constants(engine: &mut Engine) {
 
 /// Whether an entry of the book is a function that a script could shadow.
 pub(super) fn is_api_name(book: &[Entry], name: &str) -> bool {
-    book.iter().any(|entry| entry.name == name && entry.place != Place::State)
+    book.iter().any(|entry| entry.name == name && entry.place.namespace().is_none())
         || REFUSED.iter().any(|(refused, _)| *refused == name)
 }

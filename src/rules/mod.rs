@@ -24,6 +24,7 @@ mod helpers;
 mod lookups;
 mod missing;
 mod body_api;
+mod body_cloudflare;
 mod body_effects;
 mod body_marks;
 mod engine;

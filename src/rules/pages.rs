@@ -59,11 +59,13 @@ pages! {
     Body "body": "block" "challenge" "captcha" "throttle" "allow" "escalate" "unblock" "notify"
         "webhook" "exec" "log" "emit" "tag" "score" "past_hits";
     State "state": "get" "set" "add";
+    Cloudflare "cloudflare": "under_attack" "security_level" "setting"
+        "bot_fight_mode" "rate_limit" "tighten" "waf_rule" "cache_ttl" "managed";
     Test "test": "lines" "repeat" "event" "advance" "expect_block" "expect_no_block"
         "expect_decision" "expect_decisions" "expect_hit" "expect_no_hit" "expect_no_hits"
         "expect_hits" "expect_notify" "expect_webhook" "expect_exec" "expect_emit" "expect_fault"
         "file" "at" "feed" "geo" "allow" "past_hits" "param" "expect_in_force"
-        "expect_not_in_force" "expect_refused" "expect_no_notify" "expect_log" "expect_no_log"
+        "expect_not_in_force" "expect_refused" "expect_no_notify" "expect_change" "expect_no_change" "expect_log" "expect_no_log"
         "expect_unblock" "expect_tag" "expect_score" "expect_nothing" "expect_event"
         "expect_unparsed" "expect_state" "expect_no_state" "expect_equal";
 }

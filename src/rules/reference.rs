@@ -163,6 +163,12 @@ const GROUPS: &[Group] = &[
         said: "In bodies. What is kept is saved with each checkpoint, so a restart loses nothing.",
     },
     Group {
+        title: "Cloudflare",
+        place: Place::Cloudflare,
+        names: &[],
+        said: "In bodies. They ask for a change that ends by itself: what was there before comes back. See docs/cloudflare-changes.md.",
+    },
+    Group {
         title: "Tests: what happens",
         place: Place::Test,
         names: &[],
@@ -202,7 +208,9 @@ fn members<'b>(group: &'static Group, book: &'b [Entry]) -> impl Iterator<Item =
 fn heading(entry: &Entry) -> String {
     match entry.place {
         Place::Rule => format!(".{}", entry.name),
-        Place::State => format!("state::{}", entry.name),
+        Place::State | Place::Cloudflare => {
+            format!("{}::{}", entry.place.namespace().unwrap_or_default(), entry.name)
+        }
         Place::Test => format!("t.{}", entry.name),
         _ => entry.name.to_owned(),
     }

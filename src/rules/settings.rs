@@ -39,6 +39,8 @@ pub struct Known {
     pub programs: Option<BTreeSet<String>>,
     /// Enforcers, as `via` names them.
     pub enforcers: Option<BTreeSet<String>>,
+    /// Zones at Cloudflare; empty where the config has no account there.
+    pub zones: Option<BTreeSet<String>>,
     /// Feeds of `in_feed`.
     pub feeds: Option<BTreeSet<String>>,
     /// Kinds that sources make beyond the built-in ones.

@@ -3,7 +3,8 @@
 //!
 //! What this can't reach it names: windows and named state (their owner purges them and takes a
 //! checkpoint), copies made before migrations, and allowlist entries, which stay because taking
-//! one away could block somebody.
+//! one away could block somebody. The ledger of changes at Cloudflare is left alone too: its rows must
+//! say what is there, and go when the changes end.
 
 use super::answers::{EntryKind, Forgotten};
 use super::codec::{id, unsigned};

@@ -151,6 +151,7 @@ fn describe(action: &Action, at: Timestamp) -> Described<'_> {
                 Effect::Webhook { .. } => "webhook",
                 Effect::Exec { .. } => "exec",
                 Effect::Log { .. } => "log",
+                Effect::Cloudflare(_) => "cloudflare",
             },
             rule: Some(rule),
             target: Some(hit_subject(key, None)),

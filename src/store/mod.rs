@@ -7,6 +7,7 @@
 //! what the rows mean and what is done about them.
 
 mod answers;
+mod changes;
 mod checkpoint;
 mod codec;
 mod commit;

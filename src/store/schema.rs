@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(super) const APPLICATION_ID: i64 = 0x5249_504f;
 
 /// The steps from an empty file to today's. A step that has been released is never edited.
-pub(super) const STEPS: &[&str] = &[STEP_1, STEP_2];
+pub(super) const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3];
 
 const STEP_1: &str = "
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -85,6 +85,15 @@ pub(super) fn version_of(steps: &[&str]) -> i64 {
 
 /// What enrichers said of a batch's events is a part of that input.
 const STEP_2: &str = "ALTER TABLE inputs ADD COLUMN additions BLOB;";
+
+/// Temporary changes at Cloudflare, with what was there before. Values are JSON.
+const STEP_3: &str = "
+CREATE TABLE changes(number INTEGER PRIMARY KEY AUTOINCREMENT, enforcer TEXT NOT NULL,
+    zone TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, before TEXT, prior TEXT,
+    value TEXT, sure INTEGER NOT NULL, claims TEXT NOT NULL, found TEXT, found_at INTEGER,
+    quiet_until INTEGER, since INTEGER NOT NULL, recorded INTEGER NOT NULL,
+    UNIQUE(enforcer, zone, kind, name)) STRICT;
+";
 
 /// The file's version; 0 for an empty one. Refuses a newer one and a file of somebody else's.
 pub(super) fn version(conn: &Connection, path: &Path, known: i64) -> Result<i64, StoreError> {

@@ -87,6 +87,9 @@ metrics! {
     counter CLOUDFLARE_CALLS = "riposte_cloudflare_calls_total", "calls sent to Cloudflare's API";
     counter CLOUDFLARE_CALLS_FAILED = "riposte_cloudflare_calls_failed_total", "calls to Cloudflare's API that did not succeed";
     counter CLOUDFLARE_TOO_MANY = "riposte_cloudflare_too_many_total", "calls that Cloudflare refused because there were too many";
+    counter CHANGES_WRITTEN = "riposte_cloudflare_changes_written_total", "writes made for temporary changes at Cloudflare, those that put things back included";
+    counter CHANGES_LEFT = "riposte_cloudflare_changes_left_total", "temporary changes at Cloudflare that somebody else changed meanwhile, and that were left as they are";
+    gauge CHANGES_IN_FORCE = "riposte_cloudflare_changes_in_force", "temporary changes at Cloudflare that are in force or being put back";
     counter WEB_FILE_ROLLBACKS = "riposte_web_file_rollbacks_total", "web-server files put back because the server's test refused them";
     counter PROGRAMS_KILLED = "riposte_programs_killed_total", "child programs ended because they passed a limit";
 

@@ -4,6 +4,7 @@ use super::{Destination, Executors, HealthCell, Monitor, Queue, Reach};
 use crate::actions::Wanted;
 use crate::actions::carrier::{Guest, Guested};
 use crate::actions::cloudflare::Cloudflare;
+use crate::actions::cloudflare_changes::ChangesWorker;
 use crate::actions::config::ActionsConfig;
 use crate::actions::effect_worker::{EffectWorker, Effector};
 use crate::actions::enforcer::Enforcer;
@@ -129,6 +130,24 @@ impl Executors {
         });
         for setting in webhooks.chain(programs).chain(log) {
             self.start_effect(setting, Arc::new(Queue::new(true)), dry_run);
+        }
+    }
+
+    pub(super) fn start_changes(&mut self, config: &ActionsConfig, dry_run: bool) {
+        let Some(ledger) = self.outbox.ledger() else { return };
+        for account in &config.cloudflare {
+            // Urgent or not: a change must not overtake the one before it.
+            let queue = Arc::new(Queue::new(false));
+            let health = Arc::new(HealthCell::new(None));
+            let worker = ChangesWorker::new(
+                account,
+                (Arc::clone(&queue), Arc::clone(&health)),
+                (Arc::clone(&self.outbox), Arc::clone(&ledger)),
+                dry_run,
+            );
+            let name = ChangesWorker::name(account);
+            self.effects.insert(name.clone(), self.destinations.len());
+            self.spawn(name, queue, health, move || worker.run());
         }
     }
 

@@ -1,5 +1,6 @@
 //! `riposte cf …`: Cloudflare from the command line. One file a thing that is shown or done.
 
+pub mod changes;
 mod confirm;
 mod dns;
 mod lists;
@@ -53,6 +54,12 @@ pub enum CfCommand {
     Verify,
     /// Show the zones that the token sees
     Zones,
+    /// Show the temporary changes that rules made, with what was there before
+    Changes {
+        /// What to do with one
+        #[command(subcommand)]
+        command: Option<ChangesCommand>,
+    },
     /// Show and change DNS records
     #[command(subcommand)]
     Dns(DnsCommand),
@@ -64,6 +71,16 @@ pub enum CfCommand {
     Lists {
         /// A list's name
         list: Option<String>,
+    },
+}
+
+/// `riposte cf changes`
+#[derive(Debug, Subcommand)]
+pub enum ChangesCommand {
+    /// End one before its time: what was there before comes back
+    End {
+        /// Its number
+        number: u64,
     },
 }
 
@@ -79,10 +96,15 @@ pub fn cf(path: &Path, args: &CfArgs, out: &mut Output) -> anyhow::Result<End> {
     if let CfCommand::Warm(warming) = &args.command {
         return warm::warm(warming, args.json, out);
     }
+    if let CfCommand::Changes { command } = &args.command {
+        return changes::changes(path, command.as_ref(), args.json, out);
+    }
     let session = session(path, args)?;
     match &args.command {
         CfCommand::Verify => show_checks(&session, out),
         CfCommand::Zones => show::zones(&session, out),
+        // They need no token.
+        CfCommand::Changes { .. } => Ok(End::Well),
         CfCommand::Dns(command) => dns::dns(&session, command, out),
         // Needs no token, and was done above.
         CfCommand::Warm(args) => warm::warm(args, session.json, out),

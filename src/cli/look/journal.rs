@@ -145,6 +145,7 @@ pub fn effect_words(effect: &Effect) -> String {
         Effect::Webhook { name, .. } => format!("webhook `{name}`"),
         Effect::Exec { name, args } => format!("run `{name}` {}", args.join(" ")),
         Effect::Log { message } => format!("log: {message}"),
+        Effect::Cloudflare(ask) => format!("Cloudflare: {}", ask.words()),
     }
 }
 

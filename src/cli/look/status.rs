@@ -91,6 +91,7 @@ fn show_status(status: &Status, has_enforcer: bool, out: &mut Output) -> anyhow:
         ))?;
     }
     destinations(status, out)?;
+    changes(status, out)?;
     plugins(status, out)?;
     for alarm in &status.alarms {
         let line =
@@ -119,6 +120,14 @@ fn plugins(status: &Status, out: &mut Output) -> anyhow::Result<()> {
         };
         let (name, kind) = (&plugin.name, &plugin.kind);
         out.line(format!("plugin     {name} ({kind}): {word}, {starts}, {faults}{detail}"))?;
+    }
+    Ok(())
+}
+
+/// Temporary changes at Cloudflare.
+fn changes(status: &Status, out: &mut Output) -> anyhow::Result<()> {
+    for change in &status.changes {
+        out.line(format!("change     {}", crate::cli::cf::changes::line(change)))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The lines of `riposte replay --json`: a contract, scripts depend on them.
 
 use crate::clock::Timestamp;
-use crate::decisions::Decision;
+use crate::decisions::{CloudflareAsk, CloudflareWhat, Decision};
 use crate::pipeline::core::Firing;
 use serde::Serialize;
 
@@ -58,6 +58,28 @@ impl<'f> DecisionLine<'f> {
             until: decision.until,
             reason: &decision.reason,
             guard,
+        }
+    }
+}
+
+/// What is asked of Cloudflare; nothing is sent.
+#[derive(Serialize)]
+pub(super) struct CloudflareLine<'f> {
+    r#type: &'static str,
+    time: Timestamp,
+    rule: &'f str,
+    zone: &'f str,
+    what: &'f CloudflareWhat,
+}
+
+impl<'f> CloudflareLine<'f> {
+    pub(super) fn of(firing: &'f Firing, ask: &'f CloudflareAsk) -> Self {
+        Self {
+            r#type: "cloudflare",
+            time: firing.hit.time,
+            rule: &firing.hit.rule,
+            zone: &ask.zone,
+            what: &ask.what,
         }
     }
 }

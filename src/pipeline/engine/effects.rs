@@ -18,7 +18,11 @@ impl Engine {
         rule: RuleFacts,
         now: Timestamp,
     ) -> OutboxRow {
-        let verdict = self.effect_verdict(hit, rule, now);
+        let (effect, verdict) = match self.effect_verdict(hit, rule, now) {
+            Verdict::Pass => self.change_verdict(hit, effect, now),
+            held => (effect, held),
+        };
+        let verdict = if self.dry_run && verdict == Verdict::Pass { dry() } else { verdict };
         OutboxRow {
             id: ids::action_id(hit.id, ordinal),
             hit: Some(hit.id),
@@ -67,6 +71,6 @@ impl Engine {
             self.alarm(&hit.rule, text.clone());
             return Verdict::Refused(text);
         }
-        if self.dry_run { dry() } else { Verdict::Pass }
+        Verdict::Pass
     }
 }

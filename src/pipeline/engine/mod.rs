@@ -6,6 +6,7 @@
 
 mod act;
 mod alarms;
+mod changes;
 mod checkpoint;
 mod effects;
 mod hand_over;
@@ -31,7 +32,7 @@ use super::watermark::Watermarks;
 use crate::actions::{Executors, Item};
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
-use crate::decisions::{Desk, RuleName};
+use crate::decisions::{ChangeGuard, Desk, RuleName};
 use crate::event::Origin;
 use crate::limits;
 use crate::plugins::HealthCell;
@@ -84,6 +85,8 @@ pub struct Engine {
     overflow: Vec<Item>,
     /// Effects of each rule in the current minute.
     effects: BTreeMap<RuleName, (i64, u32)>,
+    /// Who changed what at Cloudflare, and how often.
+    changes: ChangeGuard,
     /// Shards of a checkpoint that failed.
     unsaved: Vec<Shard>,
     /// Rules whose body broke whatever the event held: they act as if in shadow.
@@ -130,6 +133,7 @@ impl Engine {
             retry_at: None,
             overflow: Vec::new(),
             effects: BTreeMap::new(),
+            changes: ChangeGuard::default(),
             unsaved: Vec::new(),
             defective: BTreeSet::new(),
             dirty: false,

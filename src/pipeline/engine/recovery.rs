@@ -57,6 +57,7 @@ impl Engine {
                 recovery.complaints.push(complaint);
             }
         }
+        self.remember_changes()?;
         let now = clock::now();
         let waits = |decision: &Decision| store.read().is_queued(decision.id).unwrap_or(true);
         self.desk().guard.keep_waiting(waits);

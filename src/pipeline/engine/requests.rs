@@ -31,6 +31,9 @@ impl Engine {
             Request::Lift { target, reason } => self.lift(&target, &reason),
             Request::SetMode { rule, mode } => self.set_mode(&rule, mode),
             Request::ResetMode { rule } => self.reset_mode(&rule),
+            Request::EndChange { number } => {
+                self.end_change(number).map(|words| done(&words, Vec::new()))
+            }
             Request::Panic => Ok(self.set_panic(true)),
             Request::Resume => Ok(self.set_panic(false)),
             Request::Arm => self.arm(),
@@ -214,14 +217,19 @@ impl Engine {
         let now = clock::now();
         let steps = self.desk.book(|desk| desk.set_panic(on, now));
         let ended = self.book(steps, now);
+        let changes = if on { self.end_all_changes(now) } else { 0 };
         if let Some(executors) = &self.executors {
             executors.reconcile_now();
         }
         // Last, so that a full disk keeps nobody from it.
         let kept = meta::set_panic(&self.store, on);
         let what = if on {
+            let changes = match changes {
+                0 => String::new(),
+                count => format!(", {} at Cloudflare put back", count_of(count, "change")),
+            };
             format!(
-                "panic: {} ended; rules keep to shadow until `riposte resume`",
+                "panic: {} ended{changes}; rules keep to shadow until `riposte resume`",
                 count_of(ended.len(), "decision")
             )
         } else {

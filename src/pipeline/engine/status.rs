@@ -45,6 +45,7 @@ impl Engine {
             alarms: self.alarms.iter().cloned().collect(),
             sources: self.sources(),
             destinations: self.destinations(),
+            changes: self.changes_status(),
             plugins: self.plugins.iter().map(|cell| cell.now()).map(plugin).collect(),
             metrics: telemetry::snapshot()
                 .into_iter()

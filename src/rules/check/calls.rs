@@ -103,14 +103,7 @@ impl Checker<'_> {
     fn module_call(&self, module: &str, call: &Call<'_>, facts: &Facts, notes: &mut Vec<Note>) {
         let (name, position) = (call.expr.name.as_str(), call.position);
         match module {
-            "cf" => notes.push(
-                Note::error(
-                    "cloudflare",
-                    position,
-                    format!("`cf::{name}` needs Cloudflare, which isn't available in this version"),
-                )
-                .hint("block with `block(…)`, or leave the rule out"),
-            ),
+            "cf" => self.cloudflare_call(call, facts, notes),
             "state" => {
                 let known = ["get", "set", "add"];
                 if !known.contains(&name) {

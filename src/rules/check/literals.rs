@@ -106,7 +106,7 @@ impl Checker<'_> {
     }
 }
 
-fn duration(text: Option<(&str, Position)>, forever: bool, notes: &mut Vec<Note>) {
+pub(super) fn duration(text: Option<(&str, Position)>, forever: bool, notes: &mut Vec<Note>) {
     let Some((text, position)) = text else { return };
     if forever && text == "forever" {
         return;
@@ -146,7 +146,7 @@ fn target(text: Option<(&str, Position)>, notes: &mut Vec<Note>) {
     }
 }
 
-fn configured(
+pub(super) fn configured(
     what: &str,
     name: Option<(&str, Position)>,
     known: Option<&BTreeSet<String>>,

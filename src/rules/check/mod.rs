@@ -6,6 +6,7 @@
 //! don't.
 
 mod calls;
+mod cloudflare;
 mod facts;
 mod fields;
 mod literals;
@@ -85,7 +86,7 @@ fn did_you_mean_module<'m>(
     module: &str,
     known: impl Iterator<Item = &'m String>,
 ) -> Note {
-    match did_you_mean(module, known.map(String::as_str).chain(["state"])) {
+    match did_you_mean(module, known.map(String::as_str).chain(["state", "cf"])) {
         Some(near) => note.hint(format!("did you mean `{near}`?")),
         None => note.hint(
             "modules are plugins in Rhai, called by the name of their folder, and used when the config has `[plugins.NAME]`",

@@ -142,6 +142,12 @@ const fn state(name: &'static str, wants: &'static [Want]) -> Signature {
     Signature { name, module: "state", wants, least: wants.len(), pure: false }
 }
 
+const fn cf(name: &'static str, least: usize, wants: &'static [Want]) -> Signature {
+    Signature { name, module: "cf", wants, least, pure: false }
+}
+
+const RULE: &[Want] = &[Want::Text, Want::Text, Want::Fields, Want::Duration];
+
 const DECISION: &[Want] = &[Want::Target, Want::Lasting, Want::Options];
 
 /// Of methods the first value is what they are called on.
@@ -163,6 +169,15 @@ const SIGNATURES: &[Signature] = &[
     state("get", &[Want::Key]),
     state("set", &[Want::Key, Want::Any, Want::Duration]),
     state("add", &[Want::Key, Want::Number, Want::Duration]),
+    cf("under_attack", 2, &[Want::Text, Want::Duration, Want::Fields]),
+    cf("security_level", 3, &[Want::Text, Want::Text, Want::Duration, Want::Fields]),
+    cf("setting", 4, &[Want::Text, Want::Text, Want::Any, Want::Duration, Want::Fields]),
+    cf("bot_fight_mode", 2, &[Want::Text, Want::Duration, Want::Fields]),
+    cf("rate_limit", 4, RULE),
+    cf("tighten", 4, RULE),
+    cf("waf_rule", 4, RULE),
+    cf("cache_ttl", 4, RULE),
+    cf("managed", 4, RULE),
     pure("in_feed", &[Want::Any, Want::Text]),
     pure("geo", &[Want::Any]),
     pure("matches", &[Want::Any, Want::Text]),

@@ -64,7 +64,7 @@ fn every_function_of_the_engines_is_in_the_book_with_just_its_arguments() {
         let entries: Vec<&Entry> = book
             .iter()
             .filter(|entry| entry.name == name.as_str())
-            .filter(|entry| (entry.place == Place::State) == (module == "state"))
+            .filter(|entry| entry.place.namespace().unwrap_or_default() == module.as_str())
             .collect();
         if entries.is_empty() {
             let refused = REFUSED.iter().any(|(refused, _)| refused == name);
@@ -86,7 +86,7 @@ fn every_function_of_the_engines_is_in_the_book_with_just_its_arguments() {
     for entry in &book {
         for call in entry.page().calls {
             let arguments = call.params.len() + usize::from(call.receiver.is_some());
-            let module = if entry.place == Place::State { "state" } else { "" };
+            let module = entry.place.namespace().unwrap_or_default();
             let there = (module.to_owned(), call.name.to_owned(), arguments);
             if call.name != entry.name || !functions.contains(&there) {
                 wrong.push(format!("`{}` is on a page, and no engine has it", call.text));
@@ -167,7 +167,7 @@ fn every_short_example_loads() {
             Place::Pure => {
                 format!("rule(\"r\").on(\"http\").by(\"ip\").when(|e| {example}).then(|hit| ());")
             }
-            Place::Body | Place::State => {
+            Place::Body | Place::State | Place::Cloudflare => {
                 format!("rule(\"r\").on(\"http\").by(\"ip\").then(|hit| {{ {example} }});")
             }
             Place::Test => format!("const line = \"x\"; test(\"t\", |t| {example});"),

@@ -3,7 +3,7 @@
 
 use super::diff::{Item, Pattern, Want};
 use super::handle::{Answer, Handle, List, Scope, Times};
-use super::{Asked, TestBench, decisions, hits, options};
+use super::{Asked, TestBench, changes, decisions, hits, options};
 use crate::clock::format_duration;
 use crate::decisions::{Ask, Effect};
 use crate::event::Value;
@@ -41,6 +41,7 @@ fn item(ask: &Ask) -> Option<Item> {
         Ask::Effect(Effect::Log { message }) => {
             Item::default().with("what", "log").with("says", message.as_str())
         }
+        Ask::Effect(Effect::Cloudflare(ask)) => changes::item(ask),
         Ask::Emit { kind, fields } => {
             fields.iter().fold(of("emit", kind), |item, (field, value)| {
                 item.with(field.clone(), field_text(value))

@@ -4,6 +4,7 @@
 //! happened. The bench (parsing, windows, decisions, the guard) is the pipeline's.
 
 mod asks;
+mod changes;
 mod decisions;
 mod diff;
 mod feeding;
@@ -181,6 +182,7 @@ pub(super) fn register(api: &mut Api<'_>) {
     decisions::register(api);
     asks::register(api);
     values::register(api);
+    changes::register(api);
     others::register(api);
 }
 

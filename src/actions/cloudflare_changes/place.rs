@@ -1,0 +1,135 @@
+//! How each kind of place is read and written. A place's value is JSON that can be compared, and
+//! written back as it was read; nothing is `null`.
+
+mod bots;
+mod rules;
+
+use crate::cloudflare::bots::Switches;
+use crate::cloudflare::plans::Level;
+use crate::cloudflare::rulesets::Ruleset;
+use crate::cloudflare::settings::{self, Setting};
+use crate::cloudflare::{ApiError, Call, Client, Priority};
+use crate::decisions::{ChangeKind, ChangePlace};
+use serde_json::Value as Json;
+
+/// Where a place is.
+#[derive(Debug, Clone)]
+pub(super) struct Site {
+    /// The zone's id.
+    pub(super) zone: String,
+    /// Its plan, where it is known.
+    pub(super) level: Option<Level>,
+    /// Stands in the references of what we make there.
+    pub(super) mark: String,
+}
+
+/// What is there, and what has to be known to write over it.
+#[derive(Debug, Clone)]
+pub(super) struct Present {
+    /// Its value.
+    pub(super) value: Json,
+    around: Around,
+}
+
+#[derive(Debug, Clone)]
+enum Around {
+    Nothing,
+    /// The phase that a rule stands in.
+    Phase(Option<Ruleset>),
+    /// All switches.
+    Switches(Switches),
+}
+
+impl Present {
+    /// Of a place that nobody has looked at, for a dry run.
+    pub(super) fn unknown() -> Self {
+        Self { value: Json::Null, around: Around::Nothing }
+    }
+}
+
+/// What is there.
+pub(super) fn read(client: &Client, site: &Site, place: &ChangePlace) -> Result<Present, ApiError> {
+    match place.kind {
+        ChangeKind::Setting => {
+            let call = settings::one(&site.zone, &place.name).priority(Priority::Urgent);
+            let setting: Setting = client.send(&call)?.read()?;
+            Ok(Present { value: setting.value, around: Around::Nothing })
+        }
+        ChangeKind::Bots => bots::read(client, site, place),
+        _ => rules::read(client, site, place),
+    }
+}
+
+/// What a claim's value comes to, from what was there before; `Err` says why it can't be.
+pub(super) fn target(
+    site: &Site,
+    place: &ChangePlace,
+    before: &Json,
+    value: &Json,
+) -> Result<Json, String> {
+    match place.kind {
+        ChangeKind::Setting | ChangeKind::Bots => Ok(value.clone()),
+        _ => rules::target(site, place, before, value),
+    }
+}
+
+/// Whether two values do the same: what the server adds by itself is no difference.
+pub(super) fn same(place: &ChangePlace, one: &Json, other: &Json) -> bool {
+    match place.kind {
+        ChangeKind::Setting | ChangeKind::Bots => settings::same(one, other),
+        _ => rules::same(one, other),
+    }
+}
+
+/// Writes a value over what is there; gives what is there then, as far as the reply tells.
+pub(super) fn write(
+    client: &Client,
+    site: &Site,
+    place: &ChangePlace,
+    present: &Present,
+    value: &Json,
+) -> Result<Option<Json>, ApiError> {
+    let Some(call) = call(site, place, present, value) else { return Ok(None) };
+    let answer = client.send(&call)?;
+    match place.kind {
+        ChangeKind::Setting => Ok(answer.read::<Setting>().ok().map(|setting| setting.value)),
+        ChangeKind::Bots => Ok(bots::reply(place, answer.read().ok())),
+        _ => Ok(rules::reply(site, place, answer.read().ok())),
+    }
+}
+
+/// The call that writes a value over what is there; `None` where there is nothing to be done.
+pub(super) fn call(
+    site: &Site,
+    place: &ChangePlace,
+    present: &Present,
+    value: &Json,
+) -> Option<Call> {
+    let call = match place.kind {
+        ChangeKind::Setting => Some(settings::change(&site.zone, &place.name, value)),
+        ChangeKind::Bots => bots::call(site, place, present, value),
+        _ => rules::call(site, place, present, value),
+    };
+    call.map(|call| call.priority(Priority::Urgent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decisions::zone_settings::{Takes, ZONE_SETTINGS};
+    use serde_json::json;
+
+    #[test]
+    fn what_may_be_set_for_a_while_is_what_the_client_knows() {
+        for setting in ZONE_SETTINGS {
+            let values: Vec<Json> = match setting.takes {
+                Takes::OneOf(values) => values.iter().map(|value| json!(value)).collect(),
+                Takes::NumberOf(values) => values.iter().map(|value| json!(value)).collect(),
+                Takes::Number(least, most) => vec![json!(least), json!(most)],
+            };
+            for value in values {
+                assert_eq!(settings::check(setting.id, &value), Ok(()), "{}", setting.id);
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What is to be done with a place, from its row and what is there. Pure.
+
+use crate::clock::Timestamp;
+use crate::decisions::{ChangeRow, Left};
+use serde_json::Value as Json;
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is as it should be, without looking.
+    Rest,
+    /// What is there has to be read first.
+    Look,
+    /// Nothing of ours is there any more: the row goes.
+    Done,
+}
+
+/// What follows from what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// It is as it should be.
+    AsWanted,
+    /// This is to be written; the row says so already.
+    Write(Json),
+    /// A person changed it; the row says so already.
+    Left,
+    /// What was there before is there again, and nobody wants anything: the row goes.
+    Done,
+}
+
+/// What the row alone says. `looks` asks for a look whatever it says.
+pub(super) fn next(row: &ChangeRow, wanted: Option<&Json>, looks: bool, now: Timestamp) -> Step {
+    if row.left.is_some() {
+        return if row.is_quiet(now) { Step::Rest } else { Step::Done };
+    }
+    match (wanted, &row.before) {
+        // Nobody wants anything, and nothing is done.
+        (None, None) if row.is_quiet(now) && row.claims.is_empty() => Step::Rest,
+        (None, None) => Step::Done,
+        (None, Some(before)) if row.sure && row.set.as_ref() == Some(before) => Step::Done,
+        (Some(wanted), Some(_)) if row.sure && row.set.as_ref() == Some(wanted) && !looks => {
+            Step::Rest
+        }
+        _ => Step::Look,
+    }
+}
+
+/// What follows from what is there, and notes it in the row.
+pub(super) fn seen(
+    row: &mut ChangeRow,
+    present: &Json,
+    wanted: Option<&Json>,
+    same: &dyn Fn(&Json, &Json) -> bool,
+    now: Timestamp,
+) -> Seen {
+    let Some(before) = row.before.clone() else {
+        let Some(wanted) = wanted else { return Seen::Done };
+        row.before = Some(present.clone());
+        return write(row, present, wanted, same);
+    };
+    let is = |value: Option<&Json>| value.is_some_and(|value| same(present, value));
+    let is_set = is(row.set.as_ref());
+    // A write that was never confirmed may not have happened.
+    let is_prior = !row.sure && is(row.prior.as_ref());
+    match wanted {
+        None if same(present, &before) => Seen::Done,
+        _ if !is_set && !is_prior => {
+            row.quiet_until = row.claims.iter().map(|claim| claim.until).max();
+            row.left = Some(Left { at: now, found: present.clone() });
+            row.sure = true;
+            Seen::Left
+        }
+        None => write(row, present, &before, same),
+        Some(wanted) => write(row, present, wanted, same),
+    }
+}
+
+fn write(
+    row: &mut ChangeRow,
+    present: &Json,
+    wanted: &Json,
+    same: &dyn Fn(&Json, &Json) -> bool,
+) -> Seen {
+    row.set = Some(wanted.clone());
+    if same(present, wanted) {
+        row.sure = true;
+        return Seen::AsWanted;
+    }
+    row.prior = Some(present.clone());
+    row.sure = false;
+    Seen::Write(wanted.clone())
+}
+
+/// A write did not happen, and trying again would be no use: the row is as before it.
+pub(super) fn undone(row: &mut ChangeRow) {
+    row.set = row.prior.clone();
+    row.sure = true;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decisions::{ActionId, ChangeKind, ChangePlace, Claim};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    fn row(values: &[&str]) -> ChangeRow {
+        let place = ChangePlace {
+            zone: "example.com".to_owned(),
+            kind: ChangeKind::Setting,
+            name: "security_level".to_owned(),
+        };
+        let mut row = ChangeRow::new("cloudflare", place, at(0));
+        row.claims = values
+            .iter()
+            .zip(1..)
+            .map(|(value, number)| Claim {
+                action: ActionId(number),
+                rule: "r".into(),
+                value: json!(value),
+                from: at(0),
+                until: at(i64::try_from(number).unwrap() * 100),
+                ended: false,
+                told: false,
+            })
+            .collect();
+        row
+    }
+
+    fn equal(one: &Json, other: &Json) -> bool {
+        one == other
+    }
+
+    fn wanted(row: &ChangeRow, now: Timestamp) -> Option<Json> {
+        row.winner(now).map(|claim| claim.value.clone())
+    }
+
+    #[test]
+    fn what_was_there_before_comes_back() {
+        let mut row = row(&["under_attack"]);
+        let want = wanted(&row, at(1));
+        assert_eq!(next(&row, want.as_ref(), false, at(1)), Step::Look);
+        let seen_now = seen(&mut row, &json!("medium"), want.as_ref(), &equal, at(1));
+        assert_eq!(seen_now, Seen::Write(json!("under_attack")));
+        row.sure = true;
+        assert_eq!(next(&row, want.as_ref(), false, at(1)), Step::Rest);
+        assert_eq!(next(&row, None, false, at(101)), Step::Look);
+        let seen_now = seen(&mut row, &json!("under_attack"), None, &equal, at(101));
+        assert_eq!(seen_now, Seen::Write(json!("medium")));
+        row.sure = true;
+        assert_eq!(next(&row, None, false, at(101)), Step::Done);
+    }
+
+    #[test]
+    fn what_a_person_set_is_left_alone() {
+        let mut row = row(&["under_attack"]);
+        let want = wanted(&row, at(1));
+        seen(&mut row, &json!("medium"), want.as_ref(), &equal, at(1));
+        row.sure = true;
+        assert_eq!(seen(&mut row, &json!("high"), want.as_ref(), &equal, at(2)), Seen::Left);
+        assert_eq!(next(&row, want.as_ref(), true, at(3)), Step::Rest, "nothing is touched");
+        assert_eq!(next(&row, None, false, at(100)), Step::Done, "and then forgotten");
+    }
+
+    #[test]
+    fn a_lost_reply_is_read_back() {
+        for (present, then) in [
+            ("under_attack", Seen::AsWanted),
+            ("medium", Seen::Write(json!("under_attack"))),
+            ("high", Seen::Left),
+        ] {
+            let mut row = row(&["under_attack"]);
+            let want = wanted(&row, at(1));
+            seen(&mut row, &json!("medium"), want.as_ref(), &equal, at(1));
+            assert!(!row.sure);
+            assert_eq!(seen(&mut row, &json!(present), want.as_ref(), &equal, at(2)), then);
+        }
+    }
+
+    /// What the outside and a run of riposte do to each other.
+    #[derive(Debug, Clone, Copy)]
+    enum Move {
+        Write(bool),
+        Crash,
+        Time,
+    }
+
+    fn moves() -> impl Strategy<Value = Vec<Move>> {
+        let one = prop_oneof![
+            any::<bool>().prop_map(Move::Write),
+            Just(Move::Crash),
+            Just(Move::Time)
+        ];
+        proptest::collection::vec(one, 1..40)
+    }
+
+    proptest! {
+        /// Whatever is lost on the way and wherever it crashes: in the end what was there before is
+        /// there again, and no change is taken for a person's.
+        #[test]
+        fn it_always_ends_as_it_was_before(moves in moves()) {
+            let mut outside = json!("medium");
+            let mut row = row(&["high", "under_attack", "low"]);
+            let mut now = 1;
+            let tail = [Move::Time, Move::Write(true), Move::Write(true)].into_iter().cycle().take(40);
+            for one in moves.into_iter().chain(tail) {
+                match one {
+                    // The row is what the store holds: nothing else survives.
+                    Move::Crash => row = serde_json::from_value(serde_json::to_value(&row).unwrap()).unwrap(),
+                    Move::Time => now += 37,
+                    Move::Write(arrives) => {
+                        let want = wanted(&row, at(now));
+                        if next(&row, want.as_ref(), false, at(now)) != Step::Look { continue; }
+                        if let Seen::Write(value) = seen(&mut row, &outside, want.as_ref(), &equal, at(now)) && arrives {
+                            outside = value;
+                            // The reply may be lost: `sure` then stays false.
+                            row.sure = now % 2 == 0;
+                        }
+                        prop_assert!(row.left.is_none(), "{row:?}");
+                    }
+                }
+            }
+            prop_assert_eq!(outside, json!("medium"));
+        }
+    }
+}

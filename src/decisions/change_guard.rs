@@ -1,0 +1,277 @@
+//! The guard of temporary changes at Cloudflare: how short one may be, how often a rule may start
+//! the same one, and what share of the API's budget a rule has.
+//!
+//! In: what a rule asks for, and the time. Out: a verdict, and the ask as it may go on. Pure: what it
+//! remembers is made again from the outbox at start. A change that goes on and off all day harms
+//! visitors more than the attack; so past a few starts a day a person is asked.
+
+use super::change::{ChangePlace, CloudflareAsk, CloudflareWhat};
+use super::config::GuardConfig;
+use super::model::{RuleName, Verdict};
+use crate::clock::Timestamp;
+use crate::limits::CHANGE_GUARD_PLACES_MAX;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Starts are counted over this time.
+const DAY: Duration = Duration::from_hours(24);
+
+/// The budget is shared out over this time.
+const HOUR: Duration = Duration::from_hours(1);
+
+/// What is remembered of a rule at a place.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    /// When it started there, within the last day.
+    starts: Vec<Timestamp>,
+    /// What it wants there now.
+    value: Json,
+    /// Until when it is in force.
+    until: Timestamp,
+}
+
+/// What the guard says of an ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeVerdict {
+    /// Its word.
+    pub verdict: Verdict,
+    /// The ask as it may go on.
+    pub ask: CloudflareAsk,
+}
+
+/// Remembers who changed what, and how often.
+#[derive(Debug, Clone, Default)]
+pub struct ChangeGuard {
+    known: BTreeMap<(RuleName, ChangePlace), Known>,
+    /// Starts of each rule within the last hour.
+    shares: BTreeMap<RuleName, Vec<Timestamp>>,
+}
+
+impl ChangeGuard {
+    /// Judges what a rule asks for at `time` (event time), and remembers what passes.
+    pub fn judge(
+        &mut self,
+        rule: &RuleName,
+        mut ask: CloudflareAsk,
+        time: Timestamp,
+        now: Timestamp,
+        config: &GuardConfig,
+    ) -> ChangeVerdict {
+        self.forget_old(now);
+        let place = ask.place();
+        let CloudflareWhat::Change { value, seconds, .. } = &mut ask.what else {
+            // Only people end changes.
+            let verdict = Verdict::Refused("a rule can't end changes".to_owned());
+            return ChangeVerdict { verdict, ask };
+        };
+        let Some(place) = place else {
+            return ChangeVerdict { verdict: Verdict::Pass, ask };
+        };
+        let asked = time.plus(Duration::from_secs(*seconds));
+        if asked <= now {
+            return ChangeVerdict { verdict: Verdict::AlreadyOver, ask };
+        }
+        // An end before the least time would be flapping.
+        let until = asked.max(now.plus(config.change_at_least));
+        *seconds = until.since(time).as_secs();
+        let name = (RuleName::clone(rule), place);
+        let held = self.known.get(&name).filter(|known| known.until > now);
+        let going_on = held.is_some_and(|known| known.value == *value);
+        if going_on && held.is_some_and(|known| known.until >= until) {
+            return ChangeVerdict { verdict: Verdict::AlreadyInForce, ask };
+        }
+        if !going_on && let Some(why) = self.refusal(&name, config) {
+            return ChangeVerdict { verdict: Verdict::Refused(why), ask };
+        }
+        let value = value.clone();
+        self.book(name, &value, now, until, !going_on);
+        ChangeVerdict { verdict: Verdict::Pass, ask }
+    }
+
+    /// Why a start can't be.
+    fn refusal(
+        &self,
+        name: &(RuleName, ChangePlace),
+        config: &GuardConfig,
+    ) -> Option<String> {
+        let starts = self.known.get(name).map_or(0, |known| known.starts.len());
+        if starts >= usize::try_from(config.changes_per_day).unwrap_or(usize::MAX) {
+            return Some(format!(
+                "it changed {} {starts} times within a day; a person has to decide (`guard.changes_per_day`)",
+                name.1
+            ));
+        }
+        let recent = self.shares.get(&name.0).map_or(0, Vec::len);
+        if recent >= usize::try_from(config.changes_per_hour).unwrap_or(usize::MAX) {
+            return Some(format!(
+                "the rule has used up its share of Cloudflare's API: {recent} changes within an hour (`guard.changes_per_hour`)"
+            ));
+        }
+        if !self.known.contains_key(name) && self.known.len() >= CHANGE_GUARD_PLACES_MAX {
+            return Some(format!("more than {CHANGE_GUARD_PLACES_MAX} places were changed by rules within a day"));
+        }
+        None
+    }
+
+    fn book(
+        &mut self,
+        name: (RuleName, ChangePlace),
+        value: &Json,
+        now: Timestamp,
+        until: Timestamp,
+        start: bool,
+    ) {
+        if start {
+            self.shares.entry(RuleName::clone(&name.0)).or_default().push(now);
+        }
+        let known = self.known.entry(name).or_default();
+        if start {
+            known.starts.push(now);
+        }
+        known.value = value.clone();
+        known.until = until;
+    }
+
+    /// Remembers an ask that passed in an earlier run, at `passed`.
+    pub fn remember(
+        &mut self,
+        rule: &RuleName,
+        ask: &CloudflareAsk,
+        time: Timestamp,
+        passed: Timestamp,
+    ) {
+        let (Some(place), CloudflareWhat::Change { value, seconds, .. }) =
+            (ask.place(), &ask.what)
+        else {
+            return;
+        };
+        let until = time.plus(Duration::from_secs(*seconds));
+        let name = (RuleName::clone(rule), place);
+        let held = self.known.get(&name).filter(|known| known.until > passed);
+        let start = !held.is_some_and(|known| known.value == *value);
+        self.book(name, value, passed, until, start);
+    }
+
+    /// A panic ended everything: what is asked for later begins anew.
+    pub fn all_ended(&mut self) {
+        for known in self.known.values_mut() {
+            known.until = Timestamp::EPOCH;
+        }
+    }
+
+    fn forget_old(&mut self, now: Timestamp) {
+        let (day, hour) = (now.minus(DAY), now.minus(HOUR));
+        self.known.retain(|_, known| {
+            known.starts.retain(|start| *start > day);
+            !known.starts.is_empty() || known.until > now
+        });
+        self.shares.retain(|_, starts| {
+            starts.retain(|start| *start > hour);
+            !starts.is_empty()
+        });
+    }
+}
+
+/// What an alarm says of a refused ask.
+pub fn alarm_text(ask: &CloudflareAsk, why: &str) -> String {
+    format!(
+        "it asked to {}, and was refused: {why}\nhint: `riposte cf changes` shows what is in force",
+        ask.words()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decisions::ChangeKind;
+    use serde_json::json;
+
+    fn ask(value: &str, seconds: u64) -> CloudflareAsk {
+        CloudflareAsk {
+            zone: "example.com".to_owned(),
+            via: None,
+            what: CloudflareWhat::Change {
+                kind: ChangeKind::Setting,
+                name: "security_level".to_owned(),
+                value: json!(value),
+                seconds,
+            },
+        }
+    }
+
+    fn seconds(ask: &CloudflareAsk) -> u64 {
+        match ask.what {
+            CloudflareWhat::Change { seconds, .. } => seconds,
+            CloudflareWhat::End { .. } => 0,
+        }
+    }
+
+    struct Bench(ChangeGuard, GuardConfig);
+
+    impl Bench {
+        fn new() -> Self {
+            Self(ChangeGuard::default(), GuardConfig::default())
+        }
+
+        fn at(&mut self, secs: i64, value: &str, lasts: u64) -> ChangeVerdict {
+            let now = Timestamp::from_secs(secs);
+            self.0.judge(&"r".into(), ask(value, lasts), now, now, &self.1)
+        }
+    }
+
+    #[test]
+    fn a_change_lasts_the_least_time_and_what_is_over_is_not_begun() {
+        let mut bench = Bench::new();
+        let least = bench.1.change_at_least.as_secs();
+        let said = bench.at(1_000, "under_attack", 1);
+        assert_eq!((said.verdict, seconds(&said.ask)), (Verdict::Pass, least));
+        let late = Timestamp::from_secs(9_000);
+        let old = Timestamp::from_secs(2_000);
+        let said = bench.0.judge(&"s".into(), ask("high", 60), old, late, &bench.1);
+        assert_eq!(said.verdict, Verdict::AlreadyOver);
+    }
+
+    #[test]
+    fn going_on_is_no_start_and_the_fourth_start_of_a_day_is_refused() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.at(0, "under_attack", 3_600).verdict, Verdict::Pass);
+        assert_eq!(bench.at(0, "under_attack", 3_600).verdict, Verdict::AlreadyInForce);
+        for minute in 1..50 {
+            assert_eq!(bench.at(minute * 60, "under_attack", 3_600).verdict, Verdict::Pass);
+        }
+        assert_eq!(bench.at(20_000, "under_attack", 600).verdict, Verdict::Pass);
+        assert_eq!(bench.at(40_000, "under_attack", 600).verdict, Verdict::Pass);
+        let Verdict::Refused(why) = bench.at(60_000, "under_attack", 600).verdict else {
+            panic!("the fourth start passed");
+        };
+        assert!(why.contains("a person has to decide"), "{why}");
+        assert_eq!(bench.at(90_000, "under_attack", 600).verdict, Verdict::Pass, "a day later");
+    }
+
+    #[test]
+    fn what_passed_in_an_earlier_run_counts() {
+        let mut bench = Bench::new();
+        for start in [0, 10_000, 20_000] {
+            let at = Timestamp::from_secs(start);
+            bench.0.remember(&"r".into(), &ask("under_attack", 600), at, at);
+        }
+        assert!(matches!(bench.at(30_000, "under_attack", 600).verdict, Verdict::Refused(_)));
+        assert_eq!(bench.at(20_100, "under_attack", 100).verdict, Verdict::AlreadyInForce);
+    }
+
+    #[test]
+    fn a_rule_has_its_share_of_the_budget() {
+        let mut bench = Bench::new();
+        bench.1.changes_per_hour = 2;
+        let mut zone = |name: &str| {
+            let mut ask = ask("high", 600);
+            ask.zone = name.to_owned();
+            let now = Timestamp::from_secs(1_000);
+            bench.0.judge(&"r".into(), ask, now, now, &bench.1).verdict
+        };
+        assert_eq!(zone("a.example"), Verdict::Pass);
+        assert_eq!(zone("b.example"), Verdict::Pass);
+        assert!(matches!(zone("c.example"), Verdict::Refused(why) if why.contains("share")));
+    }
+}
