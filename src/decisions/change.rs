@@ -59,7 +59,8 @@ impl CloudflareAsk {
     pub fn words(&self) -> String {
         match &self.what {
             CloudflareWhat::Change { kind, name, value, seconds } => {
-                let place = ChangePlace { zone: self.zone.clone(), kind: *kind, name: name.clone() };
+                let place =
+                    ChangePlace { zone: self.zone.clone(), kind: *kind, name: name.clone() };
                 let lasts = crate::clock::format_duration(std::time::Duration::from_secs(*seconds));
                 format!("set {place} to {} for {lasts}", value_words(value))
             }

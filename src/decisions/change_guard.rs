@@ -90,11 +90,7 @@ impl ChangeGuard {
     }
 
     /// Why a start can't be.
-    fn refusal(
-        &self,
-        name: &(RuleName, ChangePlace),
-        config: &GuardConfig,
-    ) -> Option<String> {
+    fn refusal(&self, name: &(RuleName, ChangePlace), config: &GuardConfig) -> Option<String> {
         let starts = self.known.get(name).map_or(0, |known| known.starts.len());
         if starts >= usize::try_from(config.changes_per_day).unwrap_or(usize::MAX) {
             return Some(format!(
@@ -109,7 +105,9 @@ impl ChangeGuard {
             ));
         }
         if !self.known.contains_key(name) && self.known.len() >= CHANGE_GUARD_PLACES_MAX {
-            return Some(format!("more than {CHANGE_GUARD_PLACES_MAX} places were changed by rules within a day"));
+            return Some(format!(
+                "more than {CHANGE_GUARD_PLACES_MAX} places were changed by rules within a day"
+            ));
         }
         None
     }
@@ -141,8 +139,7 @@ impl ChangeGuard {
         time: Timestamp,
         passed: Timestamp,
     ) {
-        let (Some(place), CloudflareWhat::Change { value, seconds, .. }) =
-            (ask.place(), &ask.what)
+        let (Some(place), CloudflareWhat::Change { value, seconds, .. }) = (ask.place(), &ask.what)
         else {
             return;
         };

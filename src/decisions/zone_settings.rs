@@ -38,10 +38,7 @@ const SWITCH: &[&str] = &["off", "on"];
 
 /// All of them.
 pub const ZONE_SETTINGS: &[ZoneSetting] = &[
-    ordered(
-        "security_level",
-        &["off", "essentially_off", "low", "medium", "high", "under_attack"],
-    ),
+    ordered("security_level", &["off", "essentially_off", "low", "medium", "high", "under_attack"]),
     ordered("browser_check", SWITCH),
     ordered("always_online", SWITCH),
     ordered("always_use_https", SWITCH),

@@ -60,7 +60,8 @@ fn via(context: &NativeCallContext, options: &Map) -> Answer<Option<String>> {
     let mut via = None;
     for (name, value) in options {
         if name != "via" {
-            let text = format!("`cf::{}` has no option `{name}`: there is `via`", context.fn_name());
+            let text =
+                format!("`cf::{}` has no option `{name}`: there is `via`", context.fn_name());
             return Err(value_error(context, text));
         }
         via = to_text(value).map(|name| cut(&name, limits::SCRIPT_NAME_BYTES_MAX).into_owned());
@@ -141,9 +142,7 @@ fn settings(cf: &mut Module, api: &mut Api<'_>) {
          id: &str,
          value: Dynamic,
          how_long: &str,
-         options: Map| {
-            set(&context, (zone, &options), (id, to_json(&value)), how_long)
-        },
+         options: Map| { set(&context, (zone, &options), (id, to_json(&value)), how_long) },
     );
     api.doc(Place::Cloudflare, "setting", "cf::setting(zone, id, value, duration[, #{via}])", "Set one of a zone's settings for a while, by the id that Cloudflare's API has for it. docs/cloudflare-changes.md lists those that can be set so, and their values.", r#"cf::setting("example.com", "browser_check", "on", "1h")"#);
 }
@@ -164,5 +163,11 @@ fn bots(cf: &mut Module, api: &mut Api<'_>) {
             on(&context, zone, how_long, &options)
         },
     );
-    api.doc(Place::Cloudflare, "bot_fight_mode", "cf::bot_fight_mode(zone, duration[, #{via}])", "Switch on Cloudflare's fight against bots for a while (zones of the Free plan).", r#"cf::bot_fight_mode("example.com", "1h")"#);
+    api.doc(
+        Place::Cloudflare,
+        "bot_fight_mode",
+        "cf::bot_fight_mode(zone, duration[, #{via}])",
+        "Switch on Cloudflare's fight against bots for a while (zones of the Free plan).",
+        r#"cf::bot_fight_mode("example.com", "1h")"#,
+    );
 }

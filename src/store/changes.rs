@@ -110,8 +110,7 @@ fn change_row(row: &Row<'_>) -> Result<ChangeRow> {
     };
     let kind: String = row.get("kind")?;
     let claims: String = row.get("claims")?;
-    let claims: Vec<Claim> =
-        serde_json::from_str(&claims).map_err(|_| bad("claims", &claims))?;
+    let claims: Vec<Claim> = serde_json::from_str(&claims).map_err(|_| bad("claims", &claims))?;
     let left = value("found")?.zip(moment("found_at")?);
     Ok(ChangeRow {
         number: row.get("number").map(unsigned)?,

@@ -87,8 +87,11 @@ impl Scene {
 
     /// Somebody else sets the level.
     fn by_hand(&self, level: &str) {
-        let client =
-            Client::new(&self.simulator.base(), Secret::new(TOKEN.to_owned()), Duration::from_secs(9));
+        let client = Client::new(
+            &self.simulator.base(),
+            Secret::new(TOKEN.to_owned()),
+            Duration::from_secs(9),
+        );
         let zone = zones::find(&client, ZONE).unwrap().unwrap();
         client.send(&settings::change(&zone.id, LEVEL, &level.into())).unwrap();
     }
@@ -272,7 +275,11 @@ fn a_lost_reply_is_read_back_before_anything_is_tried_again() {
         scene.outcomes("changes:cloudflare") == [Outcome::Applied]
     });
     assert_eq!(scene.level(), "under_attack");
-    assert_eq!(scene.writes(), 0, "the one that was lost is not in the transcript, and there is no other");
+    assert_eq!(
+        scene.writes(),
+        0,
+        "the one that was lost is not in the transcript, and there is no other"
+    );
     scene.simulator.fault(Fault::new(FaultKind::Cut, 1).only("PATCH", LEVEL));
     scene.wait_for("medium");
     scene.wait_for_rest();
@@ -355,7 +362,8 @@ fn a_person_ends_one_and_rules_leave_it_alone() {
     scene.attack(2, "2h");
     scene.place.wait(LONG, "the rule is kept from it", || {
         let told = scene.outcomes("changes:cloudflare");
-        told.iter().any(|outcome| matches!(outcome, Outcome::Failed(why) if why.contains("ended it")))
+        told.iter()
+            .any(|outcome| matches!(outcome, Outcome::Failed(why) if why.contains("ended it")))
     });
     assert_eq!(scene.level(), "medium");
     assert!(scene.place.ask(&["cf", "changes", "end", "99"]).contains("there is no change `99`"));
@@ -440,7 +448,10 @@ fn a_limit_of_others_is_tightened_and_comes_back_whole() {
         },
     });
     client.send(&rulesets::create_entry_point(&zone.id, rulesets::RATE_LIMIT, &theirs)).unwrap();
-    let requests = || scene.simulator.rules(ZONE, rulesets::RATE_LIMIT)[0]["ratelimit"]["requests_per_period"].clone();
+    let requests = || {
+        scene.simulator.rules(ZONE, rulesets::RATE_LIMIT)[0]["ratelimit"]["requests_per_period"]
+            .clone()
+    };
     let daemon = scene.place.start_and_wait();
     scene.place.append(&line("203.0.113.1", "/6s", 429));
     scene.place.wait(LONG, "it is tightened", || requests() == 3);
@@ -463,7 +474,8 @@ fn a_switch_of_the_bots_comes_back() {
     });
     scene.wait_for_rest();
     let calls = fs::read_to_string(scene.root.path().join("transcript")).unwrap();
-    let puts = calls.lines().filter(|line| line.contains("\"PUT\"") && line.contains("bot_management"));
+    let puts =
+        calls.lines().filter(|line| line.contains("\"PUT\"") && line.contains("bot_management"));
     assert_eq!(puts.count(), 2, "{calls}");
     daemon.terminate();
 }

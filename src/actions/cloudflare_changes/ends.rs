@@ -53,8 +53,9 @@ impl ChangesWorker {
 
     /// Drops claims that are over, and tells how they ended.
     pub(super) fn let_go(&self, held: &mut Held, now: Timestamp) {
-        let (standing, over): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut held.row.claims).into_iter().partition(|claim| claim.stands_at(now));
+        let (standing, over): (Vec<_>, Vec<_>) = std::mem::take(&mut held.row.claims)
+            .into_iter()
+            .partition(|claim| claim.stands_at(now));
         held.row.claims = standing;
         for claim in over {
             let changed = if held.wrote { Outcome::Applied } else { Outcome::Unchanged };

@@ -107,7 +107,7 @@ pub(super) fn call(
 ) -> Option<Call> {
     let call = match place.kind {
         ChangeKind::Setting => Some(settings::change(&site.zone, &place.name, value)),
-        ChangeKind::Bots => bots::call(site, place, present, value),
+        ChangeKind::Bots => Some(bots::call(site, place, present, value)),
         _ => rules::call(site, place, present, value),
     };
     call.map(|call| call.priority(Priority::Urgent))

@@ -190,11 +190,8 @@ mod tests {
     }
 
     fn moves() -> impl Strategy<Value = Vec<Move>> {
-        let one = prop_oneof![
-            any::<bool>().prop_map(Move::Write),
-            Just(Move::Crash),
-            Just(Move::Time)
-        ];
+        let one =
+            prop_oneof![any::<bool>().prop_map(Move::Write), Just(Move::Crash), Just(Move::Time)];
         proptest::collection::vec(one, 1..40)
     }
 

@@ -44,9 +44,9 @@ impl ChangesRoute {
                 "several `[[actions.cloudflare]]` may have the zone `{}`\nhint: name it in `zones` of one, or choose one with `via`",
                 ask.zone
             ))),
-            (None, _) if self.0.is_empty() => Err(nowhere(
-                "the config has no `[[actions.cloudflare]]`".to_owned(),
-            )),
+            (None, _) if self.0.is_empty() => {
+                Err(nowhere("the config has no `[[actions.cloudflare]]`".to_owned()))
+            }
             (None, _) => Err(nowhere(format!(
                 "no `[[actions.cloudflare]]` of the config names the zone `{}`",
                 ask.zone

@@ -41,7 +41,9 @@ impl ChangesWorker {
         let found = row.left.as_ref().map(|left| value_words(&left.found));
         let found = found.unwrap_or_default();
         let set = row.set.as_ref().map_or_else(|| "nothing".to_owned(), value_words);
-        let text = format!("it was {set} by riposte and is {found} now: somebody changed it, and it is left as it is");
+        let text = format!(
+            "it was {set} by riposte and is {found} now: somebody changed it, and it is left as it is"
+        );
         tracing::warn!(destination = self.destination, place = %row.place, set, found, "somebody changed it: left as it is");
         telemetry::counter(names::CHANGES_LEFT).add(1);
         self.tell_beginnings(row, &Outcome::Failed(text.clone()));
@@ -56,7 +58,8 @@ impl ChangesWorker {
         let standing = rows.clone().filter(|row| row.left.is_none()).count();
         let left = rows.filter(|row| row.left.is_some()).count();
         telemetry::gauge(names::CHANGES_IN_FORCE).set(u64::try_from(standing).unwrap_or(u64::MAX));
-        let left = if left > 0 { format!(", {left} left to whoever changed them") } else { String::new() };
+        let left =
+            if left > 0 { format!(", {left} left to whoever changed them") } else { String::new() };
         let note = if standing == 0 && left.is_empty() {
             String::new()
         } else {

@@ -1,8 +1,8 @@
 //! The thread of an account's temporary changes: takes asks, keeps rows, and steps each place
 //! until it is as it should be.
 
-use super::place::{self, Site};
 use super::Ledger;
+use super::place::{self, Site};
 use crate::actions::config::CloudflareConfig;
 use crate::actions::executors::{HealthCell, HealthState};
 use crate::actions::message::call_text;
@@ -129,7 +129,11 @@ impl ChangesWorker {
             match self.take_up(clock::now()) {
                 Ok(()) => break,
                 Err(reason) => {
-                    tracing::warn!(destination = self.destination, reason, "failed to read the ledger");
+                    tracing::warn!(
+                        destination = self.destination,
+                        reason,
+                        "failed to read the ledger"
+                    );
                     self.health.fault(HealthState::Down, &reason);
                     if !self.queue.pause(LEDGER_PAUSE) {
                         return;
@@ -165,7 +169,8 @@ impl ChangesWorker {
     }
 
     fn item(&mut self, item: &Item) {
-        let Action::Perform { rule, time, effect: Effect::Cloudflare(ask), .. } = &item.action else {
+        let Action::Perform { rule, time, effect: Effect::Cloudflare(ask), .. } = &item.action
+        else {
             let outcome = Outcome::Failed("only changes at Cloudflare come here".to_owned());
             return self.began(item.id, &outcome);
         };
@@ -230,12 +235,18 @@ impl ChangesWorker {
             same.until = same.until.max(claim.until);
             // What can't be kept now is kept with the next step.
             if let Err(reason) = self.keep(held) {
-                tracing::warn!(destination = self.destination, reason, "failed to keep a later end");
+                tracing::warn!(
+                    destination = self.destination,
+                    reason,
+                    "failed to keep a later end"
+                );
             }
             return Err(Outcome::Unchanged);
         }
         if held.row.claims.len() >= CHANGE_CLAIMS_MAX {
-            return Err(Outcome::Failed(format!("more than {CHANGE_CLAIMS_MAX} claims stand there")));
+            return Err(Outcome::Failed(format!(
+                "more than {CHANGE_CLAIMS_MAX} claims stand there"
+            )));
         }
         held.row.claims.push(claim);
         Ok(())
@@ -283,9 +294,8 @@ impl ChangesWorker {
         if let Some(client) = &self.client {
             return Ok(Arc::clone(client));
         }
-        let token = resolve_secret(&self.config.token).map_err(|error| {
-            ApiError::of(Area::Tokens, ErrorKind::NotSent, error.to_string())
-        })?;
+        let token = resolve_secret(&self.config.token)
+            .map_err(|error| ApiError::of(Area::Tokens, ErrorKind::NotSent, error.to_string()))?;
         let client = Arc::new(Client::new(&self.config.api, token, PATIENCE));
         self.client = Some(Arc::clone(&client));
         Ok(client)

@@ -50,9 +50,8 @@ pub fn changes(
 
 /// A change on one line.
 pub fn line(change: &ChangeStatus) -> String {
-    let words = |value: Option<&serde_json::Value>| {
-        value.map_or_else(|| "?".to_owned(), value_words)
-    };
+    let words =
+        |value: Option<&serde_json::Value>| value.map_or_else(|| "?".to_owned(), value_words);
     let now = clock::now();
     let left = |until: clock::Timestamp| format_duration(until.since(now));
     let state = match (change.state.as_str(), change.quiet_until) {
@@ -67,9 +66,14 @@ pub fn line(change: &ChangeStatus) -> String {
         (state, _) => {
             let end = change.claims.iter().map(|claim| claim.until).max();
             let lasts = end.map_or_else(String::new, |end| format!(", {} more", left(end)));
-            format!("{state}: {}, before {}{lasts}", words(change.value.as_ref()), words(change.before.as_ref()))
+            format!(
+                "{state}: {}, before {}{lasts}",
+                words(change.value.as_ref()),
+                words(change.before.as_ref())
+            )
         }
     };
-    let line = format!("{} {} {} of {}: {state}", change.number, change.kind, change.name, change.zone);
+    let line =
+        format!("{} {} {} of {}: {state}", change.number, change.kind, change.name, change.zone);
     text::escape(&line).into_owned()
 }

@@ -62,8 +62,7 @@ impl Engine {
     /// Ends changes before their time: of one account, that of this number or all.
     fn end_row(&self, enforcer: &str, number: Option<u64>, why: &str, now: Timestamp) -> OutboxRow {
         let what = CloudflareWhat::End { number, why: why.to_owned() };
-        let ask =
-            CloudflareAsk { zone: String::new(), via: Some(enforcer.to_owned()), what };
+        let ask = CloudflareAsk { zone: String::new(), via: Some(enforcer.to_owned()), what };
         OutboxRow {
             id: ids::end_change_action_id(enforcer, number, now),
             hit: None,
@@ -110,7 +109,10 @@ impl Engine {
             ));
         }
         if row.left.is_some() {
-            return Err(format!("{} was changed by somebody else, and is left as it is", row.place));
+            return Err(format!(
+                "{} was changed by somebody else, and is left as it is",
+                row.place
+            ));
         }
         let now = clock::now();
         let mut commit = self.begin(now);

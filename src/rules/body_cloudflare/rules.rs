@@ -124,8 +124,11 @@ fn value(context: &NativeCallContext, shape: &Shape, given: &Map) -> Answer<Json
         fields.insert(name.to_owned(), value);
     }
     if shape.about {
-        let about: Map =
-            given.iter().filter(|(name, _)| is_about(name.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let about: Map = given
+            .iter()
+            .filter(|(name, _)| is_about(name.as_str()))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         fields.insert("expression".to_owned(), json!(expression(context, &about)?));
     }
     if json!(fields).to_string().len() > limits::MESSAGE_BYTES_MAX * 2 {
@@ -151,8 +154,11 @@ fn ask_for(
         fields.entry("action".into()).or_insert_with(|| "managed_challenge".into());
     }
     let value = value(context, shape, &fields)?;
-    let options: Map =
-        given.iter().filter(|(key, _)| *key == "via").map(|(k, v)| (k.clone(), v.clone())).collect();
+    let options: Map = given
+        .iter()
+        .filter(|(key, _)| *key == "via")
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     change(context, (zone, &options), (shape.kind, name), value, how_long)
 }
 

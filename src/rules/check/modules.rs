@@ -42,7 +42,9 @@ impl Checker<'_> {
                 if !call.expr.namespace.is_empty() {
                     let module = call.expr.namespace.to_string();
                     let module = module.trim_end_matches(':');
-                    if matches!(module, "state" | "cf") || self.acts(module, name, call.expr.args.len()) {
+                    if matches!(module, "state" | "cf")
+                        || self.acts(module, name, call.expr.args.len())
+                    {
                         acting.insert(function.name.clone());
                     }
                 } else if own(name) {

@@ -86,13 +86,10 @@ pub(super) fn register(api: &mut Api<'_>) {
         "No change at Cloudflare was asked for in the zone; with a name: none of that.",
         r#"t.expect_no_change("example.com")"#,
     )
-    .register_fn(
-        "expect_no_change",
-        |context: NativeCallContext, t: &mut Handle, zone: &str| {
-            let said = format!("no change in `{zone}`");
-            t.expect(&context, asks, &wanted(zone), Times::None, &said);
-        },
-    )
+    .register_fn("expect_no_change", |context: NativeCallContext, t: &mut Handle, zone: &str| {
+        let said = format!("no change in `{zone}`");
+        t.expect(&context, asks, &wanted(zone), Times::None, &said);
+    })
     .register_fn(
         "expect_no_change",
         |context: NativeCallContext, t: &mut Handle, zone: &str, name: &str| {

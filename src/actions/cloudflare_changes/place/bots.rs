@@ -18,14 +18,14 @@ pub(super) fn call(
     place: &ChangePlace,
     present: &Present,
     value: &Json,
-) -> Option<Call> {
+) -> Call {
     let none = Switches::new();
     let switches = match &present.around {
         Around::Switches(switches) => switches,
         _ => &none,
     };
     let wanted = Switches::from_iter([(place.name.clone(), value.clone())]);
-    Some(bots::change(&site.zone, switches, &wanted))
+    bots::change(&site.zone, switches, &wanted)
 }
 
 pub(super) fn reply(place: &ChangePlace, switches: Option<Switches>) -> Option<Json> {

@@ -269,7 +269,10 @@ mod tests {
         .unwrap();
         let rule = find(&site(), &place, Some(&set)).map(kept).unwrap();
         let wanted = target(&site(), &place, &rule, &json!({ "action": "block" })).unwrap();
-        assert_eq!(wanted["action_parameters"]["overrides"], json!({ "enabled": true, "action": "block" }));
+        assert_eq!(
+            wanted["action_parameters"]["overrides"],
+            json!({ "enabled": true, "action": "block" })
+        );
         assert_eq!(wanted["ref"], "x", "it stays theirs");
     }
 }
