@@ -13,12 +13,7 @@ pub(super) fn read(client: &Client, site: &Site, place: &ChangePlace) -> Result<
     Ok(Present { value, around: Around::Switches(switches) })
 }
 
-pub(super) fn call(
-    site: &Site,
-    place: &ChangePlace,
-    present: &Present,
-    value: &Json,
-) -> Call {
+pub(super) fn call(site: &Site, place: &ChangePlace, present: &Present, value: &Json) -> Call {
     let none = Switches::new();
     let switches = match &present.around {
         Around::Switches(switches) => switches,
