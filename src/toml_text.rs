@@ -242,3 +242,7 @@ fn in_words(fault: &mut Fault) -> Option<String> {
     };
     near
 }
+
+#[cfg(test)]
+#[path = "toml_text_tests.rs"]
+mod tests;

@@ -58,7 +58,9 @@ pub fn check(config_path: &Path, args: &CheckArgs, out: &mut Output) -> anyhow::
     }
     findings.extend(config::unheard(&config, &rules));
     sort(&mut findings);
-    findings.extend(rules.loaded.findings.iter().cloned());
+    let part = !args.paths.is_empty();
+    let found = rules.loaded.findings.iter().filter(|finding| !part || !is_of_others(finding));
+    findings.extend(found.cloned());
     show(&findings, args, out)?;
     let set = &rules.loaded.set;
     if args.costs {
@@ -85,6 +87,11 @@ pub fn check(config_path: &Path, args: &CheckArgs, out: &mut Output) -> anyhow::
         out.line(words)?;
     }
     Ok(if errors == 0 { End::Well } else { End::Finding })
+}
+
+/// Whether it is about settings of rules that may stand in files that weren't asked for.
+fn is_of_others(finding: &Finding) -> bool {
+    finding.code == "unknown-setting" && finding.message.starts_with("the config names a rule ")
 }
 
 /// Tells what is wrong with a config that can't be used. Its rules are not looked at: what they may

@@ -169,3 +169,32 @@ fn a_second_daemon_on_the_same_state_is_refused() {
     hint: `systemctl stop riposte` (or end it), then again
     ");
 }
+
+#[test]
+fn settings_of_rules_in_other_files_are_not_unknown_to_a_part() {
+    let small = Small::new();
+    small.config(
+        "[rules.modes]\nsecrets = \"shadow\"\nsecretz = \"shadow\"\n[rules.params.rule]\nx = 1\n",
+    );
+    small.write("other.rhai", crate::RULE.replace("\"secrets\"", "\"others\""));
+    let part = small.run(&["check", "other.rhai"]);
+    assert!(part.code == 0 && !part.stdout.contains("unknown-setting"), "{}", part.all());
+    let whole = small.run(&["check"]);
+    assert!(whole.stdout.contains("did you mean `secrets`?"), "{}", whole.all());
+    let missing = small.run(&["check", "nowhere"]);
+    assert!(missing.code == 1 && missing.stdout.contains("--> nowhere"), "{}", missing.all());
+}
+
+#[test]
+fn a_plugins_fault_is_shown_where_it_stands_and_once() {
+    let small = Small::new();
+    small.config(
+        "[[sources]]\nname = \"lines\"\npaths = [\"x.log\"]\nformat = \"plugin:p\"\n[plugins.p]\n",
+    );
+    std::fs::create_dir_all(small.path("plugins/p")).unwrap();
+    small.write("plugins/p/plugin.toml", "name = \"p\"\nversion = \"1\"\nprotocoll = 1\n");
+    let ran = small.run(&["check"]);
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    assert!(ran.stdout.contains("--> plugins/p/plugin.toml:3:1"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("there is no plugin"), "{}", ran.stdout);
+}

@@ -196,6 +196,19 @@ fn a_phone_shows_it_without_scrolling_sideways() {
     }
 }
 
+/// How many pages of paper the page takes; `None` where there is no browser.
+fn printed(place: &Place) -> Option<usize> {
+    let file = place.root.join("page.pdf");
+    let print = format!("--print-to-pdf={}", file.display());
+    let words = [print.as_str(), "--no-pdf-header-footer"];
+    browse(&chromium()?, &place.root.join("report.html"), &words);
+    let text = String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned();
+    // The tree of pages says how many are below each of its nodes.
+    let counts = text.split("/Count ").skip(1);
+    let number = |rest: &str| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
+    counts.filter_map(number).max()
+}
+
 #[test]
 fn the_page_of_thousands_of_clients_stays_small_and_says_what_it_leaves_out() {
     let place = Place::new(0);
@@ -216,6 +229,10 @@ fn the_page_of_thousands_of_clients_stays_small_and_says_what_it_leaves_out() {
     let said = "2,541 more clients are left out of this page.";
     assert!(text.contains(said), "{}", text.split_once("<body>").unwrap().1);
     assert!(text.len() < 1_500_000, "{}", text.len());
+    if let Some(pages) = printed(&place) {
+        // 60 clients whole, and 400 in a row each; it was 58 pages once.
+        assert!((10..40).contains(&pages), "{pages} pages");
+    }
     let longer = page(&place, &["--report", "--all"]);
     assert!(!longer.contains("left out of this page") && longer.len() > text.len());
 }

@@ -58,11 +58,10 @@ pub fn unreadable(faults: &[Fault], own: Option<&RuleFile>) -> Vec<Finding> {
 
 /// The rule file or folder that a fault names, else the config.
 fn about<'m>(message: &'m str, own: Option<&'m RuleFile>) -> &'m str {
-    let is_path = |word: &&str| {
-        word.contains('/') || Path::new(word).extension().is_some_and(|end| end == "rhai")
-    };
-    let path = message.split('`').nth(1).filter(is_path);
-    path.or(own.map(|own| own.path.as_str())).unwrap_or("rules")
+    let read = ["failed to read the rule file `", "failed to read the folder `"];
+    let read = read.iter().find_map(|head| message.strip_prefix(head)?.split('`').next());
+    let named = message.split('`').nth(1).filter(|word| word.contains('/'));
+    read.or(named).or(own.map(|own| own.path.as_str())).unwrap_or("rules")
 }
 
 /// What may go wrong with a config that has no fault; `whole`: it is what is checked, not only rule

@@ -8,7 +8,7 @@ use crate::rules::finding::{Note, did_you_mean};
 use crate::rules::load::FileDraft;
 use crate::rules::names;
 use crate::rules::syntax::Function;
-use rhai::{ASTNode, Expr, Position};
+use rhai::{ASTNode, Expr, FnCallExpr, Position};
 
 impl Checker<'_> {
     /// Checks a call.
@@ -65,6 +65,23 @@ impl Checker<'_> {
                 notes.push(misplaced(name, &places, position, facts));
             }
         }
+    }
+
+    /// A call as it was most likely meant, where its name is a slip.
+    pub(super) fn meant(&self, call: &Call<'_>, functions: &[Function]) -> Option<FnCallExpr> {
+        let name = call.expr.name.as_str();
+        let is_known = !call.expr.namespace.is_empty()
+            || call.expr.is_operator_call()
+            || names::is_standard(name)
+            || functions.iter().any(|function| function.name == name)
+            || self.book.iter().any(|entry| entry.name == name);
+        if is_known {
+            return None;
+        }
+        let near = did_you_mean(name, self.book.iter().map(|entry| entry.name))?;
+        let mut expr = call.expr.clone();
+        expr.name = near.into();
+        Some(expr)
     }
 
     fn unknown_function(

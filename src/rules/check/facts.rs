@@ -10,7 +10,12 @@ use rhai::{ASTNode, Expr};
 use std::collections::BTreeMap;
 
 /// What is known of each function: closures from their rules, named functions from their callers.
-pub(super) fn facts(functions: &[Function], file: &FileDraft) -> BTreeMap<FunctionKey, Facts> {
+/// `meant` gives the kind that a slip in a kind's name stands for.
+pub(super) fn facts(
+    functions: &[Function],
+    file: &FileDraft,
+    meant: &dyn Fn(&Kind) -> Kind,
+) -> BTreeMap<FunctionKey, Facts> {
     let mut facts: BTreeMap<FunctionKey, Facts> = BTreeMap::new();
     let mut todo: Vec<FunctionKey> = Vec::new();
     let mut seed = |closure: &Closure, role: Role, kinds: &[Kind]| {
@@ -29,7 +34,7 @@ pub(super) fn facts(functions: &[Function], file: &FileDraft) -> BTreeMap<Functi
         }
     };
     for draft in &file.drafts {
-        let kinds: Vec<Kind> = draft.kinds.iter().map(|(kind, _)| kind.clone()).collect();
+        let kinds: Vec<Kind> = draft.kinds.iter().map(|(kind, _)| meant(kind)).collect();
         for closure in pure_closures(draft) {
             seed(closure, Role::Pure, &kinds);
         }

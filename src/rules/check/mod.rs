@@ -114,7 +114,7 @@ impl Checker<'_> {
     /// Checks a rule file.
     pub(super) fn file(&self, file: &FileDraft) -> Vec<Note> {
         let functions = functions(&file.unit.ast);
-        let facts = facts(&functions, file);
+        let facts = facts(&functions, file, &|kind| self.meant_kind(kind));
         let mut notes = Vec::new();
         for function in &functions {
             let Some(facts) = facts.get(&key(function)) else {
@@ -179,7 +179,11 @@ impl Checker<'_> {
                 if !own && !self.is_of_the_bench(&call, facts) {
                     signatures::signature(&call, notes);
                 }
-                self.literals(&call, facts, notes);
+                // The texts of a call whose name is a slip are looked at as those of the right one.
+                let meant = self.meant(&call, functions);
+                let Call { position, method, .. } = call;
+                let as_meant = Call { expr: meant.as_ref().unwrap_or(call.expr), position, method };
+                self.literals(&as_meant, facts, notes);
                 comparison(&call, facts, notes);
             }
             match node {

@@ -19,7 +19,7 @@ impl Checker<'_> {
         functions: &[Function],
         notes: &mut Vec<Note>,
     ) {
-        let kinds: Vec<Kind> = draft.kinds.iter().map(|(kind, _)| kind.clone()).collect();
+        let kinds: Vec<Kind> = draft.kinds.iter().map(|(kind, _)| self.meant_kind(kind)).collect();
         self.kinds(draft, notes);
         if let Some((parts, position)) = &draft.key {
             for part in parts {
@@ -76,6 +76,16 @@ impl Checker<'_> {
             let message = format!("`{}` has no `then`: it only records its hits", draft.name);
             notes.push(Note::remark("no-body", draft.position, message));
         }
+    }
+
+    /// The kind that a slip in a kind's name stands for; else the kind itself.
+    pub(super) fn meant_kind(&self, kind: &Kind) -> Kind {
+        let Kind::Custom(name) = kind else { return kind.clone() };
+        if self.known.kinds.contains(&**name) || self.emitted.contains(&**name) {
+            return kind.clone();
+        }
+        let near = did_you_mean(name, Kind::BUILT_IN.iter().map(Kind::name));
+        near.map_or_else(|| kind.clone(), Kind::from_name)
     }
 
     fn kinds(&self, draft: &Draft, notes: &mut Vec<Note>) {

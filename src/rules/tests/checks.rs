@@ -185,7 +185,7 @@ fn checked(text: &str) -> Vec<Finding> {
 
 #[test]
 fn a_slip_in_a_builders_name_hides_nothing_behind_it() {
-    let text = "rule(\"r\").on(\"htpp\").cout(5, \"5minutes\").thne(|hit| blok(hit.ip, \"1h\"));\nlet x = 1; nonsense(x);\n";
+    let text = "rule(\"r\").on(\"htpp\").cout(5, \"5minutes\").thne(|hit| blok(hit.ip, \"1hour\"));\nlet x = 1; nonsense(x); rule(\"s\").on(\"htpp\").when(|e| e.pth == \"/\");\n";
     let found = checked(text);
     let told: Vec<String> = found
         .iter()
@@ -196,6 +196,8 @@ fn a_slip_in_a_builders_name_hides_nothing_behind_it() {
         "load@1:42 there is no function `thne`",
         "bad-duration@1:30 `5minutes` is not a duration",
         "unknown-function@1:53 there is no function `blok`",
+        "bad-duration@1:66 `1hour` is not a duration",
+        "unknown-field@2:57 `http` events have no field `pth`",
         "unknown-kind@1:14 nothing makes events of the kind `htpp`",
         "load@2:12 there is no function `nonsense`",
     ] {
