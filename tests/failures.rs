@@ -17,6 +17,8 @@ mod cloudflare;
 mod cloudflare_changes;
 #[path = "failures/lacking.rs"]
 mod lacking;
+#[path = "failures/cloudflare_scenarios.rs"]
+mod cloudflare_scenarios;
 #[path = "failures/plugins.rs"]
 mod plugins;
 

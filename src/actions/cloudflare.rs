@@ -1,38 +1,53 @@
 //! Cloudflare as an enforcer: one list of addresses in an account and in each zone one custom rule
-//! that blocks what is in it; access rules where the list has no room or can't be had.
+//! that blocks what is in it, another of each for challenges; access rules where the lists have no
+//! room or can't be had.
 //!
 //! In: decisions. Out: few calls, each for as many blocks as wait; what was put off is done in
 //! steps ([`steps`]), so that neither a slow API nor a long queue holds the thread. Ends are ours:
 //! nothing at Cloudflare ends by itself. Only what carries our mark ([`mark`]) is ever changed.
 
+mod build;
+mod chunk;
 mod clear;
+mod last_check;
+mod leftovers;
 mod mark;
+mod measure;
 mod outcomes;
 mod plan;
+mod present;
+mod read;
+mod running;
 mod site;
 mod spill;
 mod steps;
 mod trouble;
 mod turns;
 pub mod verify;
+mod words;
 
+use super::Wanted as LastCheck;
 use super::config::CloudflareConfig;
 use super::enforcer::{Change, Difference, EnforceError, Enforcer, Numbers, Receipt};
-use super::message::call_text;
 use super::reconcile::{AddressRange, Entry};
-use crate::clock::{Timestamp, format_duration};
-use crate::cloudflare::{BudgetFigures, Client, lists};
-use crate::decisions::{Decision, Outcome, Remedy};
-use crate::limits::CLOUDFLARE_ITEMS_PER_CALL;
-use crate::process::resolve_secret;
+use crate::clock::Timestamp;
+use crate::cloudflare::Client;
+use crate::cloudflare::access_rules::Scope;
+use crate::cloudflare::status_page::StatusPage;
+use crate::decisions::{Decision, Outcome};
+use crate::limits::CLOUDFLARE_READS_LEFT_OUT;
 use crate::telemetry::{self, names};
+use chunk::Chunk;
 use ipnet::IpNet;
-use plan::{Present, Standing, list_takes};
-use site::{RuleIds, Site, SiteError};
+use measure::{Each, Measure};
+use plan::{Wanted, list_takes};
+use present::Present;
+use running::Running;
+use site::{Site, SiteError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use steps::Running;
 
 /// The longest that a call waits for the budget; beyond, the step is made later.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -40,41 +55,55 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A change whose outcome is not known yet.
 #[derive(Debug)]
 enum Waiting {
-    Block(IpNet),
+    Put(Measure, IpNet),
     Lift(IpNet),
 }
 
 /// The Cloudflare enforcer.
-#[derive(Debug)]
 pub struct Cloudflare {
     config: CloudflareConfig,
     mark: String,
     /// Nothing is changed; outcomes hold the calls that would be made.
     dry_run: bool,
     client: Option<Arc<Client>>,
+    /// Asked right before something is put in force.
+    check: Option<Arc<dyn LastCheck>>,
     /// What should be in force.
-    standing: BTreeMap<IpNet, Standing>,
+    standing: Each<Wanted>,
+    /// What the last check took out of it.
+    barred: BTreeSet<(Measure, IpNet)>,
+    /// What Cloudflare's status page says.
+    status_page: StatusPage,
+    /// Read-backs that were left out because of an incident.
+    left_out: u32,
     /// Where; `None` until it was found, and after it was lost.
     site: Option<Site>,
     /// What is there; `None` when it has to be read back.
     present: Option<Present>,
-    rules: RuleIds,
-    /// Networks for which somebody else has an access rule.
-    foreign_rules: BTreeSet<IpNet>,
-    /// Networks that the list doesn't take, and why.
+    /// Networks for which somebody else has an access rule, and where.
+    foreign_rules: BTreeSet<(IpNet, Scope)>,
+    /// Networks that lists don't take, and why.
     refused: BTreeMap<IpNet, String>,
     /// What access rules don't take, and why.
     denied: spill::Denied,
-    /// Networks that are blocked nowhere at Cloudflare.
-    unfit: BTreeSet<IpNet>,
+    /// Items that can't be removed, and why.
+    stuck: BTreeMap<IpNet, String>,
+    /// Leftovers of others that can't be removed, by their ids.
+    stuck_orphans: BTreeSet<String>,
+    /// Networks that are in force nowhere at Cloudflare.
+    unfit: BTreeSet<(Measure, IpNet)>,
     /// Items that the account holds, where it turned out to be fewer than the config says.
     room: usize,
-    /// Items in the next call.
-    chunk: usize,
+    /// Items that are added in the next call.
+    chunk: Chunk,
+    /// Items that are removed in the next call.
+    removal: Chunk,
     running: Option<Running>,
     /// When blocks were sent last, and how often in this attack.
     last_write: Option<Timestamp>,
     writes: u32,
+    /// What was added last.
+    last_added: Measure,
     /// Changes without an outcome, the oldest first, as the worker has them.
     waiting: VecDeque<Waiting>,
     /// Outcomes of the oldest of them that are known.
@@ -91,66 +120,32 @@ pub struct Cloudflare {
     trouble: Option<EnforceError>,
     /// What Cloudflare said of its room.
     told: Option<String>,
+    /// What others hold in our lists, as it was last read for the doctor.
+    others: Vec<Entry>,
 }
 
 impl Cloudflare {
-    /// Builds it; nothing is sent yet.
-    pub fn new(config: &CloudflareConfig, dry_run: bool) -> Self {
-        Self {
-            config: config.clone(),
-            mark: config.mark.clone().unwrap_or_else(machine_name),
-            dry_run,
-            client: None,
-            standing: BTreeMap::new(),
-            site: None,
-            present: None,
-            rules: RuleIds::new(),
-            foreign_rules: BTreeSet::new(),
-            refused: BTreeMap::new(),
-            denied: spill::Denied::default(),
-            unfit: BTreeSet::new(),
-            room: usize::MAX,
-            chunk: CLOUDFLARE_ITEMS_PER_CALL,
-            running: None,
-            last_write: None,
-            writes: 0,
-            waiting: VecDeque::new(),
-            settled: Vec::new(),
-            due: None,
-            remove_due: None,
-            stale: false,
-            removes_next: false,
-            failures: 0,
-            trouble: None,
-            told: None,
+    /// Whether a read-back that is due is left out: Cloudflare has trouble, and all is known.
+    fn leaves_out(&mut self) -> bool {
+        let known = self.present.is_some() && self.failures == 0;
+        if !known || self.left_out >= CLOUDFLARE_READS_LEFT_OUT {
+            return false;
         }
-    }
-
-    /// The client, with the token as it is now when there was none.
-    fn client(&mut self) -> Result<Arc<Client>, crate::cloudflare::ApiError> {
-        if let Some(client) = &self.client {
-            return Ok(Arc::clone(client));
-        }
-        let token = resolve_secret(&self.config.token).map_err(|error| {
-            crate::cloudflare::ApiError::of(
-                crate::cloudflare::Area::Tokens,
-                crate::cloudflare::ErrorKind::NotSent,
-                error.to_string(),
-            )
-        })?;
-        let client = Arc::new(Client::new(&self.config.api, token, PATIENCE));
-        self.client = Some(Arc::clone(&client));
-        Ok(client)
+        let leaves = self.status_page.incident().is_some();
+        self.left_out += u32::from(leaves);
+        leaves
     }
 
     fn stand(&mut self, wanted: &[Decision]) {
         self.standing = plan::standing(wanted);
+        self.barred.clear();
         self.sort_out();
     }
 
     /// What no list takes need not be tried.
     fn sort_out(&mut self) {
-        for net in self.standing.keys().filter(|net| !list_takes(net)) {
+        let all = Measure::ALL.iter().flat_map(|measure| self.standing[*measure].keys());
+        for net in all.filter(|net| !list_takes(net)) {
             let words = "lists take IPv4 from /8 on, IPv6 from /12 to /64, and single addresses";
             self.refused.entry(*net).or_insert_with(|| words.to_owned());
         }
@@ -158,7 +153,10 @@ impl Cloudflare {
 
     /// Forgets what is over.
     fn expire(&mut self, now: Timestamp) {
-        self.standing.retain(|_, standing| standing.until.is_none_or(|until| until > now));
+        for measure in Measure::ALL {
+            let stands = |until: Option<Timestamp>| until.is_none_or(|until| until > now);
+            self.standing[measure].retain(|_, standing| stands(standing.until));
+        }
     }
 
     fn gauge(&self) {
@@ -169,8 +167,27 @@ impl Cloudflare {
     }
 
     fn entries(&self) -> u64 {
-        let held = self.present.as_ref().map_or(0, |present| present.items.len());
-        u64::try_from(held + self.rules.len()).unwrap_or(u64::MAX)
+        let held = self.present.as_ref().map_or(0, |held| held.items() + held.rules.len());
+        u64::try_from(held).unwrap_or(u64::MAX)
+    }
+
+    /// Takes a decision on; `adds` says that it is not among what stands already.
+    fn enforce(&mut self, decision: &Decision, adds: bool, now: Timestamp) -> Outcome {
+        let net = decision.target.net().map(|net| net.trunc());
+        let (Some(net), Some(measure)) = (net, Measure::of(decision.remedy)) else {
+            let (remedy, target) = (decision.remedy.name(), &decision.target);
+            return Outcome::Failed(format!("Cloudflare's lists can't {remedy} `{target}`"));
+        };
+        if adds && decision.stands_at(now) {
+            plan::add(&mut self.standing, decision);
+        }
+        let stands = decision.stands_at(now) && self.standing[measure].contains_key(&net);
+        if !stands || self.holds(measure, &net) {
+            return Outcome::Unchanged;
+        }
+        self.barred.remove(&(measure, net));
+        self.waiting.push_back(Waiting::Put(measure, net));
+        Outcome::Pending
     }
 
     /// Asks for a step soon; a pause after a failure is kept.
@@ -181,37 +198,12 @@ impl Cloudflare {
         }
         self.due.get_or_insert(soon);
     }
-
-    /// The calls that a change would make.
-    fn rehearsed(&self, change: &Change) -> Outcome {
-        let site = self.site.as_ref();
-        let account = site.map(|site| site.account.clone()).or_else(|| self.config.account.clone());
-        let account = account.unwrap_or_else(|| "ACCOUNT".to_owned());
-        let list = site.and_then(|site| site.list.clone());
-        let list = list.unwrap_or_else(|| format!("LIST:{}", self.config.list));
-        let call = match change {
-            Change::Enforce(decision) => {
-                let Some(net) = decision.target.net() else { return Outcome::Unchanged };
-                let comment = mark::write(&self.mark, decision.until, &decision.rule);
-                lists::add(&account, &list, &[site::item(&net.trunc(), comment)])
-            }
-            Change::Lift(target) => {
-                lists::remove(&account, &list, [format!("ID:{target}").as_str()])
-            }
-        };
-        Outcome::DryRun(call_text(&call.to_string()))
-    }
 }
 
-/// The machine's name, as far as it may stand in a note.
-fn machine_name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let name: String = name
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        .take(64)
-        .collect();
-    if name.is_empty() { "riposte".to_owned() } else { name }
+impl fmt::Debug for Cloudflare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cloudflare").field("name", &self.config.name).finish_non_exhaustive()
+    }
 }
 
 impl Enforcer for Cloudflare {
@@ -237,7 +229,13 @@ impl Enforcer for Cloudflare {
             self.soon(now);
             return Ok(Difference::default());
         }
-        self.renew_token().map_err(|error| EnforceError::Down(error.to_string()))?;
+        if self.leaves_out() {
+            // What is wanted now is compared with what is known to be there.
+            self.soon(now);
+            return Ok(Difference::default());
+        }
+        self.left_out = 0;
+        self.renew_token();
         self.forget();
         if let Err(error) = self.look(now) {
             let error = match error {
@@ -252,15 +250,15 @@ impl Enforcer for Cloudflare {
             return Err(error);
         }
         let plan = self.plan();
-        let kept =
-            self.present.as_ref().map_or(0, |present| present.items.len()) - plan.remove.len();
+        let leaves = Measure::ALL.iter().map(|measure| plan.lists[*measure].remove.len());
+        let held = self.present.as_ref().map_or(0, Present::items);
         let difference = Difference {
-            missing: plan.add.len() + plan.spill.len(),
-            extra: plan.remove.len() + plan.recall.len(),
-            kept,
+            missing: plan.comes(),
+            extra: plan.goes(),
+            kept: held - leaves.sum::<usize>(),
             rebuilt: false,
         };
-        let orphans = self.present.as_ref().is_some_and(|present| !present.orphans.is_empty());
+        let orphans = self.has_leftovers();
         if !difference.is_none() || orphans || !self.waiting.is_empty() {
             (self.due, self.remove_due) = (Some(now), Some(now));
         }
@@ -286,25 +284,7 @@ impl Enforcer for Cloudflare {
         let mut outcomes = Vec::with_capacity(changes.len());
         for change in changes {
             outcomes.push(match change {
-                Change::Enforce(decision) => match decision.target.net().map(|net| net.trunc()) {
-                    Some(net) if decision.remedy == Remedy::Block => {
-                        if wanted.is_none() && decision.stands_at(now) {
-                            plan::add(&mut self.standing, decision);
-                        }
-                        let stands = decision.stands_at(now) && self.standing.contains_key(&net);
-                        if !stands || self.holds(&net) {
-                            Outcome::Unchanged
-                        } else {
-                            self.waiting.push_back(Waiting::Block(net));
-                            Outcome::Pending
-                        }
-                    }
-                    _ => Outcome::Failed(format!(
-                        "Cloudflare's lists can't {} `{}`",
-                        decision.remedy.name(),
-                        decision.target
-                    )),
-                },
+                Change::Enforce(decision) => self.enforce(decision, wanted.is_none(), now),
                 Change::Lift(target) => match target.net().map(|net| net.trunc()) {
                     Some(net) if !self.is_lifted(&net) => {
                         self.waiting.push_back(Waiting::Lift(net));
@@ -326,22 +306,30 @@ impl Enforcer for Cloudflare {
         };
         let client = self.client().map_err(|error| EnforceError::Down(error.to_string()))?;
         let site = site::find(&client, &self.config).map_err(failed)?;
-        let read = site::read(&client, &site, &self.mark, crate::clock::now());
-        let (present, _) = read.map_err(|error| EnforceError::Failed(error.to_string()))?;
-        let nets: BTreeSet<&IpNet> = present.items.keys().chain(&present.rules).collect();
-        Ok(nets
-            .into_iter()
-            .map(|net| Entry { range: AddressRange::of(net), until: None })
-            .collect())
+        let read = read::read(&client, &site, &self.mark, crate::clock::now());
+        let present = read.map_err(|error| EnforceError::Failed(error.to_string()))?;
+        let entries = |nets: BTreeSet<&IpNet>| -> Vec<Entry> {
+            let entry = |net| Entry { range: AddressRange::of(net), until: None };
+            nets.into_iter().map(entry).collect()
+        };
+        let shelves = || Measure::ALL.iter().map(|measure| &present.lists[*measure]);
+        self.others = entries(shelves().flat_map(|shelf| &shelf.foreign).collect());
+        let items = shelves().flat_map(|shelf| shelf.items.keys());
+        Ok(entries(items.chain(present.rules.keys()).collect()))
+    }
+
+    fn others(&self) -> Vec<Entry> {
+        self.others.clone()
     }
 
     fn remove_all(&mut self) -> Result<(), EnforceError> {
-        self.standing.clear();
+        self.standing = Each::default();
         if self.dry_run { Ok(()) } else { self.clear() }
     }
 
     fn next_tick(&self) -> Option<Timestamp> {
-        let over = self.standing.values().filter_map(|standing| standing.until).min();
+        let all = Measure::ALL.iter().flat_map(|measure| self.standing[*measure].values());
+        let over = all.filter_map(|standing| standing.until).min();
         // After a failure nothing is hurried.
         if self.due.is_some() || self.dry_run { self.due } else { over }
     }
@@ -367,14 +355,7 @@ impl Enforcer for Cloudflare {
     }
 
     fn note(&self) -> String {
-        let Some(client) = &self.client else { return String::new() };
-        let BudgetFigures { left, stopped_for, .. } = client.budget();
-        let stopped = stopped_for.map_or_else(String::new, |left| {
-            format!(", nothing is sent for {}", format_duration(left))
-        });
-        let unfit = self.unfit.len();
-        let unfit = if unfit > 0 { format!(", {unfit} without room") } else { String::new() };
-        format!("{} blocked{unfit}, {left} calls may be made at once{stopped}", self.entries())
+        self.figures()
     }
 }
 

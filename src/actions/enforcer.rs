@@ -88,6 +88,12 @@ pub trait Enforcer: Send {
     /// Reads back what is in force.
     fn present(&mut self) -> Result<Vec<Entry>, EnforceError>;
 
+    /// What others hold in the same place, as it was read back last: in force there, and not ours
+    /// to change.
+    fn others(&self) -> Vec<Entry> {
+        Vec::new()
+    }
+
     /// Removes everything of ours.
     fn remove_all(&mut self) -> Result<(), EnforceError>;
 

@@ -20,6 +20,7 @@ use super::queue::Queue;
 use super::route::{self, Reach};
 use super::{Item, Outbox, Wanted};
 use crate::clock;
+use crate::cloudflare::status_page::StatusWatch;
 use crate::decisions::{Action, ActionId, Effect, Outcome};
 use crate::telemetry::{self, names};
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ pub struct Executors {
     channels: BTreeMap<String, String>,
     changes: ChangesRoute,
     monitor: Option<Monitor>,
+    /// The status pages that are asked, by their addresses.
+    status_pages: BTreeMap<String, StatusWatch>,
 }
 
 /// One destination, as its thread's other side.
@@ -68,6 +71,7 @@ impl Executors {
             channels: BTreeMap::new(),
             changes: ChangesRoute::new(&config.cloudflare),
             monitor: None,
+            status_pages: BTreeMap::new(),
         };
         executors.start_enforcers(config, wanted, dry_run);
         executors.start_effects(config, dry_run);
@@ -184,6 +188,7 @@ impl Executors {
     pub fn stop(mut self, deadline: Duration) -> bool {
         let until = Instant::now() + deadline;
         drop(self.monitor.take());
+        self.status_pages.clear();
         for place in &self.destinations {
             place.queue.stop();
         }

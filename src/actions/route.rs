@@ -17,7 +17,7 @@ pub(super) enum ReachKind {
     Kernel,
     /// Sees whom the server means by the client; what it can do depends on the format.
     File(WebFileFormat),
-    /// Sees the clients that come through it, and no others; blocks.
+    /// Sees the clients that come through it, and no others; blocks and challenges.
     Cloudflare,
 }
 
@@ -27,7 +27,8 @@ impl ReachKind {
             Self::File(WebFileFormat::NginxGeo | WebFileFormat::HaproxyMap) => {
                 remedy != Remedy::Allow
             }
-            Self::Kernel | Self::File(_) | Self::Cloudflare => remedy == Remedy::Block,
+            Self::Cloudflare => matches!(remedy, Remedy::Block | Remedy::Challenge),
+            Self::Kernel | Self::File(_) => remedy == Remedy::Block,
         }
     }
 
@@ -120,7 +121,10 @@ mod tests {
             assert_eq!(choose(&decision, &reaches()), Ok(expected));
         }
         decision.remedy = Remedy::Challenge;
+        assert_eq!(choose(&decision, &reaches()), Ok(vec![1, 3]));
+        decision.remedy = Remedy::Captcha;
         assert_eq!(choose(&decision, &reaches()), Ok(vec![1]));
+        decision.remedy = Remedy::Challenge;
         decision.via = Some("nftables".into());
         assert_eq!(
             choose(&decision, &reaches()),

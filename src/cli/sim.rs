@@ -65,7 +65,7 @@ pub fn sim(args: &SimArgs, out: &mut Output) -> anyhow::Result<End> {
     out.line(format!("riposte cf --api {base} verify"))?;
     out.line(format!("curl -s {desk}/simulator        # what is blocked, and the calls so far"))?;
     out.line(format!(
-        "curl -s {desk}/simulator/faults -d '{{\"fault\":\"too_many\",\"times\":3}}'   # also html, server, refused, no_result, drop, lost, cut"
+        "curl -s {desk}/simulator/faults -d '{{\"fault\":\"too_many\",\"times\":3}}'   # also html, server, refused, no_result, drop, lost, cut, fails"
     ))?;
     out.flush()?;
     simulator.wait();

@@ -61,13 +61,19 @@ pub fn noted(scope: &Scope, notes: &str) -> Call {
     Call::get(Area::AccessRules, path(scope)).query("notes", notes)
 }
 
-/// Blocks an address or network.
-pub fn block(scope: &Scope, target: &str, value: &str, notes: &str) -> Call {
+/// Makes a rule for a target (its kind and value).
+pub fn make(scope: &Scope, mode: &str, (target, value): (&str, &str), notes: &str) -> Call {
     Call::new(Area::AccessRules, Method::POST, path(scope)).body(json!({
-        "mode": "block",
+        "mode": mode,
         "configuration": { "target": target, "value": value },
         "notes": notes,
     }))
+}
+
+/// Lets a rule do something else.
+pub fn change(scope: &Scope, id: &str, mode: &str, notes: &str) -> Call {
+    let path = format!("{}/{}", path(scope), encoded(id));
+    Call::new(Area::AccessRules, Method::PATCH, path).body(json!({ "mode": mode, "notes": notes }))
 }
 
 /// Removes a rule.

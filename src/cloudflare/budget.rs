@@ -1,13 +1,16 @@
 //! How many calls may be made, to keep within what Cloudflare allows to a user: a bucket for all
-//! calls with a reserve for urgent ones, further ones for list items and purges, a full stop when
-//! Cloudflare says so, and a circuit that opens while it fails. Pure: the time is a value.
+//! calls with a reserve for urgent ones, another for purges, an exact count of changed list items, a
+//! full stop when Cloudflare says so, and a circuit that opens while it fails. Pure: the time is a
+//! value.
 
 use super::call::{Call, Lane, Priority};
 use super::error::{ApiError, ErrorKind};
-use crate::http_client::Reply;
+use super::window::Window;
+use crate::http_client::{Method, Reply};
 use crate::limits::{
     CLOUDFLARE_BACKOFF_SECS_MAX, CLOUDFLARE_CALLS_AT_ONCE, CLOUDFLARE_CALLS_PER_SECOND,
-    CLOUDFLARE_FAILURES_MAX, CLOUDFLARE_ITEM_CHANGES_IN_FIVE_MINUTES, CLOUDFLARE_PURGES_AT_ONCE,
+    CLOUDFLARE_FAILURES_MAX, CLOUDFLARE_ITEM_CHANGES_FOR_LIFTS,
+    CLOUDFLARE_ITEM_CHANGES_IN_FIVE_MINUTES, CLOUDFLARE_PURGES_AT_ONCE,
     CLOUDFLARE_PURGES_PER_SECOND, CLOUDFLARE_RESERVE_OTHERS, CLOUDFLARE_RESERVE_URGENT,
     CLOUDFLARE_STOP_SECS, CLOUDFLARE_STOP_SECS_MAX,
 };
@@ -20,6 +23,8 @@ pub struct BudgetFigures {
     pub calls: u64,
     /// Calls that could be made at once.
     pub left: u64,
+    /// List items that could be changed at once.
+    pub items_left: usize,
     /// Nothing is sent for this long, because Cloudflare said so or fails.
     pub stopped_for: Option<Duration>,
 }
@@ -54,11 +59,13 @@ impl Bucket {
     }
 }
 
-/// The budget of one token.
+/// The budget of one user.
 #[derive(Debug)]
 pub struct Budget {
     calls: Bucket,
-    items: Bucket,
+    items: Window,
+    /// Item changes wait until then, because Cloudflare said so.
+    items_stopped_until: Option<Instant>,
     purges: Bucket,
     stopped_until: Option<Instant>,
     failures: u32,
@@ -68,10 +75,10 @@ pub struct Budget {
 impl Budget {
     /// A full one.
     pub const fn new(now: Instant) -> Self {
-        let items = CLOUDFLARE_ITEM_CHANGES_IN_FIVE_MINUTES;
         Self {
             calls: Bucket::new(CLOUDFLARE_CALLS_AT_ONCE, CLOUDFLARE_CALLS_PER_SECOND, now),
-            items: Bucket::new(items, items / 300.0, now),
+            items: Window::new(Duration::from_mins(5)),
+            items_stopped_until: None,
             purges: Bucket::new(CLOUDFLARE_PURGES_AT_ONCE, CLOUDFLARE_PURGES_PER_SECOND, now),
             stopped_until: None,
             failures: 0,
@@ -85,7 +92,6 @@ impl Budget {
             return Err(left);
         }
         self.calls.fill(now);
-        self.items.fill(now);
         self.purges.fill(now);
         let reserve = match call.priority {
             Priority::Urgent => 0.0,
@@ -93,18 +99,24 @@ impl Budget {
             Priority::Housekeeping => CLOUDFLARE_RESERVE_OTHERS,
         };
         let general = self.calls.wait(1.0, reserve * self.calls.capacity);
-        let (lane, amount) = match call.lane {
-            Lane::General => (None, 0.0),
-            Lane::Items(count) => (Some(&mut self.items), count as f64),
-            Lane::Purge => (Some(&mut self.purges), 1.0),
+        let special = match call.lane {
+            Lane::General => None,
+            Lane::Items(count) => {
+                let stop = self.items_stopped_until;
+                let stop = stop.map(|until| until.saturating_duration_since(now));
+                let window = self.items.wait(count, items_max(call), now);
+                stop.filter(|left| !left.is_zero()).max(window)
+            }
+            Lane::Purge => self.purges.wait(1.0, 0.0),
         };
-        let special = lane.as_ref().and_then(|bucket| bucket.wait(amount, 0.0));
         if let Some(wait) = general.max(special) {
             return Err(wait);
         }
         self.calls.level -= 1.0;
-        if let Some(bucket) = lane {
-            bucket.level -= amount;
+        match call.lane {
+            Lane::General => {}
+            Lane::Items(count) => self.items.take(count, now),
+            Lane::Purge => self.purges.level -= 1.0,
         }
         self.made += 1;
         Ok(())
@@ -116,7 +128,8 @@ impl Budget {
         (!left.is_zero()).then_some(left)
     }
 
-    fn stop(&mut self, pause: Duration, now: Instant) {
+    /// Lets nothing be sent for so long.
+    pub(super) fn stop(&mut self, pause: Duration, now: Instant) {
         let pause = pause.min(Duration::from_secs(CLOUDFLARE_STOP_SECS_MAX));
         let until = now + pause;
         self.stopped_until = Some(self.stopped_until.map_or(until, |known| known.max(until)));
@@ -165,6 +178,12 @@ impl Budget {
     /// A call failed: too many calls stop everything, failures in a row open the circuit.
     pub fn failure(&mut self, error: &ApiError, now: Instant) {
         match error.kind {
+            ErrorKind::TooManyItems => {
+                self.failures = 0;
+                let pause = error.wait.unwrap_or(Duration::from_secs(CLOUDFLARE_STOP_SECS));
+                let until = now + pause.min(Duration::from_secs(CLOUDFLARE_STOP_SECS_MAX));
+                self.items_stopped_until = self.items_stopped_until.max(Some(until));
+            }
             ErrorKind::TooMany => {
                 self.failures = 0;
                 let pause = error.wait.unwrap_or(Duration::from_secs(CLOUDFLARE_STOP_SECS));
@@ -194,8 +213,17 @@ impl Budget {
             reason = "between zero and some dozens"
         )]
         let left = calls.level.max(0.0) as u64;
-        BudgetFigures { calls: self.made, left, stopped_for: self.stopped(now) }
+        let items_left = self.items.left(CLOUDFLARE_ITEM_CHANGES_IN_FIVE_MINUTES, now);
+        BudgetFigures { calls: self.made, left, items_left, stopped_for: self.stopped(now) }
     }
+}
+
+/// The item changes in five minutes that a call may count on: who is to be let in again does not
+/// wait for the end of an attack.
+fn items_max(call: &Call) -> usize {
+    let lifts = call.method == Method::DELETE && call.priority == Priority::Urgent;
+    CLOUDFLARE_ITEM_CHANGES_IN_FIVE_MINUTES
+        + if lifts { CLOUDFLARE_ITEM_CHANGES_FOR_LIFTS } else { 0 }
 }
 
 /// The pause before try number `attempt` (the second is 1): doubling from a second, with jitter, so
@@ -242,117 +270,5 @@ fn limits_of(header: &str) -> Vec<(String, Limit)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cloudflare::call::Area;
-
-    fn call(priority: Priority) -> Call {
-        Call::get(Area::Zones, "/zones").priority(priority)
-    }
-
-    fn reply(name: &str, value: &str) -> Reply {
-        Reply {
-            status: 200,
-            retry_after: None,
-            headers: vec![(name.to_owned(), value.to_owned())],
-            body: Vec::new(),
-            whole: true,
-        }
-    }
-
-    #[test]
-    fn never_more_than_1200_in_any_five_minutes() {
-        let start = Instant::now();
-        let mut budget = Budget::new(start);
-        let mut made = Vec::new();
-        for milli in (0..900_000).step_by(50) {
-            let now = start + Duration::from_millis(milli);
-            while budget.take(&call(Priority::Urgent), now).is_ok() {
-                made.push(milli);
-            }
-        }
-        for (index, first) in made.iter().enumerate() {
-            let within = made[index..].iter().take_while(|at| **at < first + 300_000).count();
-            assert!(within <= 1_200, "{within} from {first} on");
-        }
-        assert!(made.len() > 3_000, "and not far fewer: {}", made.len());
-    }
-
-    #[test]
-    fn blocks_come_before_housekeeping() {
-        let now = Instant::now();
-        let mut budget = Budget::new(now);
-        let mut made =
-            |priority| (0..200).filter(|_| budget.take(&call(priority), now).is_ok()).count();
-        assert_eq!(made(Priority::Housekeeping), 30);
-        assert_eq!(made(Priority::Ordinary), 18);
-        assert_eq!(made(Priority::Urgent), 12);
-        let wait = budget.take(&call(Priority::Urgent), now).unwrap_err();
-        assert!(budget.take(&call(Priority::Urgent), now + wait).is_ok(), "{wait:?} is enough");
-    }
-
-    #[test]
-    fn items_and_purges_have_budgets_of_their_own() {
-        let now = Instant::now();
-        let mut budget = Budget::new(now);
-        let items = |count| call(Priority::Urgent).lane(Lane::Items(count));
-        assert!(budget.take(&items(9_000), now).is_ok());
-        let wait = budget.take(&items(2_000), now).unwrap_err();
-        assert_eq!(wait.as_secs(), 30);
-        assert!(budget.take(&call(Priority::Urgent), now).is_ok(), "other calls go on");
-        assert!(budget.take(&items(99_999), now + Duration::from_mins(5)).is_ok());
-        let purge = call(Priority::Urgent).lane(Lane::Purge);
-        let purges = (0..40).filter(|_| budget.take(&purge, now).is_ok()).count();
-        assert_eq!(purges, 25);
-    }
-
-    #[test]
-    fn too_many_calls_stop_everything_for_as_long_as_was_said() {
-        let now = Instant::now();
-        let mut budget = Budget::new(now);
-        let mut error = ApiError::new(&call(Priority::Urgent), ErrorKind::TooMany, "x");
-        error.wait = Some(Duration::from_secs(17));
-        budget.failure(&error, now);
-        assert_eq!(budget.take(&call(Priority::Urgent), now), Err(Duration::from_secs(17)));
-        assert!(budget.take(&call(Priority::Urgent), now + Duration::from_secs(17)).is_ok());
-        error.wait = None;
-        budget.failure(&error, now);
-        assert_eq!(budget.figures(now).stopped_for, Some(Duration::from_mins(5)));
-    }
-
-    #[test]
-    fn failures_in_a_row_open_the_circuit_and_a_success_closes_it() {
-        let now = Instant::now();
-        let mut budget = Budget::new(now);
-        let error = ApiError::new(&call(Priority::Urgent), ErrorKind::Server, "x");
-        for _ in 1..CLOUDFLARE_FAILURES_MAX {
-            budget.failure(&error, now);
-        }
-        assert_eq!(budget.figures(now).stopped_for, None);
-        budget.failure(&error, now);
-        assert!(budget.figures(now).stopped_for.is_some());
-        budget.success();
-        assert!(budget.take(&call(Priority::Urgent), now + Duration::from_mins(1)).is_ok());
-    }
-
-    #[test]
-    fn headers_are_learned_from_and_rubbish_is_not() {
-        let now = Instant::now();
-        let mut budget = Budget::new(now);
-        for (name, value) in [
-            ("ratelimit", "\"default\";r=abc;t=-1, ;;;=,"),
-            ("ratelimit-policy", "\"x\";q=NaN;w=inf, \"y\";q=0;w=0"),
-            ("x-ratelimit-remaining", "many"),
-        ] {
-            budget.learn(&reply(name, value), now);
-        }
-        assert_eq!(budget.figures(now).left, 60);
-        budget.learn(&reply("ratelimit", "\"default\";r=5;t=30"), now);
-        assert_eq!(budget.figures(now).left, 5);
-        budget.learn(&reply("ratelimit", "\"default\";r=0;t=30"), now);
-        assert_eq!(budget.figures(now).stopped_for, Some(Duration::from_secs(30)));
-        budget.learn(&reply("ratelimit-policy", "\"burst\";q=20;w=20"), now);
-        let later = now + Duration::from_mins(10);
-        assert_eq!(budget.figures(later).left, 20);
-    }
-}
+#[path = "budget_tests.rs"]
+mod tests;

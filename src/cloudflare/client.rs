@@ -7,6 +7,7 @@ use super::budget::{Budget, BudgetFigures, backoff};
 use super::call::Call;
 use super::envelope::{self, Answer};
 use super::error::{ApiError, ErrorKind};
+use super::shared::{self, SharedBudget};
 use super::trace::Trace;
 use crate::http_client::{HttpClient, HttpError, Request};
 use crate::limits::{CLOUDFLARE_CALL_SECS_MAX, CLOUDFLARE_PAGES_MAX, CLOUDFLARE_REPLY_BYTES_MAX};
@@ -30,9 +31,13 @@ pub struct Client {
     token: Mutex<Secret>,
     /// Built when first needed: reading the root certificates takes time and memory.
     http: OnceLock<HttpClient>,
-    budget: Mutex<Budget>,
+    /// Whose budget it is, and the budget, shared with other clients of this process.
+    key: shared::Key,
+    budget: SharedBudget,
     /// The longest wait for the budget within a call; beyond, the call is an error.
     patience: Duration,
+    /// The longest that one call may take.
+    time_limit: Duration,
     trace: Option<Trace>,
 }
 
@@ -56,16 +61,35 @@ pub fn check_base(base: &str) -> Result<(), String> {
 }
 
 impl Client {
-    /// A client; nothing is sent yet. Calls wait for the budget at most for `patience`.
+    /// A client; nothing is sent yet. Calls wait for the budget at most for `patience`. All clients
+    /// of one API share a budget, as Cloudflare counts a user's calls over all tokens.
     pub fn new(base: &str, token: Secret, patience: Duration) -> Self {
+        let key = (base.trim_end_matches('/').to_owned(), String::new());
         Self {
-            base: base.trim_end_matches('/').to_owned(),
+            base: key.0.clone(),
+            budget: shared::budget(&key),
+            key,
             token: Mutex::new(token),
             http: OnceLock::new(),
-            budget: Mutex::new(Budget::new(Instant::now())),
             patience,
+            time_limit: Duration::from_secs(CLOUDFLARE_CALL_SECS_MAX),
             trace: None,
         }
+    }
+
+    /// Uses the budget of this user instead, where tokens of several users are at work.
+    #[must_use]
+    pub fn with_user(mut self, user: Option<&str>) -> Self {
+        user.unwrap_or_default().clone_into(&mut self.key.1);
+        self.budget = shared::budget(&self.key);
+        self
+    }
+
+    /// Gives calls another time limit.
+    #[must_use]
+    pub fn with_time_limit(mut self, time_limit: Duration) -> Self {
+        self.time_limit = time_limit;
+        self
     }
 
     /// Tells every exchange.
@@ -78,6 +102,17 @@ impl Client {
     /// Uses another token from now on (it was rotated); the budget stays, since it is the user's.
     pub fn set_token(&self, token: Secret) {
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+
+    /// Whether it uses this token.
+    pub fn has_token(&self, token: &Secret) -> bool {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner).reveal() == token.reveal()
+    }
+
+    /// One of the same user with another token, to try that.
+    #[must_use]
+    pub fn like(&self, token: Secret) -> Self {
+        Self::new(&self.base, token, self.patience).with_user(Some(&self.key.1))
     }
 
     /// How the budget stands.
@@ -131,7 +166,7 @@ impl Client {
             Ok(_) => budget.success(),
             Err(error) => {
                 telemetry::counter(names::CLOUDFLARE_CALLS_FAILED).add(1);
-                if error.kind == ErrorKind::TooMany {
+                if matches!(error.kind, ErrorKind::TooMany | ErrorKind::TooManyItems) {
                     telemetry::counter(names::CLOUDFLARE_TOO_MANY).add(1);
                 }
                 budget.failure(error, now);
@@ -140,6 +175,14 @@ impl Client {
         let figures = budget.figures(now);
         drop(budget);
         telemetry::gauge(names::CLOUDFLARE_CALLS_LEFT).set(figures.left);
+        let items = u64::try_from(figures.items_left).unwrap_or(u64::MAX);
+        telemetry::gauge(names::CLOUDFLARE_ITEMS_LEFT).set(items);
+        let stopped = figures.stopped_for.unwrap_or_default();
+        telemetry::gauge(names::CLOUDFLARE_STOPPED).set(stopped.as_secs());
+        // Not where calls fail: that may be over with the next start.
+        if result.as_ref().map_or_else(|error| error.kind == ErrorKind::TooMany, |_| true) {
+            shared::keep_stop(&self.key, stopped);
+        }
         result
     }
 
@@ -178,7 +221,7 @@ impl Client {
             url: format!("{}{}", self.base, call.path),
             headers,
             body: body.into_bytes(),
-            time_limit: Duration::from_secs(CLOUDFLARE_CALL_SECS_MAX),
+            time_limit: self.time_limit,
             reply_bytes_max: CLOUDFLARE_REPLY_BYTES_MAX,
         };
         if let Some(trace) = &self.trace {
@@ -246,8 +289,8 @@ impl Client {
             }
             let answer = self.send(&next)?;
             let after = answer.cursor().map(str::to_owned);
-            // An empty listing may come as `null`.
-            if !answer.result.is_null() {
+            // An empty listing may come as `null`; a reply with nothing at all is no listing.
+            if !answer.result.is_null() || answer.info.is_null() {
                 all.extend(answer.read::<Vec<T>>()?);
             }
             if after.is_none() || after == cursor {

@@ -124,6 +124,8 @@ fn kind(call: &Call, status: u16, code: Option<i64>, message: &str, json: bool) 
     match (status, code, call.area) {
         (200..300, _, _) if !json => ErrorKind::Unreadable,
         (429, _, _) if pending => ErrorKind::Busy,
+        // "You have been ratelimited", told of changes of items alone.
+        (400..=499, Some(10_040), Area::Lists) if call.writes() => ErrorKind::TooManyItems,
         (429, _, _) | (_, Some(971 | 10_100), _) => ErrorKind::TooMany,
         (500..=599, _, _) => ErrorKind::Server,
         (_, Some(10_009), Area::AccessRules) | (_, Some(81_057 | 81_058), Area::Dns) => {
@@ -229,6 +231,7 @@ mod tests {
             (Area::Lists, 400, 10_009, "duplicate", ErrorKind::Refused),
             (Area::Lists, 403, 10_000, "Authentication error", ErrorKind::Forbidden),
             (Area::Lists, 429, 10_040, "there is a pending bulk operation", ErrorKind::Busy),
+            (Area::Lists, 429, 10_040, "you have been ratelimited", ErrorKind::TooManyItems),
             (Area::Lists, 429, 971, "throttling", ErrorKind::TooMany),
             (Area::Lists, 400, 1, "quota of lists exceeded", ErrorKind::NotOnThisPlan),
             (Area::Zones, 503, 0, "x", ErrorKind::Server),

@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Busy,
     /// Too many calls; nothing was changed.
     TooMany,
+    /// Too many changes of list items; nothing was changed, and other calls may be made.
+    TooManyItems,
     /// Cloudflare failed: a change may have happened.
     Server,
     /// Cloudflare refuses it as it is.
@@ -98,6 +100,7 @@ impl ApiError {
                 | ErrorKind::Unreadable
                 | ErrorKind::Busy
                 | ErrorKind::TooMany
+                | ErrorKind::TooManyItems
                 | ErrorKind::Server
         )
     }

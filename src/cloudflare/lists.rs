@@ -71,11 +71,6 @@ pub fn all(account: &str) -> Call {
     Call::get(Area::Lists, path(account))
 }
 
-/// One list.
-pub fn one(account: &str, list: &str) -> Call {
-    Call::get(Area::Lists, format!("{}/{}", path(account), encoded(list)))
-}
-
 /// Makes a list of addresses.
 pub fn create(account: &str, name: &str, description: &str) -> Call {
     Call::new(Area::Lists, Method::POST, path(account))

@@ -22,7 +22,11 @@ pub const CLOUDFLARE_RESERVE_OTHERS: f64 = 0.5;
 
 /// Changes of list items in five minutes: the smaller of two published figures (the other is
 /// 1,000,000 in twelve hours).
-pub const CLOUDFLARE_ITEM_CHANGES_IN_FIVE_MINUTES: f64 = 10_000.0;
+pub const CLOUDFLARE_ITEM_CHANGES_IN_FIVE_MINUTES: usize = 10_000;
+
+/// So many more may be made to let somebody in again: who was blocked by mistake must not wait five
+/// minutes for the end of an attack, and the larger of the two published figures is far off.
+pub const CLOUDFLARE_ITEM_CHANGES_FOR_LIFTS: usize = 100;
 
 /// Cache purges a second and at once, as the Free plan has them: 5 a minute, 25 in a row.
 pub const CLOUDFLARE_PURGES_PER_SECOND: f64 = 5.0 / 60.0;
@@ -84,6 +88,15 @@ pub const CHANGE_CLAIMS_MAX: usize = 64;
 
 /// A change that Cloudflare can't take now is tried again after at most this long.
 pub const CHANGE_RETRY_SECS_MAX: u64 = 60;
+
+/// Cloudflare's status page is asked this often: incidents last longer than that.
+pub const CLOUDFLARE_STATUS_PAGE_SECS: u64 = 300;
+
+/// The same while it tells of an incident, so that its end is seen.
+pub const CLOUDFLARE_STATUS_PAGE_OPEN_SECS: u64 = 60;
+
+/// While Cloudflare tells of an incident, so many read-backs are left out before one is made.
+pub const CLOUDFLARE_READS_LEFT_OUT: u32 = 3;
 
 /// Connections that the look-alike serves at once.
 pub const SIMULATOR_CONNECTIONS_MAX: usize = 64;

@@ -111,6 +111,7 @@ impl Live {
         with_sources: bool,
     ) -> Result<(Self, Found), StartError> {
         let store = Arc::new(Store::open(&config.state_dir)?);
+        crate::cloudflare::keep_stops_in(&config.state_dir);
         let seed = meta::seed(&store)?;
         let kept = rule_keeper::load(config, &store, seed)?;
         rule_keeper::keep(&store, &kept);

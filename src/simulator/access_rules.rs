@@ -48,6 +48,10 @@ pub(super) fn answer(
             let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
             create(&body, rules, &scope)
         }
+        ("PATCH", [id]) => {
+            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            change(&body, rules, (id, &scope))
+        }
         ("DELETE", [id]) => {
             let before = rules.len();
             rules.retain(|rule| rule.id != *id);
@@ -105,6 +109,23 @@ fn create(body: &Value, rules: &mut Vec<AccessRule>, scope: &str) -> Reply {
     let reply = Reply::result(shown(&rule, scope));
     rules.push(rule);
     reply
+}
+
+fn change(body: &Value, rules: &mut [AccessRule], (id, scope): (&str, &str)) -> Reply {
+    let Some(rule) = rules.iter_mut().find(|rule| rule.id == id) else {
+        return Reply::refused(404, 10_001, "firewallaccessrules.api.not_found");
+    };
+    let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+    if let Some(mode) = text("mode") {
+        if !MODES.contains(&mode.as_str()) {
+            return Reply::refused(400, 10_010, "firewallaccessrules.api.invalid_mode");
+        }
+        rule.mode = mode;
+    }
+    if let Some(notes) = text("notes") {
+        rule.notes = notes;
+    }
+    Reply::result(shown(rule, scope))
 }
 
 /// What a rule may be about: single addresses, /16 and /24 of IPv4, /32, /48 and /64 of IPv6.

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub enum FaultKind {
     /// 429 with code 971; nothing is done.
     TooMany,
+    /// The same, for as long as Cloudflare shuts a user out.
+    ShutOut,
     /// 503 with an HTML page; nothing is done.
     Html,
     /// 500 in the envelope; nothing is done.
@@ -24,6 +26,8 @@ pub enum FaultKind {
     Lost,
     /// It is done, and the reply breaks off in its middle.
     Cut,
+    /// A change of a list is taken on, and comes to nothing: asked about, it has failed.
+    Fails,
     /// It is done, and the reply comes late.
     #[serde(skip)]
     Slow(Duration),
@@ -44,6 +48,9 @@ pub struct Fault {
     /// Only requests whose path contains this.
     #[serde(default)]
     pub path: String,
+    /// Only requests whose body contains this.
+    #[serde(default)]
+    pub body: String,
 }
 
 const fn once() -> u32 {
@@ -53,7 +60,7 @@ const fn once() -> u32 {
 impl Fault {
     /// A fault for the next `times` requests of any kind.
     pub const fn new(fault: FaultKind, times: u32) -> Self {
-        Self { fault, times, method: None, path: String::new() }
+        Self { fault, times, method: None, path: String::new(), body: String::new() }
     }
 
     /// Only for requests with this method whose path contains this.
@@ -64,9 +71,18 @@ impl Fault {
         self
     }
 
+    /// Only for requests whose body contains this.
+    #[must_use]
+    pub fn with_body(mut self, body: &str) -> Self {
+        body.clone_into(&mut self.body);
+        self
+    }
+
     fn concerns(&self, request: &Request) -> bool {
         let method = self.method.as_ref().is_none_or(|method| *method == request.method);
-        self.times > 0 && method && request.path.contains(&self.path)
+        let body =
+            self.body.is_empty() || String::from_utf8_lossy(&request.body).contains(&self.body);
+        self.times > 0 && method && body && request.path.contains(&self.path)
     }
 }
 

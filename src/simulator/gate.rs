@@ -36,6 +36,18 @@ pub(super) fn too_many(left: Duration) -> Reply {
         .with("Retry-After", left.as_secs().max(1))
 }
 
+/// Counts changes of list items, where there is a limit on them.
+pub(super) fn takes_items(world: &mut World, count: usize, now: Instant) -> bool {
+    let Some(most) = world.options.items_in_five_minutes else { return true };
+    world.changed.retain(|(at, _)| now.duration_since(*at) < WINDOW);
+    let lately: usize = world.changed.iter().map(|(_, count)| count).sum();
+    if lately + count > most {
+        return false;
+    }
+    world.changed.push_back((now, count));
+    true
+}
+
 /// The headers that tell a client how it stands.
 pub(super) fn with_figures(world: &World, reply: Reply, now: Instant) -> Reply {
     let all = world.options.calls_in_five_minutes;

@@ -1,5 +1,6 @@
 //! Lists and their items. A change of items is taken on and done later; one at a time.
 
+use super::gate;
 use super::http::Request;
 use super::reply::Reply;
 use super::world::{World, names_list, new_id, stamp};
@@ -38,6 +39,7 @@ pub(super) struct Operation {
     ready: Instant,
     change: Option<Change>,
     completed: Option<String>,
+    fails: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -55,6 +57,9 @@ pub(super) fn settle(world: &mut World, now: Instant) {
         }
         let Some(change) = operation.change.take() else { continue };
         operation.completed = Some(stamp());
+        if operation.fails {
+            continue;
+        }
         let Some(list) = world.lists.iter_mut().find(|list| list.id == operation.list) else {
             continue;
         };
@@ -70,6 +75,13 @@ pub(super) fn settle(world: &mut World, now: Instant) {
             }
             Change::Add(items) => put(list, items),
         }
+    }
+}
+
+/// Lets the change that was taken on last come to nothing.
+pub(super) fn let_fail(world: &mut World) {
+    if let Some(operation) = world.operations.last_mut().filter(|last| last.change.is_some()) {
+        operation.fails = true;
     }
 }
 
@@ -187,6 +199,9 @@ fn operation(world: &World, id: &str) -> Reply {
         return Reply::refused(404, 10_006, "could not find operation");
     };
     Reply::result(match &operation.completed {
+        Some(at) if operation.fails => json!({
+            "id": id, "status": "failed", "completed": at, "error": "an item could not be changed",
+        }),
         Some(at) => json!({ "id": id, "status": "completed", "completed": at }),
         None => json!({ "id": id, "status": "running" }),
     })
@@ -260,12 +275,22 @@ fn normal(text: &str) -> Option<String> {
     Some(if bits == width { address.to_string() } else { net.to_string() })
 }
 
+/// How many items a body is about.
+fn changed(body: &Value) -> usize {
+    let rows = body.as_array().or_else(|| body.get("items")?.as_array());
+    rows.map_or(0, Vec::len)
+}
+
 fn change(world: &mut World, method: &str, id: &str, body: &Value) -> Reply {
-    let Some(list) = world.lists.iter().find(|list| list.id == id) else { return not_found() };
     if world.operations.iter().any(|operation| operation.change.is_some()) {
         let words = "there is a pending bulk operation for this account, try again later";
         return Reply::refused(429, 10_040, words);
     }
+    let now = Instant::now();
+    if !gate::takes_items(world, changed(body), now) {
+        return Reply::refused(429, 10_040, "you have been ratelimited please wait and try again");
+    }
+    let Some(list) = world.lists.iter().find(|list| list.id == id) else { return not_found() };
     let change = if method == "DELETE" {
         let rows = body.get("items").and_then(Value::as_array);
         let ids = rows.into_iter().flatten().filter_map(|row| row.get("id")?.as_str());
@@ -307,9 +332,10 @@ fn change(world: &mut World, method: &str, id: &str, body: &Value) -> Reply {
     let operation = Operation {
         id: new_id(),
         list: id.to_owned(),
-        ready: Instant::now() + world.options.bulk_takes,
+        ready: now + world.options.bulk_takes,
         change: Some(change),
         completed: None,
+        fails: false,
     };
     let reply = Reply::result(json!({ "operation_id": operation.id }));
     world.operations.push(operation);

@@ -90,6 +90,16 @@ impl Simulator {
         self.shared.world().faults.clear();
     }
 
+    /// Puts an incident on the status page, or ends it.
+    pub fn incident(&self, name: Option<&str>) {
+        self.shared.world().incident = name.map(str::to_owned);
+    }
+
+    /// The address of the status page's summary.
+    pub fn status_page(&self) -> String {
+        format!("http://{}/api/v2/summary.json", self.address)
+    }
+
     /// How many requests came to the API.
     pub fn calls(&self) -> u64 {
         self.shared.world().calls
@@ -103,7 +113,17 @@ impl Simulator {
     /// The addresses that a zone's custom rules and access rules block, as far as they are lists
     /// (`ip.src in $name`) and addresses.
     pub fn blocked(&self, zone: &str) -> Vec<String> {
-        self.shared.world().blocked(zone)
+        self.shared.world().met(zone, "block")
+    }
+
+    /// The same for those who meet a managed challenge.
+    pub fn challenged(&self, zone: &str) -> Vec<String> {
+        self.shared.world().met(zone, "managed_challenge")
+    }
+
+    /// Accepts these tokens from now on, and no others.
+    pub fn set_tokens(&self, tokens: Vec<TokenGrant>) {
+        self.shared.world().options.tokens = tokens;
     }
 
     /// The references and expressions of a zone's custom rules, in their order.

@@ -12,7 +12,7 @@ pub(super) struct Reply {
 
 #[expect(clippy::needless_pass_by_value, reason = "values are made for the reply alone")]
 impl Reply {
-    fn json(status: u16, body: &Value) -> Self {
+    pub(super) fn json(status: u16, body: &Value) -> Self {
         Self {
             status,
             headers: vec![("Content-Type", "application/json".to_owned())],

@@ -28,6 +28,7 @@ pub(super) fn answer(request: &Request, shared: &Shared) -> (Reply, Option<Fault
     let fault = world.faults.take(request);
     let reply = match fault {
         Some(FaultKind::TooMany) => gate::too_many(Duration::from_secs(1)),
+        Some(FaultKind::ShutOut) => gate::too_many(world.options.shut_for),
         Some(FaultKind::Html) => Reply::html(503),
         Some(FaultKind::Server) => Reply::refused(500, 10_500, "internal server error"),
         Some(FaultKind::Refused) => Reply::refused(400, 10_050, "refused on demand"),
@@ -37,6 +38,9 @@ pub(super) fn answer(request: &Request, shared: &Shared) -> (Reply, Option<Fault
             None => route(&mut world, request, path),
         },
     };
+    if fault == Some(FaultKind::Fails) {
+        lists::let_fail(&mut world);
+    }
     let reply = if fault == Some(FaultKind::NoResult) {
         Reply { body: json!({ "success": true }).to_string().into_bytes(), ..reply }
     } else {
@@ -51,9 +55,16 @@ pub(super) fn answer(request: &Request, shared: &Shared) -> (Reply, Option<Fault
 }
 
 /// What the look-alike itself can be asked for: `POST /simulator/faults`, `DELETE
-/// /simulator/faults`, `GET /simulator`.
+/// /simulator/faults`, `POST /simulator/incident` (its name, or nothing to end it), `GET /simulator`;
+/// and the status page.
 fn desk(world: &mut World, request: &Request) -> Reply {
     match (request.method.as_str(), request.path.as_str()) {
+        ("GET", "/api/v2/summary.json") => simple::status_page(world),
+        ("POST", "/simulator/incident") => {
+            let name = String::from_utf8_lossy(&request.body).into_owned();
+            world.incident = Some(name).filter(|name| !name.is_empty());
+            Reply::nothing()
+        }
         ("POST", "/simulator/faults") => match serde_json::from_slice::<Fault>(&request.body) {
             Ok(fault) => {
                 world.faults.add(fault);
@@ -69,7 +80,7 @@ fn desk(world: &mut World, request: &Request) -> Reply {
             let blocked: serde_json::Map<String, serde_json::Value> = world
                 .zones
                 .iter()
-                .map(|zone| (zone.name.clone(), json!(world.blocked(&zone.name))))
+                .map(|zone| (zone.name.clone(), json!(world.met(&zone.name, "block"))))
                 .collect();
             Reply::result(json!({ "calls": world.calls, "blocked": blocked }))
         }

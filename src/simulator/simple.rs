@@ -5,9 +5,35 @@ use super::reply::Reply;
 use super::world::{TokenGrant, World, Zone};
 use serde_json::{Value, json};
 
-/// Cloudflare's ranges, as far as a look-alike needs some.
-const RANGES: ([&str; 3], [&str; 2]) =
-    (["173.245.48.0/20", "104.16.0.0/13", "162.158.0.0/15"], ["2400:cb00::/32", "2606:4700::/32"]);
+/// Cloudflare's ranges, as published.
+const RANGES: ([&str; 15], [&str; 7]) = (
+    [
+        "173.245.48.0/20",
+        "103.21.244.0/22",
+        "103.22.200.0/22",
+        "103.31.4.0/22",
+        "141.101.64.0/18",
+        "108.162.192.0/18",
+        "190.93.240.0/20",
+        "188.114.96.0/20",
+        "197.234.240.0/22",
+        "198.41.128.0/17",
+        "162.158.0.0/15",
+        "104.16.0.0/13",
+        "104.24.0.0/14",
+        "172.64.0.0/13",
+        "131.0.72.0/22",
+    ],
+    [
+        "2400:cb00::/32",
+        "2606:4700::/32",
+        "2803:f800::/32",
+        "2405:b500::/32",
+        "2405:8100::/32",
+        "2a06:98c0::/29",
+        "2c0f:f248::/32",
+    ],
+);
 
 /// `…/tokens/verify`: each kind of token has its own call.
 pub(super) fn verify(grant: &TokenGrant, as_account: bool) -> Reply {
@@ -109,6 +135,30 @@ fn purge(world: &mut World, request: &Request, id: &str) -> Reply {
         zone.purges.push(body);
     }
     Reply::result(json!({ "id": id }))
+}
+
+/// `/api/v2/summary.json` of the status page.
+pub(super) fn status_page(world: &World) -> Reply {
+    let incidents: Vec<Value> = world
+        .incident
+        .iter()
+        .map(|name| {
+            json!({
+                "id": "simulated", "name": name, "status": "investigating", "impact": "major",
+                "created_at": world.started, "components": [{ "id": "api", "name": "API" }],
+            })
+        })
+        .collect();
+    let indicator = if incidents.is_empty() { "none" } else { "major" };
+    Reply::json(
+        200,
+        &json!({
+            "page": { "id": "simulated", "name": "Cloudflare", "url": "https://www.cloudflarestatus.com" },
+            "status": { "indicator": indicator, "description": "simulated" },
+            "components": [{ "id": "api", "name": "API", "status": "operational" }],
+            "incidents": incidents, "scheduled_maintenances": [],
+        }),
+    )
 }
 
 /// `/ips`

@@ -67,7 +67,8 @@ fn tour(simulator: &Simulator) {
     let call = lists::remove(account, &list.id, [held[0].id.as_str()]);
     let started: Started = read(&client, &call);
     until_done(&client, account, &started);
-    let list: List = read(&client, &lists::one(account, &list.id));
+    let all: Vec<List> = read(&client, &lists::all(account));
+    let list = all.iter().find(|known| known.id == list.id).unwrap();
     assert!((list.num_items - 599.0).abs() < 0.5);
     let missing = client.send(&rulesets::entry_point(&zone.id, rulesets::CUSTOM)).unwrap_err();
     assert_eq!((missing.kind, missing.code), (ErrorKind::NotFound, Some(10_003)));
@@ -87,7 +88,7 @@ fn tour(simulator: &Simulator) {
     for scope in
         [access_rules::Scope::Account(account.clone()), access_rules::Scope::Zone(zone.id.clone())]
     {
-        let call = access_rules::block(&scope, "ip", "192.0.2.7", "a note");
+        let call = access_rules::make(&scope, "block", ("ip", "192.0.2.7"), "a note");
         let rule: access_rules::AccessRule = read(&client, &call);
         let twice = client.send(&call).unwrap_err();
         assert_eq!((twice.kind, twice.code), (ErrorKind::Duplicate, Some(10_009)));

@@ -79,6 +79,8 @@ pub struct Options {
     pub lists_max: Option<usize>,
     /// Items of all lists, where it differs from the plan's.
     pub items_max: Option<usize>,
+    /// Changes of list items in five minutes; `None` for no limit.
+    pub items_in_five_minutes: Option<usize>,
 }
 
 impl Options {
@@ -97,6 +99,7 @@ impl Options {
             shut_for: Duration::from_mins(5),
             lists_max: None,
             items_max: None,
+            items_in_five_minutes: None,
         }
     }
 }
@@ -124,8 +127,11 @@ pub(super) struct World {
     pub(super) operations: Vec<Operation>,
     pub(super) access_rules: Vec<AccessRule>,
     pub(super) faults: Faults,
+    /// An incident on the status page.
+    pub(super) incident: Option<String>,
     pub(super) calls: u64,
     pub(super) recent: VecDeque<Instant>,
+    pub(super) changed: VecDeque<(Instant, usize)>,
     pub(super) shut_until: Option<Instant>,
 }
 
@@ -163,8 +169,10 @@ impl World {
             operations: Vec::new(),
             access_rules: Vec::new(),
             faults: Faults::default(),
+            incident: None,
             calls: 0,
             recent: VecDeque::new(),
+            changed: VecDeque::new(),
             shut_until: None,
         }
     }
@@ -197,6 +205,12 @@ impl World {
     }
 
     pub(super) fn custom_rules(&self, zone: &str) -> Vec<(String, String)> {
+        let rules = self.rules_in_use(zone).into_iter();
+        rules.map(|(reference, expression, _)| (reference, expression)).collect()
+    }
+
+    /// Reference, expression and action.
+    fn rules_in_use(&self, zone: &str) -> Vec<(String, String, String)> {
         let text = |rule: &Value, name: &str| {
             rule.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
@@ -207,20 +221,22 @@ impl World {
             .flat_map(|ruleset| &ruleset.rules);
         rules
             .filter(|rule| rule.get("enabled").and_then(Value::as_bool) != Some(false))
-            .map(|rule| (text(rule, "ref"), text(rule, "expression")))
+            .map(|rule| (text(rule, "ref"), text(rule, "expression"), text(rule, "action")))
             .collect()
     }
 
-    pub(super) fn blocked(&self, zone: &str) -> Vec<String> {
+    /// Who is met with an action in a zone.
+    pub(super) fn met(&self, zone: &str, action: &str) -> Vec<String> {
         let mut blocked = Vec::new();
-        for (_, expression) in self.custom_rules(zone) {
-            for list in self.lists.iter().filter(|list| names_list(&expression, &list.name)) {
+        let rules = self.rules_in_use(zone);
+        for (_, expression, _) in rules.iter().filter(|(_, _, does)| does == action) {
+            for list in self.lists.iter().filter(|list| names_list(expression, &list.name)) {
                 blocked.extend(list.items.iter().map(|item| item.ip.clone()));
             }
         }
         let of_zone = self.zones.iter().filter(|known| known.name == zone);
         let rules = of_zone.flat_map(|zone| &zone.access_rules).chain(&self.access_rules);
-        blocked.extend(rules.filter(|rule| rule.mode == "block").map(|rule| rule.value.clone()));
+        blocked.extend(rules.filter(|rule| rule.mode == action).map(|rule| rule.value.clone()));
         blocked
     }
 }

@@ -84,6 +84,9 @@ metrics! {
     gauge CLOUDFLARE_ENTRIES = "riposte_cloudflare_entries", "networks that we block at Cloudflare";
     gauge CLOUDFLARE_NOT_FITTING = "riposte_cloudflare_not_fitting", "networks that should be blocked at Cloudflare and found no room there";
     gauge CLOUDFLARE_CALLS_LEFT = "riposte_cloudflare_calls_left", "calls that Cloudflare's API could be sent at once";
+    gauge CLOUDFLARE_ITEMS_LEFT = "riposte_cloudflare_item_changes_left", "list items that could be changed at Cloudflare at once";
+    gauge CLOUDFLARE_STOPPED = "riposte_cloudflare_stopped_seconds", "for how long nothing is sent to Cloudflare's API, as its last reply had it";
+    gauge CLOUDFLARE_INCIDENTS = "riposte_cloudflare_incidents", "open incidents on Cloudflare's status page that may concern its API";
     counter CLOUDFLARE_CALLS = "riposte_cloudflare_calls_total", "calls sent to Cloudflare's API";
     counter CLOUDFLARE_CALLS_FAILED = "riposte_cloudflare_calls_failed_total", "calls to Cloudflare's API that did not succeed";
     counter CLOUDFLARE_TOO_MANY = "riposte_cloudflare_too_many_total", "calls that Cloudflare refused because there were too many";

@@ -154,7 +154,7 @@ fn each_fault_is_told_with_its_line_and_a_hint() {
       |
     6 | list = "My List"
       |        ^^^^^^^^^
-      = hint: up to 50 lower-case letters, digits and `_`
+      = hint: up to 40 lower-case letters, digits and `_`
 
     error[config]: actions.cloudflare[0]: `a b` is no mark
      --> cloudflare.toml:7:8
@@ -184,6 +184,15 @@ fn each_fault_is_told_with_its_line_and_a_hint() {
        = hint: `https://api.cloudflare.com/client/v4`, or `http://127.0.0.1:PORT/client/v4` of `riposte sim`
 
     the config has 8 errors; the rules are checked when it has none
+
+    error[config]: actions.cloudflare[1]: `list` and `mark` are those of another entry, and each would remove what the other blocks
+     --> cloudflare_twice.toml:7:1
+      |
+    7 | list = "riposte_challenge"
+      | ^^^^
+      = hint: give each entry a `list` or a `mark` of its own, or name different accounts in both
+
+    the config has 1 error; the rules are checked when it has none
 
     error[config]: `soon` is not a duration
      --> duration.toml:2:14

@@ -74,6 +74,8 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("authorization", "\"env:CHAT_TOKEN\""),
     ("account", "\"0123456789abcdef0123456789abcdef\""),
     ("mark", "\"web1\""),
+    ("user", "\"owner\""),
+    ("status_page", "\"https://www.cloudflarestatus.com/api/v2/summary.json\""),
     ("windows_mib", "32"),
 ];
 

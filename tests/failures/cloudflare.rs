@@ -16,7 +16,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-const TOKEN: &str = "cfut_PlantedToken0123456789abcdefghijklmnopqr";
+pub const TOKEN: &str = "cfut_PlantedToken0123456789abcdefghijklmnopqr";
 
 const RULES: &str = r#"
 rule("three").on("http").when(|e| e.status == 404).by("ip").count(3, "1h")
@@ -25,11 +25,11 @@ rule("one").on("http").when(|e| e.status == 403).by("ip").count(1, "1h")
     .then(|hit| block(hit.ip, "1h"));
 "#;
 
-fn simulator(bulk_takes: Duration) -> Simulator {
+pub fn simulator(bulk_takes: Duration) -> Simulator {
     Simulator::start(0, Options { bulk_takes, ..Options::new(TOKEN) }, None).unwrap()
 }
 
-fn place(root: &tempfile::TempDir, simulator: &Simulator) -> Place {
+pub fn place(root: &tempfile::TempDir, simulator: &Simulator) -> Place {
     let token = root.path().join("token");
     fs::write(&token, TOKEN).unwrap();
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
@@ -41,12 +41,12 @@ fn place(root: &tempfile::TempDir, simulator: &Simulator) -> Place {
     Place::new(root.path(), "p", RULES, &more)
 }
 
-fn blocked(simulator: &Simulator) -> BTreeSet<String> {
+pub fn blocked(simulator: &Simulator) -> BTreeSet<String> {
     simulator.blocked("example.com").into_iter().collect()
 }
 
 /// Every action at Cloudflare has ended well, and nothing says the token.
-fn ended_well(place: &Place, actions: usize) {
+pub fn ended_well(place: &Place, actions: usize) {
     let ended = || {
         let well = |entry| match entry {
             Entry::Outcome { action, outcome: Outcome::Applied | Outcome::Unchanged, .. } => {
@@ -146,7 +146,7 @@ fn things_of_others_are_left_alone_by_blocks_and_by_panic() {
     let rule = rulesets::rule("theirs", "block", "(ip.src in $riposte)", "by hand");
     client.send(&rulesets::create_entry_point(&zone.id, rulesets::CUSTOM, &rule)).unwrap();
     let scope = access_rules::Scope::Account(account.to_owned());
-    client.send(&access_rules::block(&scope, "ip", "192.0.2.201", "by hand")).unwrap();
+    client.send(&access_rules::make(&scope, "block", ("ip", "192.0.2.201"), "by hand")).unwrap();
     let place = place(&root, &simulator);
     let daemon = place.start_and_wait();
     place.append(&attack(&address(1)));

@@ -1,10 +1,12 @@
 //! Taking everything of ours away again (`panic`, `doctor --remove`): first our rules, so that at
-//! once nobody is blocked, then what the list holds of us, then the list.
+//! once nobody is blocked, then what the lists hold of us, then the lists.
 
 use super::Cloudflare;
+use super::measure::Measure;
+use super::read;
+use super::running::poll_pause;
 use super::site::{self, SiteError};
 use super::spill::delete_rules;
-use super::steps::poll_pause;
 use crate::actions::enforcer::EnforceError;
 use crate::cloudflare::lists::{self, Operation, Started};
 use crate::cloudflare::{ApiError, Call, Client, ErrorKind, Priority};
@@ -23,29 +25,33 @@ impl Cloudflare {
             SiteError::Api(error) => failed(error),
         })?;
         let now = crate::clock::now();
-        let (present, mut rules) = site::read(&client, &site, &self.mark, now).map_err(failed)?;
-        // Where others share the list, the rule is theirs too.
-        if present.foreign.is_empty() {
-            site::remove_rules(&client, &self.config, &site).map_err(failed)?;
+        let mut present = read::read(&client, &site, &self.mark, now).map_err(failed)?;
+        // Where others share a list, its rule is theirs too.
+        for measure in Measure::ALL {
+            let alone = present.lists[measure].foreign.is_empty();
+            if alone && (measure == Measure::Block || site.lists[measure].is_some()) {
+                site::remove_rules(&client, &self.config, &site, measure).map_err(failed)?;
+            }
         }
-        for net in present.rules {
-            delete_rules(&client, &mut rules, &net).map_err(failed)?;
+        for rules in present.rules.values_mut() {
+            delete_rules(&client, rules).map_err(failed)?;
         }
         let until = Instant::now() + WAIT;
-        let ids: Vec<String> =
-            present.items.into_values().filter_map(|held| held.id).chain(present.orphans).collect();
-        if let Some(list) = &site.list {
+        for measure in Measure::ALL {
+            let there = std::mem::take(&mut present.lists[measure]);
+            let ids = there.items.into_values().filter_map(|held| held.id).chain(there.orphans);
+            let ids: Vec<String> = ids.collect();
+            let Some(list) = &site.lists[measure] else { continue };
             for ids in ids.chunks(CLOUDFLARE_ITEMS_PER_CALL) {
-                let call = lists::remove(&site.account, list, ids.iter().map(String::as_str));
+                let call = lists::remove(&site.account, &list.id, ids.iter().map(String::as_str));
                 let call = call.priority(Priority::Urgent);
                 remove(&client, &site.account, &call, until).map_err(failed)?;
             }
-        }
-        if present.foreign.is_empty() {
-            site::remove_list(&client, &site).map_err(failed)?;
+            if there.foreign.is_empty() {
+                site::remove_list(&client, &site, measure).map_err(failed)?;
+            }
         }
         (self.site, self.present) = (None, None);
-        self.rules.clear();
         Ok(())
     }
 }

@@ -1,20 +1,24 @@
-//! What Cloudflare should hold against what it holds, as pure arithmetic: what goes into the list,
-//! what into access rules because the list has no room, what fits nowhere, and what has to go.
+//! What Cloudflare should hold against what it holds, as pure arithmetic: what goes into the lists,
+//! what into access rules because the lists have no room, what fits nowhere, and what has to go.
 
-use super::mark::Note;
+use super::measure::{Each, Measure};
+use super::present::{Present, Shelf, wider};
 use crate::actions::reconcile::outermost;
 use crate::clock::Timestamp;
-use crate::decisions::{Decision, Remedy};
+use crate::decisions::{Decision, RuleName};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A block that should be in force.
+/// A block or challenge that should be in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Standing {
     pub(super) until: Option<Timestamp>,
     /// The rule, or `manual`.
-    pub(super) why: String,
+    pub(super) why: RuleName,
 }
+
+/// All that should be in force of one measure.
+pub(super) type Wanted = BTreeMap<IpNet, Standing>;
 
 impl Standing {
     fn end(&self) -> Timestamp {
@@ -23,134 +27,216 @@ impl Standing {
 
     /// What stays when there is no room for all: what a person decided, then what stands longest.
     fn worth(&self) -> (bool, Timestamp) {
-        (self.why == "manual", self.end())
+        (&*self.why == "manual", self.end())
     }
 }
 
-/// The blocks that decisions ask for.
-pub(super) fn standing<'d>(
-    decisions: impl IntoIterator<Item = &'d Decision>,
-) -> BTreeMap<IpNet, Standing> {
-    let mut blocks: BTreeMap<IpNet, Standing> = BTreeMap::new();
+/// What decisions ask for.
+pub(super) fn standing<'d>(decisions: impl IntoIterator<Item = &'d Decision>) -> Each<Wanted> {
+    let mut all = Each::default();
     for decision in decisions {
-        add(&mut blocks, decision);
+        add(&mut all, decision);
     }
-    blocks
+    all
 }
 
-/// Lets a block stand, for as long as the longest that was asked for.
-pub(super) fn add(blocks: &mut BTreeMap<IpNet, Standing>, decision: &Decision) {
-    let Some(net) = decision.target.net().filter(|_| decision.remedy == Remedy::Block) else {
+/// Lets a decision stand, for as long as the longest that was asked for.
+pub(super) fn add(all: &mut Each<Wanted>, decision: &Decision) {
+    let (Some(net), Some(measure)) = (decision.target.net(), Measure::of(decision.remedy)) else {
         return;
     };
-    let new = Standing { until: decision.until, why: decision.rule.to_string() };
-    match blocks.get_mut(&net.trunc()) {
+    let new = Standing { until: decision.until, why: decision.rule.clone() };
+    match all[measure].get_mut(&net.trunc()) {
         Some(known) if known.end() >= new.end() => {}
         Some(known) => *known = new,
         None => {
-            blocks.insert(net.trunc(), new);
+            all[measure].insert(net.trunc(), new);
         }
     }
 }
 
-/// Our item in the list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Held {
-    /// Its id, where it was read back.
-    pub(super) id: Option<String>,
-    pub(super) note: Note,
-}
-
-/// What Cloudflare holds.
-#[derive(Debug, Default)]
-pub(super) struct Present {
-    /// Our items.
-    pub(super) items: BTreeMap<IpNet, Held>,
-    /// Items of others in our list: never touched, and never added again, which would take them
-    /// over.
-    pub(super) foreign: BTreeSet<IpNet>,
-    /// Items that a riposte left that is gone, by their ids.
-    pub(super) orphans: Vec<String>,
-    /// Items of other lists, which share the account's limit.
-    pub(super) elsewhere: usize,
-    /// Our access rules.
-    pub(super) rules: BTreeSet<IpNet>,
-}
-
-/// How much may be held.
+/// How much may be held, and what was turned down.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
+pub(super) struct Limits<'l> {
     /// Items of all lists.
     pub(super) items: usize,
-    /// Our access rules.
-    pub(super) rules: usize,
+    /// Our access rules; `None` where the token may not change them.
+    pub(super) rules: Option<usize>,
+    /// Networks that lists do not take.
+    pub(super) refused: &'l BTreeMap<IpNet, String>,
+    /// Networks that can't have an access rule.
+    pub(super) closed: &'l BTreeSet<IpNet>,
+    /// Items that can't be removed.
+    pub(super) stuck: &'l BTreeMap<IpNet, String>,
+}
+
+/// What has to change in a list.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ListPlan {
+    /// Into it; of higher worth first.
+    pub(super) add: Vec<IpNet>,
+    /// Out of it.
+    pub(super) remove: Vec<IpNet>,
+    /// Removing must come first, because the lists are full.
+    pub(super) needs_room: bool,
 }
 
 /// What has to change.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// Into the list; of higher worth first.
-    pub(super) add: Vec<IpNet>,
-    /// Out of the list.
-    pub(super) remove: Vec<IpNet>,
-    /// Removing must come first, because the list is full.
-    pub(super) needs_room: bool,
+    pub(super) lists: Each<ListPlan>,
     /// Into access rules.
-    pub(super) spill: Vec<IpNet>,
+    pub(super) spill: Vec<(Measure, IpNet)>,
     /// Out of access rules.
     pub(super) recall: Vec<IpNet>,
     /// In force nowhere at Cloudflare.
-    pub(super) unfit: BTreeSet<IpNet>,
+    pub(super) unfit: BTreeSet<(Measure, IpNet)>,
 }
 
-/// Compares; `refused` are networks that the list does not take.
-pub(super) fn plan(
-    wanted: &BTreeMap<IpNet, Standing>,
-    present: &Present,
-    refused: &BTreeMap<IpNet, String>,
-    room: Room,
-) -> Plan {
-    let ends = wanted.iter().map(|(net, standing)| (*net, standing.end()));
-    let mut nets: Vec<IpNet> = outermost(ends).into_iter().map(|(net, _)| net).collect();
-    nets.retain(|net| !present.foreign.contains(net));
-    nets.sort_by_key(|net| std::cmp::Reverse(wanted.get(net).map(Standing::worth)));
-    let others = present.elsewhere + present.foreign.len() + present.orphans.len();
-    let items_max = room.items.saturating_sub(others);
-    let (listed, mut rest): (Vec<IpNet>, Vec<IpNet>) =
-        nets.into_iter().partition(|net| !refused.contains_key(net));
-    let overflow: Vec<IpNet> = listed.iter().skip(items_max).copied().collect();
-    rest.extend(overflow);
-    let listed: Vec<IpNet> = listed.into_iter().take(items_max).collect();
-    let in_list: BTreeSet<IpNet> = listed.iter().copied().collect();
-    let mut plan = Plan::default();
-    for net in listed {
-        let stale = present.items.get(&net).map(|held| {
-            wanted.get(&net).is_some_and(|standing| held.note.is_stale(standing.until))
-        });
-        if stale != Some(false) {
-            plan.add.push(net);
-        }
+impl Plan {
+    /// Items and access rules that are there and have to go.
+    pub(super) fn goes(&self) -> usize {
+        let lists = Measure::ALL.iter().map(|measure| self.lists[*measure].remove.len());
+        lists.sum::<usize>() + self.recall.len()
     }
-    plan.remove = present.items.keys().filter(|net| !in_list.contains(*net)).copied().collect();
-    let new = plan.add.iter().filter(|net| !present.items.contains_key(*net)).count();
-    plan.needs_room = present.items.len() + new > items_max && !plan.remove.is_empty();
-    let mut in_rules = BTreeSet::new();
-    for net in rest {
-        if access_target(&net).is_some() && in_rules.len() < room.rules {
-            in_rules.insert(net);
-            if !present.rules.contains(&net) {
-                plan.spill.push(net);
+
+    /// Items and access rules that aren't there and have to come.
+    pub(super) fn comes(&self) -> usize {
+        let lists = Measure::ALL.iter().map(|measure| self.lists[*measure].add.len());
+        lists.sum::<usize>() + self.spill.len()
+    }
+}
+
+/// Where the networks of one measure go.
+#[derive(Debug, Default)]
+struct Chosen {
+    /// Into the list, of higher worth first.
+    listed: Vec<IpNet>,
+    in_list: BTreeSet<IpNet>,
+    /// Into access rules; with those that were turned down, which keep their place: it bounds how
+    /// many are tried.
+    in_rules: Vec<IpNet>,
+    unfit: BTreeSet<IpNet>,
+}
+
+/// Sorts out what goes where. A wide network that fits nowhere must not hide narrower ones in it:
+/// it is left out then, and told, and they are looked at by themselves.
+fn choose(
+    wanted: &Wanted,
+    shelf: &Shelf,
+    (items, rules): (usize, usize),
+    limits: Limits<'_>,
+) -> Chosen {
+    let mut left_out = BTreeSet::new();
+    loop {
+        let looked_at = wanted.iter().filter(|(net, _)| !left_out.contains(*net));
+        let ends = looked_at.map(|(net, standing)| (*net, standing.end()));
+        let mut nets: Vec<IpNet> = outermost(ends).into_iter().map(|(net, _)| net).collect();
+        let outer: BTreeSet<IpNet> = nets.iter().copied().collect();
+        nets.retain(|net| shelf.idle || !shelf.foreign.contains(net));
+        nets.sort_by_key(|net| std::cmp::Reverse(wanted.get(net).map(Standing::worth)));
+        let (mut listed, mut rest): (Vec<IpNet>, Vec<IpNet>) =
+            nets.into_iter().partition(|net| !limits.refused.contains_key(net));
+        let fit = if shelf.idle { 0 } else { items.min(listed.len()) };
+        rest.extend(listed.split_off(fit));
+        let mut chosen = Chosen { in_list: listed.iter().copied().collect(), ..Chosen::default() };
+        chosen.listed = listed;
+        for net in rest {
+            let has_place = access_target(&net).is_some() && chosen.in_rules.len() < rules;
+            if has_place {
+                chosen.in_rules.push(net);
             }
-        } else {
-            plan.unfit.insert(net);
+            if !has_place || limits.closed.contains(&net) {
+                chosen.unfit.insert(net);
+            }
         }
+        let hides = |wide: &&IpNet| {
+            let inside = wanted.range(**wide..).map(|(net, _)| net);
+            inside
+                .skip_while(|net| net == wide)
+                .take_while(|net| wide.contains(*net))
+                .any(|net| !left_out.contains(net) && !outer.contains(net))
+        };
+        let hiding: Vec<IpNet> = chosen.unfit.iter().filter(hides).copied().collect();
+        if hiding.is_empty() {
+            chosen.unfit.extend(left_out);
+            return chosen;
+        }
+        left_out.extend(hiding);
     }
-    // A rule goes when it is wanted no more, or when the list has taken its place.
-    let goes = |net: &&IpNet| {
-        !in_rules.contains(*net) && (!in_list.contains(*net) || present.items.contains_key(*net))
+}
+
+/// Compares. Blocks have their places first; who is blocked need not be challenged.
+pub(super) fn plan(wanted: &Each<Wanted>, present: &Present, limits: Limits<'_>) -> Plan {
+    let items = limits.items.saturating_sub(present.others());
+    let rules = limits.rules.unwrap_or(0);
+    let block = choose(&wanted.block, &present.lists.block, (items, rules), limits);
+    let blocked = |net: &IpNet| {
+        let shelf = &present.lists.block;
+        wider(net).any(|net| {
+            block.in_list.contains(&net)
+                || (!shelf.idle && shelf.foreign.contains(&net))
+                || (block.in_rules.contains(&net) && !limits.closed.contains(&net))
+        })
     };
-    plan.recall = present.rules.iter().filter(goes).copied().collect();
+    let challenged = wanted.challenge.iter().filter(|(net, _)| !blocked(net));
+    let challenged: Wanted = challenged.map(|(net, standing)| (*net, standing.clone())).collect();
+    let left = (items - block.listed.len(), rules - block.in_rules.len());
+    let challenge = choose(&challenged, &present.lists.challenge, left, limits);
+    let chosen = Each { block, challenge };
+    let mut plan = Plan::default();
+    for measure in Measure::ALL {
+        let chosen = &chosen[measure];
+        plan.lists[measure] = of_list(&wanted[measure], &present.lists[measure], chosen, limits);
+        plan.unfit.extend(chosen.unfit.iter().map(|net| (measure, *net)));
+        let open = chosen.in_rules.iter().filter(|net| !limits.closed.contains(*net));
+        let new = open.filter(|net| present.ruled(net) != Some(measure));
+        plan.spill.extend(new.map(|net| (measure, *net)));
+        // Who loses the place in the list for one among the rules is let through at no time.
+        let spill: BTreeSet<IpNet> = plan.spill.iter().map(|(_, net)| *net).collect();
+        plan.lists[measure].remove.retain(|net| !spill.contains(net));
+    }
+    let goes = plan.lists.block.remove.len() + plan.lists.challenge.remove.len();
+    for measure in Measure::ALL {
+        let held = &present.lists[measure].items;
+        let list = &mut plan.lists[measure];
+        let new = list.add.iter().filter(|net| !held.contains_key(*net)).count();
+        list.needs_room = present.items() + new > items && (goes > 0 || !plan.spill.is_empty());
+    }
+    recall(&mut plan, present, &chosen, limits);
     plan
+}
+
+fn of_list(wanted: &Wanted, shelf: &Shelf, chosen: &Chosen, limits: Limits<'_>) -> ListPlan {
+    let is_right = |net: &&IpNet| {
+        let until = wanted.get(*net).and_then(|standing| standing.until);
+        shelf.items.get(*net).is_some_and(|held| !held.note.is_stale(until))
+    };
+    let goes = |net: &&IpNet| !chosen.in_list.contains(*net) && !limits.stuck.contains_key(*net);
+    ListPlan {
+        add: chosen.listed.iter().filter(|net| !is_right(net)).copied().collect(),
+        remove: shelf.items.keys().filter(goes).copied().collect(),
+        needs_room: false,
+    }
+}
+
+/// A rule goes when it is wanted no more, or when a list has taken its place.
+fn recall(plan: &mut Plan, present: &Present, chosen: &Each<Chosen>, limits: Limits<'_>) {
+    if limits.rules.is_none() {
+        // What can't be changed can't be taken back either.
+        plan.unfit.retain(|(measure, net)| present.ruled(net) != Some(*measure));
+        return;
+    }
+    let stays: BTreeSet<&IpNet> =
+        Measure::ALL.iter().flat_map(|measure| &chosen[*measure].in_rules).collect();
+    let goes = |net: &&IpNet| {
+        let waits = |measure: &Measure| {
+            chosen[*measure].in_list.contains(*net)
+                && !present.lists[*measure].items.contains_key(*net)
+        };
+        !stays.contains(*net) && !Measure::ALL.iter().any(waits)
+    };
+    plan.recall = present.rules.keys().filter(goes).copied().collect();
 }
 
 /// How an access rule names a network; they know single addresses and a few lengths of prefixes.
@@ -176,119 +262,5 @@ pub(super) fn text(net: &IpNet) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::actions::tests::block;
-    use proptest::prelude::*;
-
-    fn net(text: &str) -> IpNet {
-        crate::event::net::parse_net(text).unwrap()
-    }
-
-    fn held(owner: &str) -> Held {
-        Held { id: None, note: Note { owner: owner.to_owned(), until: None } }
-    }
-
-    const ROOM: Room = Room { items: 100, rules: 10 };
-
-    #[test]
-    fn only_the_difference_is_asked_for() {
-        let decisions =
-            [block("192.0.2.1", None), block("192.0.2.2", Some(60)), block("192.0.2.3", None)];
-        let wanted = standing(&decisions);
-        let mut present = Present::default();
-        present.items.insert(net("192.0.2.1"), held("a"));
-        present.items.insert(net("192.0.2.9"), held("a"));
-        present.foreign.insert(net("192.0.2.3"));
-        let plan = plan(&wanted, &present, &BTreeMap::new(), ROOM);
-        assert_eq!(plan.add, [net("192.0.2.2")], "what others listed is not taken over");
-        assert_eq!(plan.remove, [net("192.0.2.9")]);
-        assert!(plan.spill.is_empty() && plan.unfit.is_empty() && !plan.needs_room);
-    }
-
-    #[test]
-    fn what_has_no_room_goes_to_access_rules_and_the_rest_is_told() {
-        let mut decisions: Vec<_> =
-            (1..=6).map(|n| block(&format!("192.0.2.{n}"), Some(n * 100))).collect();
-        decisions.push(block("198.51.100.0/25", Some(50)));
-        decisions[0].rule = "manual".into();
-        let wanted = standing(&decisions);
-        let present = Present { elsewhere: 7, ..Present::default() };
-        let room = Room { items: 10, rules: 2 };
-        let plan = plan(&wanted, &present, &BTreeMap::new(), room);
-        assert_eq!(plan.add, ["192.0.2.1", "192.0.2.6", "192.0.2.5"].map(net));
-        assert_eq!(plan.spill, ["192.0.2.4", "192.0.2.3"].map(net));
-        let unfit = ["192.0.2.2", "198.51.100.0/25"].map(net);
-        assert_eq!(plan.unfit, BTreeSet::from(unfit));
-    }
-
-    #[test]
-    fn a_rule_stays_until_the_list_has_taken_its_place() {
-        let wanted = standing(&[block("192.0.2.1", None)]);
-        let mut present = Present::default();
-        present.rules.insert(net("192.0.2.1"));
-        let first = plan(&wanted, &present, &BTreeMap::new(), ROOM);
-        assert_eq!((first.add.len(), first.recall.len()), (1, 0));
-        present.items.insert(net("192.0.2.1"), held("a"));
-        let second = plan(&wanted, &present, &BTreeMap::new(), ROOM);
-        assert_eq!((second.add.len(), second.recall.len()), (0, 1));
-    }
-
-    #[test]
-    fn what_lies_in_a_wider_block_that_stands_as_long_is_left_out() {
-        let decisions = [
-            block("192.0.2.0/24", Some(600)),
-            block("192.0.2.1", Some(60)),
-            block("192.0.2.2", None),
-        ];
-        let plan = plan(&standing(&decisions), &Present::default(), &BTreeMap::new(), ROOM);
-        assert_eq!(
-            BTreeSet::from_iter(plan.add),
-            BTreeSet::from(["192.0.2.0/24", "192.0.2.2"].map(net))
-        );
-    }
-
-    proptest! {
-        /// Carried out again and again, plans end with everything that fits in force, nothing
-        /// else, and never more than there is room for.
-        #[test]
-        fn plans_come_to_an_end(
-            first in proptest::collection::vec((0_u8..40, 1_u64..900), 0..40),
-            second in proptest::collection::vec((0_u8..40, 1_u64..900), 0..40),
-            items in 0_usize..30, rules in 0_usize..10,
-        ) {
-            let room = Room { items, rules };
-            let mut present = Present::default();
-            for asked in [first, second] {
-                let decisions: Vec<_> =
-                    asked.iter().map(|(n, secs)| block(&format!("192.0.2.{n}"), Some(*secs))).collect();
-                let wanted = standing(&decisions);
-                let mut turns = 0;
-                loop {
-                    let plan = plan(&wanted, &present, &BTreeMap::new(), room);
-                    if plan.add.is_empty() && plan.remove.is_empty() && plan.spill.is_empty()
-                        && plan.recall.is_empty()
-                    {
-                        let blocked = present.items.len() + present.rules.len();
-                        prop_assert_eq!(blocked + plan.unfit.len(), wanted.len());
-                        break;
-                    }
-                    if plan.needs_room || plan.add.is_empty() {
-                        for net in &plan.remove { present.items.remove(net); }
-                    }
-                    if !plan.needs_room {
-                        for net in &plan.add {
-                            let note = Note { owner: String::new(), until: wanted[net].until };
-                            present.items.insert(*net, Held { id: None, note });
-                        }
-                    }
-                    prop_assert!(present.items.len() <= items);
-                    present.rules.extend(plan.spill.iter().copied());
-                    for net in &plan.recall { present.rules.remove(net); }
-                    turns += 1;
-                    prop_assert!(turns < 10);
-                }
-            }
-        }
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,22 +1,17 @@
-//! Where we block: the account, its list, and in each zone the custom rule that refers to the list.
-//! Found, and made where it isn't there.
+//! Where we block and challenge: the account, its lists, and in each zone the custom rules that refer
+//! to them. Found, and made where they aren't there.
 
-use super::mark::{self, OURS};
-use super::plan::{Held, Present, text};
+use super::mark::OURS;
+use super::measure::{Each, Measure};
+use super::plan::text;
 use crate::actions::config::CloudflareConfig;
-use crate::clock::Timestamp;
-use crate::cloudflare::access_rules::{self, AccessRule, Scope};
-use crate::cloudflare::lists::{self, Item, List};
+use crate::cloudflare::access_rules::Scope;
+use crate::cloudflare::lists::{self, List};
 use crate::cloudflare::rulesets::{self, Rule, Ruleset};
 use crate::cloudflare::zones::{self, Zone};
 use crate::cloudflare::{ApiError, Client, ErrorKind, Priority};
-use crate::event::net::parse_net;
-use crate::limits::{CLOUDFLARE_ITEMS_PER_PAGE, CLOUDFLARE_ZONES_MAX};
+use crate::limits::CLOUDFLARE_ZONES_MAX;
 use ipnet::IpNet;
-use std::collections::BTreeMap;
-
-/// Access rules a page.
-const RULES_PER_PAGE: usize = 100;
 
 /// Why there is no site.
 #[derive(Debug)]
@@ -33,20 +28,30 @@ impl From<ApiError> for SiteError {
     }
 }
 
-/// Where we block.
+/// Where we block and challenge.
 #[derive(Debug, Clone)]
 pub(super) struct Site {
     pub(super) account: String,
     /// Names and ids.
     pub(super) zones: Vec<(String, String)>,
-    /// The list, where there is one.
-    pub(super) list: Option<String>,
-    /// It was made by riposte.
-    list_is_ours: bool,
-    /// Why there can be no list or rule; blocks then go to access rules.
-    pub(super) no_list: Option<String>,
+    /// The lists, where there are any.
+    pub(super) lists: Each<Option<ListThere>>,
+    /// Lists and rules were looked after.
+    pub(super) made: Each<bool>,
+    /// Why there can be no list or rule; all then goes to access rules.
+    pub(super) missing: Each<Option<String>>,
+    /// Items of other lists of the account, which share its limit.
+    pub(super) elsewhere: usize,
     /// Where access rules are made.
     pub(super) scopes: Vec<Scope>,
+}
+
+/// A list that is there.
+#[derive(Debug, Clone)]
+pub(super) struct ListThere {
+    pub(super) id: String,
+    /// It was made by riposte.
+    is_ours: bool,
 }
 
 /// Finds account and zones; changes nothing.
@@ -94,24 +99,58 @@ pub(super) fn find(client: &Client, config: &CloudflareConfig) -> Result<Site, S
     } else {
         zones.iter().map(|zone| Scope::Zone(zone.id.clone())).collect()
     };
-    let list = lists_of(client, &account)?.into_iter().find(|list| list.name == config.list);
-    let list = match list {
-        Some(list) if list.kind != "ip" => {
-            return Err(SiteError::Config(format!(
-                "the list `{}` is one of another kind (`{}`)\nhint: choose another `list`",
-                config.list, list.kind
-            )));
-        }
-        list => list,
-    };
-    Ok(Site {
+    let mut site = Site {
         account,
         zones: zones.into_iter().map(|Zone { name, id, .. }| (name, id)).collect(),
-        list_is_ours: list.as_ref().is_some_and(|list| list.description.starts_with(OURS)),
-        list: list.map(|list| list.id),
-        no_list: None,
+        lists: Each::default(),
+        made: Each::default(),
+        missing: Each::default(),
+        elsewhere: 0,
         scopes,
-    })
+    };
+    find_lists(client, config, &mut site)?;
+    Ok(site)
+}
+
+/// Finds our lists, and what the account's others hold.
+pub(super) fn find_lists(
+    client: &Client,
+    config: &CloudflareConfig,
+    site: &mut Site,
+) -> Result<(), SiteError> {
+    let all = lists_of(client, &site.account)?;
+    site.elsewhere = 0;
+    site.lists = Each::default();
+    for list in all {
+        let named = |measure: &Measure| list.name == measure.list(config);
+        let Some(measure) = Measure::ALL.into_iter().find(named) else {
+            site.elsewhere += count(list.num_items);
+            continue;
+        };
+        if list.kind != "ip" {
+            return Err(SiteError::Config(format!(
+                "the list `{}` is one of another kind (`{}`)\nhint: choose another `list`",
+                list.name, list.kind
+            )));
+        }
+        let is_ours = list.description.starts_with(OURS);
+        site.lists[measure] = Some(ListThere { id: list.id, is_ours });
+    }
+    for measure in Measure::ALL {
+        // Somebody removed it: it is made again.
+        let there = site.lists[measure].is_some() || site.missing[measure].is_some();
+        site.made[measure] &= there;
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count, which the API gives as a number with a point"
+)]
+fn count(number: f64) -> usize {
+    number.clamp(0.0, 1e9) as usize
 }
 
 /// A token that may not read lists says so here already.
@@ -119,43 +158,37 @@ fn lists_of(client: &Client, account: &str) -> Result<Vec<List>, ApiError> {
     client.send(&lists::all(account).priority(Priority::Ordinary))?.read()
 }
 
-/// The reference of our rule: by it we find it again.
-fn reference(config: &CloudflareConfig) -> String {
-    format!("riposte_block_{}", config.list)
-}
-
-/// What the rule matches.
-fn expression(config: &CloudflareConfig) -> String {
-    format!("(ip.src in ${})", config.list)
-}
-
-/// Makes the list and the rules where they aren't there, and puts right rules of ours that somebody
+/// Makes a list and its rules where they aren't there, and puts right rules of ours that somebody
 /// changed. That the plan has none, or no room, is told in the site.
 pub(super) fn make(
     client: &Client,
     config: &CloudflareConfig,
     site: &mut Site,
+    measure: Measure,
 ) -> Result<(), ApiError> {
-    if site.list.is_none() {
-        let description = format!("{OURS}{} addresses that riposte blocks", config.list);
-        let call = lists::create(&site.account, &config.list, &description);
-        match client
-            .send(&call.priority(Priority::Urgent))
-            .and_then(crate::cloudflare::Answer::read)
-        {
-            Ok(List { id, .. }) => (site.list, site.list_is_ours) = (Some(id), true),
+    site.made[measure] = true;
+    if site.lists[measure].is_none() {
+        let name = measure.list(config);
+        let does = if measure == Measure::Block { "blocks" } else { "challenges" };
+        let description = format!("{OURS}{name} addresses that riposte {does}");
+        let call = lists::create(&site.account, &name, &description);
+        let made = client.send(&call.priority(Priority::Urgent));
+        match made.and_then(crate::cloudflare::Answer::read) {
+            Ok(List { id, .. }) => {
+                site.lists[measure] = Some(ListThere { id, is_ours: true });
+            }
             Err(error) if error.kind == ErrorKind::NotOnThisPlan => {
-                site.no_list = Some(error.to_string());
+                site.missing[measure] = Some(error.to_string());
                 return Ok(());
             }
             Err(error) => return Err(error),
         }
     }
     for (name, zone) in site.zones.clone() {
-        match make_rule(client, config, &zone) {
+        match make_rule(client, config, &zone, measure) {
             Ok(()) => {}
             Err(error) if error.kind == ErrorKind::NotOnThisPlan => {
-                site.no_list = Some(format!("zone `{name}`: {error}"));
+                site.missing[measure] = Some(format!("zone `{name}`: {error}"));
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -164,17 +197,27 @@ pub(super) fn make(
     Ok(())
 }
 
-fn make_rule(client: &Client, config: &CloudflareConfig, zone: &str) -> Result<(), ApiError> {
-    let (reference, expression) = (reference(config), expression(config));
-    let description = "riposte: addresses that it blocks";
-    let wanted = rulesets::rule(&reference, "block", &expression, description);
+fn make_rule(
+    client: &Client,
+    config: &CloudflareConfig,
+    zone: &str,
+    measure: Measure,
+) -> Result<(), ApiError> {
+    let (reference, expression) = (measure.reference(config), measure.expression(config));
+    let description = match measure {
+        Measure::Block => "riposte: addresses that it blocks",
+        Measure::Challenge => "riposte: addresses that it challenges",
+    };
+    let wanted = rulesets::rule(&reference, measure.action(), &expression, description);
     let Some(ruleset) = entry_point(client, zone)? else {
         let call = rulesets::create_entry_point(zone, rulesets::CUSTOM, &wanted);
         client.send(&call.priority(Priority::Urgent))?;
         return Ok(());
     };
     let is_right = |rule: &Rule| {
-        rule.action == "block" && rule.expression == expression && rule.enabled != Some(false)
+        rule.action == measure.action()
+            && rule.expression == expression
+            && rule.enabled != Some(false)
     };
     let call = match ruleset.rules.iter().find(|rule| rule.reference == reference) {
         Some(rule) if is_right(rule) => return Ok(()),
@@ -196,15 +239,16 @@ fn entry_point(client: &Client, zone: &str) -> Result<Option<Ruleset>, ApiError>
     }
 }
 
-/// Removes our rule from every zone: at once nobody is blocked by the list any more.
+/// Removes the rule of a measure from every zone: at once nobody is met by its list any more.
 pub(super) fn remove_rules(
     client: &Client,
     config: &CloudflareConfig,
     site: &Site,
+    measure: Measure,
 ) -> Result<(), ApiError> {
+    let reference = measure.reference(config);
     for (_, zone) in &site.zones {
         let Some(ruleset) = entry_point(client, zone)? else { continue };
-        let reference = reference(config);
         for rule in ruleset.rules.iter().filter(|rule| rule.reference == reference) {
             let call = rulesets::delete_rule(zone, &ruleset.id, &rule.id);
             client.send(&call.priority(Priority::Urgent))?;
@@ -213,84 +257,15 @@ pub(super) fn remove_rules(
     Ok(())
 }
 
-/// Removes the list, when riposte made it and nothing is left in it.
-pub(super) fn remove_list(client: &Client, site: &Site) -> Result<(), ApiError> {
-    match &site.list {
-        Some(list) if site.list_is_ours => {
-            client.send(&lists::delete(&site.account, list).priority(Priority::Urgent)).map(|_| ())
+/// Removes a list, when riposte made it and nothing is left in it.
+pub(super) fn remove_list(client: &Client, site: &Site, measure: Measure) -> Result<(), ApiError> {
+    match &site.lists[measure] {
+        Some(list) if list.is_ours => {
+            let call = lists::delete(&site.account, &list.id);
+            client.send(&call.priority(Priority::Urgent)).map(|_| ())
         }
         _ => Ok(()),
     }
-}
-
-/// The access rules that carry our mark, with scope and id of each.
-pub(super) type RuleIds = BTreeMap<IpNet, Vec<(Scope, String)>>;
-
-/// Reads back what we hold there, and what others do.
-pub(super) fn read(
-    client: &Client,
-    site: &Site,
-    owner: &str,
-    now: Timestamp,
-) -> Result<(Present, RuleIds), ApiError> {
-    let mut present = Present::default();
-    if let Some(list) = &site.list {
-        let call = lists::items(&site.account, list);
-        let items: Vec<Item> = client.by_cursor(&call, CLOUDFLARE_ITEMS_PER_PAGE)?;
-        for Item { id, ip, comment } in items {
-            let Some(net) = parse_net(&ip) else { continue };
-            match comment.as_deref().and_then(mark::read) {
-                Some(note) if note.owner == owner => {
-                    present.items.insert(net, Held { id: Some(id), note });
-                }
-                Some(note) if note.is_orphan(now) => present.orphans.push(id),
-                _ => {
-                    present.foreign.insert(net);
-                }
-            }
-        }
-    }
-    let rules = read_rules(client, site, owner)?;
-    present.rules = rules.keys().copied().collect();
-    Ok((present, rules))
-}
-
-fn read_rules(client: &Client, site: &Site, owner: &str) -> Result<RuleIds, ApiError> {
-    let mut rules = RuleIds::new();
-    for scope in &site.scopes {
-        let call = access_rules::noted(scope, &format!("{OURS}{owner}"));
-        let found: Vec<AccessRule> = match client.numbered(&call, RULES_PER_PAGE) {
-            Ok(found) => found,
-            // They are a way out only; without the permission there is none, and nothing of ours.
-            Err(error) if error.kind == ErrorKind::Forbidden => {
-                tracing::debug!(%error, "access rules can't be read");
-                Vec::new()
-            }
-            Err(error) => return Err(error),
-        };
-        for rule in found {
-            // The filter is Cloudflare's word; ours is the mark.
-            let ours = rule.notes.as_deref().and_then(mark::read);
-            let net = parse_net(&rule.configuration.value);
-            if let (true, Some(net)) = (ours.is_some_and(|note| note.owner == owner), net) {
-                rules.entry(net).or_default().push((scope.clone(), rule.id));
-            }
-        }
-    }
-    Ok(rules)
-}
-
-/// The items of other lists of the account, which share its limit.
-pub(super) fn items_elsewhere(client: &Client, site: &Site) -> Result<usize, ApiError> {
-    let lists = lists_of(client, &site.account)?;
-    let others = lists.iter().filter(|list| Some(&list.id) != site.list.as_ref());
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a count, which the API gives as a number with a point"
-    )]
-    let counts = others.map(|list| list.num_items.clamp(0.0, 1e9) as usize);
-    Ok(counts.sum())
 }
 
 /// An item to be added.

@@ -3,13 +3,18 @@
 use super::*;
 use crate::actions::tests::block;
 use crate::clock;
+use crate::cloudflare::lists;
 use crate::decisions::Target;
 use crate::simulator::{Fault, FaultKind, Options, Simulator, TokenGrant};
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
+mod bill;
+mod bulk;
+mod challenges;
 mod order;
+mod scopes;
 
 const TOKEN: &str = "cfut_0123456789abcdefghijklmnopqrstuvwxyzABCD";
 
@@ -18,7 +23,7 @@ struct Stage {
     simulator: Simulator,
     enforcer: Cloudflare,
     config: CloudflareConfig,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn options() -> Options {
@@ -38,7 +43,7 @@ fn stage(options: Options, more: &str) -> Stage {
     );
     let config: CloudflareConfig = toml::from_str(&text).unwrap();
     let enforcer = Cloudflare::new(&config, false);
-    Stage { simulator, enforcer, config, _folder: folder }
+    Stage { simulator, enforcer, config, folder }
 }
 
 impl Stage {

@@ -1,10 +1,11 @@
 //! What follows from a failure: how long nothing is tried, what is no longer known, what is told.
 
 use super::Cloudflare;
+use super::chunk::Chunk;
 use super::site::SiteError;
 use super::spill::Denied;
 use crate::actions::enforcer::EnforceError;
-use crate::cloudflare::ErrorKind;
+use crate::cloudflare::{Area, Call, ErrorKind, lists};
 use crate::limits::CLOUDFLARE_BACKOFF_SECS_MAX;
 use crate::process::resolve_secret;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,12 +18,34 @@ const BUSY_PAUSE: Duration = Duration::from_secs(2);
 const REFUSED_PAUSE: Duration = Duration::from_mins(1);
 
 impl Cloudflare {
-    /// Uses the token as it is now.
-    pub(super) fn renew_token(&self) -> Result<(), crate::secret::SecretError> {
-        if let Some(client) = &self.client {
-            client.set_token(resolve_secret(&self.config.token)?);
+    /// Uses the token as it is now, when it is another than before and Cloudflare accepts it; until
+    /// then the old one is used, so that a half-done rotation stops nothing.
+    pub(super) fn renew_token(&self) {
+        let Some(client) = &self.client else { return };
+        let destination = self.config.name.as_str();
+        let token = match resolve_secret(&self.config.token) {
+            Ok(token) => token,
+            Err(error) => {
+                tracing::warn!(destination, %error, "the token can't be read again; the one from before is used");
+                return;
+            }
+        };
+        if client.has_token(&token) {
+            return;
         }
-        Ok(())
+        let call = match &self.site {
+            Some(site) => lists::all(&site.account),
+            None => Call::get(Area::Zones, "/zones").query("per_page", "5"),
+        };
+        match client.like(token.clone()).send(&call) {
+            Ok(_) => {
+                tracing::info!(destination, "the token was changed, and the new one is used");
+                client.set_token(token);
+            }
+            Err(error) => {
+                tracing::warn!(destination, %error, "the token was changed, and Cloudflare does not accept the new one; the old one is used");
+            }
+        }
     }
 
     /// The place and what fits may all be others by now.
@@ -30,6 +53,8 @@ impl Cloudflare {
         self.stale = false;
         (self.site, self.present, self.room) = (None, None, usize::MAX);
         (self.refused, self.foreign_rules) = (BTreeMap::new(), BTreeSet::new());
+        (self.chunk, self.removal) = (Chunk::new(), Chunk::new());
+        (self.stuck, self.stuck_orphans) = (BTreeMap::new(), BTreeSet::new());
         self.denied = Denied::default();
         self.sort_out();
     }
@@ -67,9 +92,7 @@ impl Cloudflare {
             }
             ErrorKind::Forbidden => {
                 // It may have been rotated. The budget is the user's, and stays.
-                if let Err(error) = self.renew_token() {
-                    tracing::warn!(destination = self.config.name, %error, "the token can't be read again");
-                }
+                self.renew_token();
                 self.trouble = Some(EnforceError::Down(error.to_string()));
                 return REFUSED_PAUSE.min(backoff * 4);
             }

@@ -2,11 +2,13 @@
 //! other, and one that fails keeps the other from nothing.
 
 use super::Cloudflare;
-use super::plan::{Plan, Present, Room, plan};
+use super::measure::Measure;
+use super::plan::{Limits, Plan, plan};
+use super::present::Present;
 use super::site::SiteError;
 use super::steps::Next;
 use crate::clock::Timestamp;
-use crate::limits::{CLOUDFLARE_ACCESS_RULES_AT_ONCE, CLOUDFLARE_ITEMS_PER_CALL};
+use crate::limits::CLOUDFLARE_ACCESS_RULES_AT_ONCE;
 use std::time::Duration;
 
 /// After so long without new blocks the next go at once again.
@@ -23,12 +25,15 @@ impl Cloudflare {
         if self.site.is_none() || self.present.is_none() {
             self.look(now)?;
         }
+        if !self.standing.challenge.is_empty() {
+            self.make(Measure::Challenge)?;
+        }
         let plan = self.plan();
         self.note_unfit(&plan);
         let removal = self.removal_wait(&plan, now);
-        let add = !plan.add.is_empty() && !plan.needs_room;
-        let gap = if add { self.gap(now) } else { Duration::ZERO };
-        let blocks = (add && gap.is_zero()) || !plan.spill.is_empty();
+        let add = self.next_list(&plan);
+        let gap = if add.is_some() { self.gap(now) } else { Duration::ZERO };
+        let blocks = (add.is_some() && gap.is_zero()) || !plan.spill.is_empty();
         if removal == Some(Duration::ZERO) && (self.removes_next || !blocks) {
             // Set before it is tried: a removal that fails must not keep blocks out.
             self.removes_next = false;
@@ -36,38 +41,56 @@ impl Cloudflare {
         }
         if blocks {
             self.removes_next = true;
-            return if add && gap.is_zero() {
-                self.add(&plan.add, now)
-            } else {
-                Ok(self.spill(&plan.spill)?)
+            return match add.filter(|_| gap.is_zero()) {
+                Some(measure) => self.add(measure, &plan.lists[measure].add, now),
+                None => Ok(self.spill(&plan.spill)?),
             };
         }
-        match (add.then_some(gap), removal) {
+        match (add.map(|_| gap), removal) {
             (Some(gap), Some(removal)) => Ok(Next::After(gap.min(removal))),
             (Some(wait), None) | (None, Some(wait)) => Ok(Next::After(wait)),
-            (None, None) => Ok(self.remove_orphans()?),
+            (None, None) => Ok(self.remove_leftovers()?),
         }
+    }
+
+    /// The list that something can go into now; where both wait, they take turns.
+    fn next_list(&self, plan: &Plan) -> Option<Measure> {
+        let waits = |measure: &Measure| {
+            let list = &plan.lists[*measure];
+            !list.add.is_empty() && !list.needs_room
+        };
+        let mut waiting = Measure::ALL.into_iter().filter(waits);
+        let first = waiting.next()?;
+        Some(waiting.next().filter(|_| self.last_added == first).unwrap_or(first))
     }
 
     /// How long what has to go may still stay, so that removals gather; `None` when nothing has to.
     fn removal_wait(&mut self, plan: &Plan, now: Timestamp) -> Option<Duration> {
-        if plan.remove.is_empty() && plan.recall.is_empty() {
+        if plan.goes() == 0 {
             self.remove_due = None;
             return None;
         }
         let due = *self.remove_due.get_or_insert(now.plus(self.config.expire_every));
-        let pressing = plan.needs_room || self.lifts_wait();
+        let full = Measure::ALL.iter().any(|measure| plan.lists[*measure].needs_room);
+        let pressing = full || self.lifts_wait();
         Some(if pressing { Duration::ZERO } else { due.since(now) })
     }
 
     fn take_away(&mut self, plan: &Plan, now: Timestamp) -> Result<Next, SiteError> {
-        let (next, all) = if plan.remove.is_empty() {
-            let all = plan.recall.len() <= CLOUDFLARE_ACCESS_RULES_AT_ONCE;
-            (self.recall(&plan.recall)?, all)
-        } else {
-            let next = self.remove(&plan.remove, now)?;
-            let whole = plan.recall.is_empty() && plan.remove.len() <= CLOUDFLARE_ITEMS_PER_CALL;
-            (next, whole && self.running.is_some())
+        let goes = |measure: &Measure| !plan.lists[*measure].remove.is_empty();
+        let mut lists = Measure::ALL.into_iter().filter(goes);
+        let (next, all) = match lists.next() {
+            None => {
+                let all = plan.recall.len() <= CLOUDFLARE_ACCESS_RULES_AT_ONCE;
+                (self.recall(&plan.recall)?, all)
+            }
+            Some(measure) => {
+                let nets = &plan.lists[measure].remove;
+                let next = self.remove(measure, nets, now)?;
+                let taken = self.running.as_ref().map_or(0, super::running::Running::removals);
+                let whole = taken >= nets.len();
+                (next, whole && plan.recall.is_empty() && lists.next().is_none())
+            }
         };
         if all {
             // What is over from now on gathers anew.
@@ -89,22 +112,14 @@ impl Cloudflare {
     /// What has to change now, as far as is known.
     pub(super) fn plan(&self) -> Plan {
         let none = Present::default();
-        let present = self.present.as_ref().unwrap_or(&none);
-        let no_list = self.site.as_ref().is_some_and(|site| site.no_list.is_some());
-        let items = if no_list { 0 } else { self.room.min(self.config.items_max) };
-        let rules = if self.denied.all.is_some() { 0 } else { self.config.access_rules_max };
-        let mut plan = plan(&self.standing, present, &self.refused, Room { items, rules });
-        // A network that was turned down keeps its place: it bounds how many are tried.
-        let (unfit, spill) = plan.spill.into_iter().partition(|net| {
-            self.foreign_rules.contains(net) || self.denied.nets.contains_key(net)
-        });
-        plan.spill = spill;
-        plan.unfit.extend::<Vec<_>>(unfit);
-        if self.denied.all.is_some() {
-            // What can't be changed can't be taken back either.
-            plan.unfit.retain(|net| !present.rules.contains(net));
-            plan.recall.clear();
-        }
-        plan
+        let rules = self.denied.all.is_none().then_some(self.config.access_rules_max);
+        let limits = Limits {
+            items: self.room.min(self.config.items_max),
+            rules,
+            refused: &self.refused,
+            closed: &self.closed(),
+            stuck: &self.stuck,
+        };
+        plan(&self.standing, self.present.as_ref().unwrap_or(&none), limits)
     }
 }

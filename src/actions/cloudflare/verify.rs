@@ -1,11 +1,15 @@
 //! Is the token good, and does it see what the config asks for? For `riposte doctor` and
 //! `riposte cf verify`. Reads only.
 
+use super::measure::Measure;
 use super::site::{self, SiteError};
 use crate::actions::config::CloudflareConfig;
+use crate::cloudflare::ranges::{self, Ranges};
 use crate::cloudflare::tokens::{self, TokenKind, TokenStatus};
 use crate::cloudflare::zones::Zone;
 use crate::cloudflare::{ApiError, Area, Client, ErrorKind, access_rules, rulesets, zones};
+use crate::decisions::proxies::{CLOUDFLARE_RANGES, CLOUDFLARE_RANGES_DATE};
+use ipnet::IpNet;
 use serde::Serialize;
 
 /// One thing that was looked at.
@@ -37,8 +41,46 @@ impl Check {
     }
 }
 
-/// Looks at everything that an enforcer needs.
-pub fn verify(client: &Client, config: &CloudflareConfig) -> Vec<Check> {
+/// Looks at everything that an enforcer needs; `proxies` are those that the config trusts beside
+/// Cloudflare's own.
+pub fn verify(client: &Client, config: &CloudflareConfig, proxies: &[IpNet]) -> Vec<Check> {
+    let mut checks = vec![published(client, proxies)];
+    checks.extend(of_entry(client, config));
+    checks
+}
+
+/// Whether all ranges that Cloudflare's edge has are known: of others clients' addresses would not be
+/// believed, and they might be blocked.
+fn published(client: &Client, proxies: &[IpNet]) -> Check {
+    let published = client.send(&ranges::all()).and_then(crate::cloudflare::Answer::read::<Ranges>);
+    let Ranges { ipv4_cidrs, ipv6_cidrs } = match published {
+        Ok(published) => published,
+        Err(error) => return Check::of("ranges", &error),
+    };
+    let texts = ipv4_cidrs.iter().chain(&ipv6_cidrs);
+    let nets: Vec<IpNet> = texts.filter_map(|text| text.parse().ok()).collect();
+    let shipped = CLOUDFLARE_RANGES.iter().filter_map(|text| text.parse().ok());
+    let known: Vec<IpNet> = shipped.chain(proxies.iter().copied()).collect();
+    if nets.len() < CLOUDFLARE_RANGES.len() / 2 {
+        let count = nets.len();
+        return Check::ill(
+            "ranges",
+            &format!("Cloudflare names {count} ranges, too few to be all"),
+        );
+    }
+    let is_new = |net: &&IpNet| !known.iter().any(|wide| wide.contains(*net));
+    let new: Vec<String> = nets.iter().filter(is_new).map(ToString::to_string).collect();
+    if new.is_empty() {
+        return Check::well("ranges", format!("{} of Cloudflare's, all known", nets.len()));
+    }
+    let found = format!(
+        "Cloudflare has ranges that are not known here: {}\nhint: add them to `trusted_proxies` of `[guard]`; this version's list is of {CLOUDFLARE_RANGES_DATE}",
+        new.join(", ")
+    );
+    Check::ill("ranges", &found)
+}
+
+fn of_entry(client: &Client, config: &CloudflareConfig) -> Vec<Check> {
     let mut checks = Vec::new();
     let seen = zones::all(client);
     let first = seen.as_ref().ok().and_then(|zones| zones.first());
@@ -65,7 +107,7 @@ pub fn verify(client: &Client, config: &CloudflareConfig) -> Vec<Check> {
     };
     checks.push(Check::well(
         "lists",
-        match &site.list {
+        match &site.lists[Measure::Block] {
             Some(_) => format!("the list `{}` is there", config.list),
             None => format!("may be read; the list `{}` is made with the first block", config.list),
         },

@@ -1,6 +1,7 @@
 //! What the config says about blocking at Cloudflare.
 
 use crate::clock::duration_text;
+use crate::cloudflare::status_page::STATUS_PAGE;
 use crate::limits::CLOUDFLARE_LIST_ITEMS_MAX;
 use crate::secret::SecretRef;
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,8 @@ pub struct CloudflareConfig {
     #[serde(default)]
     pub zones: Vec<String>,
     /// The list's name: lower-case letters, digits and `_`. It is made when it isn't there; of one
-    /// that is, only items that riposte noted as its own are ever changed.
+    /// that is, only items that riposte noted as its own are ever changed. Challenges have another
+    /// list, named so with `_challenge` at the end.
     #[serde(default = "default_list")]
     pub list: String,
     /// Stands in everything that this riposte makes there, so that several may share a list; each
@@ -47,9 +49,31 @@ pub struct CloudflareConfig {
     /// How often what is at Cloudflare is read back and compared with what should be.
     #[serde(default = "default_reconcile_every", with = "duration_text")]
     pub reconcile_every: Duration,
+    /// Whose token it is: a name of your own choice. Cloudflare counts a user's calls over all
+    /// tokens, so all entries share one budget of calls; entries whose tokens belong to another user
+    /// name another here, and have a budget of their own.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The summary of Cloudflare's status page, of which open incidents are read: while there is one,
+    /// less is read back. When absent, Cloudflare's own; with another `api`, and when empty, none.
+    #[serde(default)]
+    pub status_page: Option<String>,
     /// The API's address; only `riposte sim` has another.
     #[serde(default = "default_api")]
     pub api: String,
+}
+
+impl CloudflareConfig {
+    /// The status page that is asked.
+    pub fn status_page(&self) -> Option<&str> {
+        let own = (self.api == crate::cloudflare::BASE).then_some(STATUS_PAGE);
+        self.status_page.as_deref().or(own).filter(|url| !url.is_empty())
+    }
+
+    /// The name of the list of those who are challenged.
+    pub fn challenge_list(&self) -> String {
+        format!("{}_challenge", self.list)
+    }
 }
 
 fn default_name() -> String {
@@ -89,9 +113,9 @@ pub(super) fn faults(place: &str, config: &CloudflareConfig) -> Vec<String> {
     let mut faults = Vec::new();
     let mut fault = |text: String| faults.push(format!("{place}: {text}"));
     let of_list = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    if config.list.is_empty() || config.list.len() > 50 || !config.list.bytes().all(of_list) {
+    if config.list.is_empty() || config.list.len() > 40 || !config.list.bytes().all(of_list) {
         fault(format!(
-            "`{}` is no name of a list\nhint: up to 50 lower-case letters, digits and `_`",
+            "`{}` is no name of a list\nhint: up to 40 lower-case letters, digits and `_`",
             config.list.escape_debug()
         ));
     }
@@ -126,6 +150,9 @@ pub(super) fn faults(place: &str, config: &CloudflareConfig) -> Vec<String> {
     if config.items_max == 0 {
         fault("`items_max` is 0".to_owned());
     }
+    if let Some(Err(reason)) = config.status_page().map(crate::cloudflare::check_base) {
+        fault(format!("`status_page`: {reason}"));
+    }
     if let Err(reason) = crate::cloudflare::check_base(&config.api) {
         fault(reason);
     }
@@ -136,7 +163,10 @@ pub(super) fn faults(place: &str, config: &CloudflareConfig) -> Vec<String> {
 /// items for leftovers of its own.
 pub(super) fn undo_each_other(one: &CloudflareConfig, other: &CloudflareConfig) -> bool {
     let apart = matches!((&one.account, &other.account), (Some(one), Some(other)) if one != other);
-    one.list == other.list && one.mark == other.mark && !apart
+    let lists = one.list == other.list
+        || one.challenge_list() == other.list
+        || one.list == other.challenge_list();
+    lists && one.mark == other.mark && !apart
 }
 
 fn is_zone(text: &str) -> bool {
@@ -164,6 +194,7 @@ mod tests {
         assert!(undo("account = \"a\"", ""), "the other may find the same account");
         assert!(undo("account = \"a\"", "account = \"a\""));
         assert!(!undo("account = \"a\"", "account = \"b\""));
+        assert!(undo("list = \"riposte_challenge\"", ""), "the other's challenges");
         assert!(!undo("list = \"x\"", "") && !undo("mark = \"x\"", ""));
         let text =
             "[[cloudflare]]\ntoken = \"env:T\"\n[[cloudflare]]\nname = \"b\"\ntoken = \"env:T\"\n";

@@ -16,6 +16,7 @@ use crate::actions::pace::Pace;
 use crate::actions::route::ReachKind;
 use crate::actions::web_files::WebFile;
 use crate::actions::webhook::Webhook;
+use crate::cloudflare::status_page::StatusWatch;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,8 +73,16 @@ impl Executors {
             );
         }
         for account in &config.cloudflare {
+            let mut enforcer = Cloudflare::new(account, dry_run).with_check(Arc::clone(wanted));
+            if let Some(url) = account.status_page().filter(|_| !dry_run) {
+                let watch = self
+                    .status_pages
+                    .entry(url.to_owned())
+                    .or_insert_with(|| StatusWatch::start(url));
+                enforcer = enforcer.with_status_page(watch.page());
+            }
             self.start_enforcer(
-                Cloudflare::new(account, dry_run),
+                enforcer,
                 (ReachKind::Cloudflare, account.reconcile_every, |_, _, _| false),
                 Arc::new(Queue::new(false)),
                 wanted,

@@ -51,25 +51,59 @@ pub fn inspect(
     for (place, (reach, enforcer)) in enforcers.iter_mut().enumerate() {
         let wanted: Vec<&Decision> =
             in_force.iter().filter(|decision| goes_to(decision, place)).collect();
-        let compared = enforcer
-            .present()
-            .map(|present| compare(reach.kind, &present, &wanted, now))
+        let present = enforcer.present();
+        let compared = present
+            .map(|present| compare(reach.kind, &present, &enforcer.others(), &wanted, now))
             .map_err(|error| error.to_string());
         results.push((reach.name.clone(), compared));
     }
     results
 }
 
-fn compare(kind: ReachKind, present: &[Entry], wanted: &[&Decision], now: Timestamp) -> Compared {
+fn compare(
+    kind: ReachKind,
+    present: &[Entry],
+    others: &[Entry],
+    wanted: &[&Decision],
+    now: Timestamp,
+) -> Compared {
     let nets = wanted.iter().filter_map(|decision| Some((decision.target.net()?, decision.until)));
-    let plan = if kind == ReachKind::Kernel {
-        difference(present, &cover(nets, now), Ends::ReadBack)
+    let (missing, extra) = if kind == ReachKind::Kernel {
+        let plan = difference(present, &cover(nets, now), Ends::ReadBack);
+        (plan.missing, plan.extra)
     } else {
         // A file and Cloudflare know no ends, and a file leaves out what lies inside a wider network.
         let endless = |entry: &Entry| Some((entry.range.as_net()?, None));
         let standing = nets.filter(|(_, until)| until.is_none_or(|until| until > now));
         let wanted = cover(standing.map(|(net, _)| (net, None)), now);
-        difference(&cover(present.iter().filter_map(endless), now), &wanted, Ends::Known)
+        let against = |there: &mut dyn Iterator<Item = &Entry>| {
+            difference(&cover(there.filter_map(endless), now), &wanted, Ends::Known)
+        };
+        // What somebody else holds there counts as there, and is not ours to remove.
+        let missing = against(&mut present.iter().chain(others)).missing;
+        (missing, against(&mut present.iter()).extra)
     };
-    Compared { present: present.len(), missing: plan.missing, extra: plan.extra }
+    Compared { present: present.len(), missing, extra }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::reconcile::AddressRange;
+    use crate::actions::tests::block;
+
+    #[test]
+    fn what_others_hold_is_neither_missing_nor_too_much() {
+        let entry = |text: &str| {
+            let net = crate::event::net::parse_net(text).unwrap();
+            Entry { range: AddressRange::of(&net), until: None }
+        };
+        let decisions = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|text| block(text, None));
+        let wanted: Vec<&Decision> = decisions.iter().collect();
+        let present = [entry("192.0.2.1"), entry("198.51.100.1")];
+        let others = [entry("192.0.2.2"), entry("198.51.100.2")];
+        let now = crate::clock::now();
+        let compared = compare(ReachKind::Cloudflare, &present, &others, &wanted, now);
+        assert_eq!(compared, Compared { present: 2, missing: 1, extra: 1 });
+    }
 }

@@ -17,6 +17,7 @@ use crate::event::text;
 use crate::process::resolve_secret;
 use clap::{Args, Subcommand};
 use dns::DnsCommand;
+use ipnet::IpNet;
 use purge::PurgeArgs;
 use std::io::Write as _;
 use std::path::Path;
@@ -88,6 +89,8 @@ pub enum ChangesCommand {
 struct Session {
     client: Client,
     config: CloudflareConfig,
+    /// Proxies that the config trusts.
+    proxies: Vec<IpNet>,
     json: bool,
 }
 
@@ -114,7 +117,10 @@ pub fn cf(path: &Path, args: &CfArgs, out: &mut Output) -> anyhow::Result<End> {
 }
 
 fn session(path: &Path, args: &CfArgs) -> anyhow::Result<Session> {
-    let all = context::config_or_default(path)?.actions.cloudflare;
+    let whole = context::config_or_default(path)?;
+    crate::cloudflare::keep_stops_in(&whole.state_dir);
+    let proxies = whole.guard.proxy_nets();
+    let all = whole.actions.cloudflare;
     let chosen = match &args.enforcer {
         None => all.into_iter().next(),
         Some(name) => {
@@ -140,12 +146,13 @@ fn session(path: &Path, args: &CfArgs) -> anyhow::Result<Session> {
             drop(writeln!(std::io::stderr(), "{}", text::escape(text)));
         })
     });
-    let client = Client::new(&config.api, token, PATIENCE).with_trace(trace);
-    Ok(Session { client, config, json: args.json })
+    let client = Client::new(&config.api, token, PATIENCE);
+    let client = client.with_user(config.user.as_deref()).with_trace(trace);
+    Ok(Session { client, config, proxies, json: args.json })
 }
 
 fn show_checks(session: &Session, out: &mut Output) -> anyhow::Result<End> {
-    let checks = verify(&session.client, &session.config);
+    let checks = verify(&session.client, &session.config, &session.proxies);
     let well = checks.iter().all(|check| check.well);
     for check in &checks {
         if session.json {

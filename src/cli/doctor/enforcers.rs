@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::decisions::Decision;
 use crate::pipeline::control::Status;
 use crate::process::{self, ProcessError, Program};
+use ipnet::IpNet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,8 +35,9 @@ pub fn check(
         );
     }
     nft(config, report);
+    crate::cloudflare::keep_stops_in(&config.state_dir);
     for account in &config.actions.cloudflare {
-        cloudflare(account, report);
+        cloudflare(account, &config.guard.proxy_nets(), report);
     }
     for (name, result) in
         actions::inspect(&config.actions, in_force.unwrap_or_default(), clock::now())
@@ -84,11 +86,12 @@ fn nft(config: &Config, report: &mut Report) {
 }
 
 /// Whether the token is good and sees what the config asks for.
-fn cloudflare(account: &CloudflareConfig, report: &mut Report) {
+fn cloudflare(account: &CloudflareConfig, proxies: &[IpNet], report: &mut Report) {
     // That the token can't be read is told with the secrets.
     let Ok(token) = process::resolve_secret(&account.token) else { return };
     let client = Client::new(&account.api, token, CLOUDFLARE_PATIENCE);
-    for check in verify(&client, account) {
+    let client = client.with_user(account.user.as_deref());
+    for check in verify(&client, account, proxies) {
         let message = format!("`{}`: {}: {}", account.name, check.what, check.found);
         if check.well {
             report.well("cloudflare", message);

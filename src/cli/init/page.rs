@@ -21,6 +21,9 @@ pub fn page(found: &Found, folder: &Path, with_rules: bool) -> String {
     for server in &found.servers {
         web_file(server, folder, &mut text);
     }
+    if found.proxied.as_ref().is_some_and(|proxied| proxied.cloudflare) {
+        cloudflare(folder, &mut text);
+    }
     text
 }
 
@@ -153,6 +156,20 @@ fn nftables(nft: &Nft, out: &mut String) {
             put(out, "# [actions.nftables]");
         }
     }
+}
+
+/// Clients come through Cloudflare: a block in the kernel does nothing to them.
+fn cloudflare(folder: &Path, out: &mut String) {
+    let token = folder.join("cloudflare.token").display().to_string();
+    put(out, "\n# At Cloudflare, where clients that come through it can be blocked. Two steps:");
+    put(
+        out,
+        "# 1. make a token at https://dash.cloudflare.com/profile/api-tokens (docs/cloudflare.md names",
+    );
+    put(out, format!("#    its permissions) and put it into {token}, mode 0600;"));
+    put(out, "# 2. take the # away; `riposte cf verify` then says whether all is well.");
+    put(out, "# [[actions.cloudflare]]");
+    put(out, format!("# token = {}", quoted(&format!("file:{token}"))));
 }
 
 /// What must stand in a server's config so that it minds the file; `{path}` is the file's.

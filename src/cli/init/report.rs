@@ -78,8 +78,13 @@ fn notes(found: &Found) -> Vec<String> {
 
 fn of_proxied(proxied: &Proxied) -> Vec<String> {
     let who = if proxied.cloudflare { "Cloudflare" } else { "a proxy" };
+    let reaches = if proxied.cloudflare {
+        "the file for the web server does, and Cloudflare itself: see `[[actions.files]]` and `[[actions.cloudflare]]`"
+    } else {
+        "the file for the web server does, see `[[actions.files]]`"
+    };
     let mut notes = vec![format!(
-        "clients come through {who}: a kernel block doesn't reach those (their packets carry the proxy's address, which is never blocked); the file for the web server does, see `[[actions.files]]`"
+        "clients come through {who}: a kernel block doesn't reach those (their packets carry the proxy's address, which is never blocked); {reaches}"
     )];
     if proxied.peer_logged {
         return notes;

@@ -198,7 +198,7 @@ fn nginx_behind_cloudflare_with_formats_of_its_own() {
       - /srv/logs/all.gz is compressed as it is written (`gzip` of its access_log), so it can't be followed: it is left out
       - sshd's messages are in the journal only, which riposte can't read yet: install rsyslog, which writes them to /var/log/auth.log (riposte sees the file as soon as it is there)
             apt install rsyslog
-      - clients come through Cloudflare: a kernel block doesn't reach those (their packets carry the proxy's address, which is never blocked); the file for the web server does, see `[[actions.files]]`
+      - clients come through Cloudflare: a kernel block doesn't reach those (their packets carry the proxy's address, which is never blocked); the file for the web server does, and Cloudflare itself: see `[[actions.files]]` and `[[actions.cloudflare]]`
       - nginx's log doesn't tell which clients came through the proxy, so blocks go everywhere; with this in nginx.conf (and its name in `access_log`) it does; then run `riposte init --force`
             log_format riposte '$remote_addr - "$remote_user" [$time_local] "$request" '
                 '$status $body_bytes_sent "$http_referer" "$http_user_agent" '
@@ -286,6 +286,13 @@ fn nginx_behind_cloudflare_with_formats_of_its_own() {
     # With deploy/riposte.service leave this away: `systemctl enable --now
     # riposte-reload@nginx.path` reloads the server instead (deploy/README.md).
     # reload = ["nginx", "-s", "reload"]
+
+    # At Cloudflare, where clients that come through it can be blocked. Two steps:
+    # 1. make a token at https://dash.cloudflare.com/profile/api-tokens (docs/cloudflare.md names
+    #    its permissions) and put it into /etc/riposte/cloudflare.token, mode 0600;
+    # 2. take the # away; `riposte cf verify` then says whether all is well.
+    # [[actions.cloudflare]]
+    # token = "file:/etc/riposte/cloudflare.token"
     "#);
 }
 
@@ -306,7 +313,7 @@ fn nginx_that_logs_only_cloudflares_addresses() {
       own addresses  203.0.113.80
 
     to mind
-      - clients come through Cloudflare: a kernel block doesn't reach those (their packets carry the proxy's address, which is never blocked); the file for the web server does, see `[[actions.files]]`
+      - clients come through Cloudflare: a kernel block doesn't reach those (their packets carry the proxy's address, which is never blocked); the file for the web server does, and Cloudflare itself: see `[[actions.files]]` and `[[actions.cloudflare]]`
       - nginx's log shows Cloudflare's addresses instead of the clients', so nobody can be blocked; with this in nginx.conf (and its name in `access_log`) it shows both; then run `riposte init --force`
             log_format riposte '$remote_addr - "$remote_user" [$time_local] "$request" '
                 '$status $body_bytes_sent "$http_referer" "$http_user_agent" '

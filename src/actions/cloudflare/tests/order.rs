@@ -51,7 +51,10 @@ fn a_lift_has_its_turn_while_blocks_never_end() {
         stage.enforcer.apply(&[more], None, now).unwrap();
         stage.step_at(&mut now);
     }
-    assert!(steps > 1 && !stage.enforcer.plan().add.is_empty(), "blocks came all the while");
+    assert!(
+        steps > 1 && !stage.enforcer.plan().lists.block.add.is_empty(),
+        "blocks came all the while"
+    );
 }
 
 #[test]
@@ -130,7 +133,7 @@ fn what_is_under_way_is_not_done_yet() {
         .enforcer
         .running
         .as_ref()
-        .is_some_and(|change| change.removes(&"192.0.2.1/32".parse().unwrap()))
+        .is_some_and(|change| change.removes(Measure::Block, &"192.0.2.1/32".parse().unwrap()))
     {
         stage.step_at(&mut now);
     }
@@ -149,9 +152,9 @@ fn a_read_back_is_made_at_the_next_step_when_there_is_one_to_come() {
     let site = stage.enforcer.site.clone().unwrap();
     let present = stage.enforcer.present().unwrap();
     assert_eq!(present.len(), 1);
-    let (read, _) = site::read(&client, &site, "web1", now).unwrap();
-    let id = read.items.values().next().unwrap().id.clone().unwrap();
-    let call = lists::remove(&site.account, site.list.as_ref().unwrap(), [id.as_str()]);
+    let read = read::read(&client, &site, "web1", now).unwrap();
+    let id = read.lists.block.items.values().next().unwrap().id.clone().unwrap();
+    let call = lists::remove(&site.account, &site.lists.block.as_ref().unwrap().id, [id.as_str()]);
     client.send(&call).unwrap();
     std::thread::sleep(Duration::from_millis(50));
     now = now.max(clock::now());
