@@ -26,6 +26,16 @@ pub enum Area {
     Settings,
     /// Bot management.
     Bots,
+    /// User agent rules.
+    AgentRules,
+    /// Zone lockdowns.
+    Lockdowns,
+    /// Pools of origins and their monitors.
+    Pools,
+    /// Load balancers.
+    Balancers,
+    /// Subscriptions and what they cost.
+    Billing,
     /// IP access rules.
     AccessRules,
     /// Cache purge.
@@ -47,6 +57,11 @@ impl Area {
             Self::CacheRules => "cache rules",
             Self::Settings => "zone settings",
             Self::Bots => "bot management",
+            Self::AgentRules => "user agent rules",
+            Self::Lockdowns => "lockdowns",
+            Self::Pools => "load balancing",
+            Self::Balancers => "load balancers",
+            Self::Billing => "billing",
             Self::AccessRules => "access rules",
             Self::Purge => "purge",
             Self::Ranges => "ips",
@@ -74,10 +89,20 @@ impl Area {
             (Self::Settings, true, _) => "Zone Settings Write",
             (Self::Bots, false, _) => "Bot Management Read",
             (Self::Bots, true, _) => "Bot Management Write",
+            (Self::Pools, false, _) => "Load Balancing: Monitors and Pools Read",
+            (Self::Pools, true, _) => "Load Balancing: Monitors and Pools Write",
+            (Self::Balancers, false, _) => "Load Balancers Read",
+            (Self::Balancers, true, _) => "Load Balancers Write",
+            (Self::Billing, false, _) => "Billing Read",
+            (Self::Billing, true, _) => "Billing Write",
             (Self::AccessRules, false, true) => "Account Firewall Access Rules Read",
             (Self::AccessRules, true, true) => "Account Firewall Access Rules Write",
-            (Self::AccessRules, false, false) => "Firewall Services Read",
-            (Self::AccessRules, true, false) => "Firewall Services Write",
+            (Self::AccessRules | Self::AgentRules | Self::Lockdowns, false, _) => {
+                "Firewall Services Read"
+            }
+            (Self::AccessRules | Self::AgentRules | Self::Lockdowns, true, _) => {
+                "Firewall Services Write"
+            }
             (Self::Purge, _, _) => "Cache Purge",
             (Self::Tokens | Self::Ranges, _, _) => return None,
         })

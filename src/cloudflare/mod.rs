@@ -19,10 +19,13 @@ mod window;
 
 pub mod access_rules;
 pub mod accounts;
+pub mod agents;
 pub mod bots;
 pub mod dns;
 pub mod lists;
+pub mod lockdowns;
 pub mod plans;
+pub mod pools;
 pub mod purge;
 pub mod ranges;
 pub mod rules;

@@ -1,10 +1,12 @@
 //! Zones (domains) that the token can see.
 
 use super::accounts::Account;
-use super::call::{Area, Call};
+use super::call::{Area, Call, encoded};
 use super::client::Client;
 use super::error::ApiError;
+use crate::http_client::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// Zones a page; the most that Cloudflare gives.
 const PER_PAGE: usize = 50;
@@ -27,6 +29,9 @@ pub struct Zone {
     /// Cloudflare answers for it, but lets everything pass.
     #[serde(default)]
     pub paused: bool,
+    /// The name servers that the domain is to have.
+    #[serde(default)]
+    pub name_servers: Vec<String>,
 }
 
 /// A zone's plan.
@@ -59,4 +64,53 @@ pub fn find(client: &Client, name: &str) -> Result<Option<Zone>, ApiError> {
 /// Whether a text is an id, as accounts and zones have them, and no name.
 pub fn is_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What a zone costs.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+pub struct Subscription {
+    /// Each time.
+    #[serde(default)]
+    pub price: f64,
+    /// In which currency.
+    #[serde(default)]
+    pub currency: String,
+    /// How often: `monthly`, `yearly`, …
+    #[serde(default)]
+    pub frequency: String,
+    /// `Paid`, `Trial`, `Cancelled`, …
+    #[serde(default)]
+    pub state: String,
+}
+
+fn path(id: &str) -> String {
+    format!("/zones/{}", encoded(id))
+}
+
+/// Makes a zone for a domain, with its DNS at Cloudflare. It is `pending` until the domain's name
+/// servers are set.
+pub fn create(account: &str, name: &str) -> Call {
+    Call::new(Area::Zones, Method::POST, "/zones")
+        .body(json!({ "name": name, "account": { "id": account }, "type": "full" }))
+}
+
+/// Removes a zone with all that it holds.
+pub fn delete(id: &str) -> Call {
+    Call::new(Area::Zones, Method::DELETE, path(id))
+}
+
+/// Lets everything pass by Cloudflare, or no longer.
+pub fn pause(id: &str, paused: bool) -> Call {
+    Call::new(Area::Zones, Method::PATCH, path(id)).body(json!({ "paused": paused }))
+}
+
+/// Asks Cloudflare to look whether the name servers are set: every five minutes, on Free once an
+/// hour.
+pub fn check_activation(id: &str) -> Call {
+    Call::new(Area::Zones, Method::PUT, format!("{}/activation_check", path(id)))
+}
+
+/// Asks what a zone costs.
+pub fn subscription(id: &str) -> Call {
+    Call::get(Area::Billing, format!("{}/subscription", path(id)))
 }

@@ -139,3 +139,14 @@ pub const FAILOVER_TARGETS_MAX: usize = 8;
 
 /// URLs, tags, hosts or prefixes that one call of a rule names.
 pub const TASK_ITEMS_MAX: usize = 500;
+
+/// A file for `riposte cf apply`: rules of 1,000 lines each, a thousand times over, is past what any
+/// plan takes.
+pub const CLOUDFLARE_FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// How often something is tried right after a zone was made: Cloudflare's parts don't all know it at
+/// once, and refuse at random for a while.
+pub const CLOUDFLARE_NEW_ZONE_TRIES: u32 = 6;
+
+/// The pause between two of these tries.
+pub const CLOUDFLARE_NEW_ZONE_PAUSE_SECS: u64 = 5;

@@ -12,9 +12,11 @@
 mod access_rules;
 mod dns;
 mod faults;
+mod firewall;
 mod gate;
 mod http;
 mod lists;
+mod pools;
 mod reply;
 mod routes;
 mod rulesets;
@@ -23,6 +25,7 @@ mod simple;
 mod transcript;
 mod world;
 mod zone_text;
+mod zones;
 
 pub use faults::{Fault, FaultKind};
 pub use world::{Options, Plan, TokenGrant};

@@ -4,7 +4,7 @@ use super::faults::{Fault, FaultKind};
 use super::http::Request;
 use super::reply::Reply;
 use super::world::World;
-use super::{Shared, access_rules, dns, gate, lists, rulesets, settings, simple};
+use super::{Shared, access_rules, dns, firewall, gate, lists, pools, rulesets, settings, simple};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -98,9 +98,15 @@ fn permission(parts: &[&str], writes: bool) -> Option<&'static str> {
         ["accounts", _, "firewall", "access_rules", ..] => {
             choose("Account Firewall Access Rules Read", "Account Firewall Access Rules Write")
         }
-        ["zones", _, "firewall", "access_rules", ..] => {
+        ["zones", _, "firewall", "access_rules" | "ua_rules" | "lockdowns", ..] => {
             choose("Firewall Services Read", "Firewall Services Write")
         }
+        ["accounts", _, "load_balancers", ..] => choose(
+            "Load Balancing: Monitors and Pools Read",
+            "Load Balancing: Monitors and Pools Write",
+        ),
+        ["zones", _, "load_balancers", ..] => choose("Load Balancers Read", "Load Balancers Write"),
+        ["zones", _, "subscription"] => choose("Billing Read", "Billing Write"),
         ["zones", _, "settings", ..] => choose("Zone Settings Read", "Zone Settings Write"),
         ["zones", _, "bot_management"] => choose("Bot Management Read", "Bot Management Write"),
         ["zones", _, "dns_records", ..] => choose("DNS Read", "DNS Write"),
@@ -144,6 +150,14 @@ fn route(world: &mut World, request: &Request, path: &str) -> Reply {
         }
         ["zones", zone, "firewall", "access_rules", "rules", rest @ ..] => {
             access_rules::answer(world, request, Some(zone), rest)
+        }
+        ["accounts", _, "load_balancers", rest @ ..] => pools::of_account(world, request, rest),
+        ["zones", zone, "load_balancers", rest @ ..] => pools::of_zone(world, request, zone, rest),
+        ["zones", zone, "firewall", "ua_rules", rest @ ..] => {
+            firewall::answer(world, request, zone, firewall::Kind::Agents, rest)
+        }
+        ["zones", zone, "firewall", "lockdowns", rest @ ..] => {
+            firewall::answer(world, request, zone, firewall::Kind::Lockdowns, rest)
         }
         ["zones", zone, "settings", id] => settings::answer(world, request, zone, id),
         ["zones", zone, "bot_management"] => settings::bots(world, request, zone),

@@ -69,10 +69,11 @@ pub(super) fn paged(request: &Request, rows: Vec<Value>, most: usize, usual: usi
     Reply::page(Value::Array(rows), info)
 }
 
-fn zone(world: &World, zone: &Zone) -> Value {
+pub(super) fn zone(world: &World, zone: &Zone) -> Value {
     let plan = world.options.plan.name();
     json!({
-        "id": zone.id, "name": zone.name, "status": "active", "paused": false, "type": "full",
+        "id": zone.id, "name": zone.name, "status": zone.state.status(),
+        "paused": zone.state.paused, "type": zone.state.kind,
         "development_mode": 0,
         "name_servers": ["ada.ns.example.com", "bob.ns.example.com"],
         "original_name_servers": [], "original_registrar": null, "original_dnshost": null,
@@ -102,12 +103,17 @@ pub(super) fn zones(world: &mut World, request: &Request, rest: &[&str]) -> Repl
             let rows = world.zones.iter().filter(fits).map(|known| zone(world, known)).collect();
             paged(request, rows, 50, 20)
         }
+        ("POST", []) => super::zones::create(world, request),
         (method, [id, tail @ ..]) => {
             let Some(known) = world.zones.iter().find(|zone| zone.id == *id) else {
                 return Reply::refused(404, 7003, "Could not route to the requested zone");
             };
             match (method, tail) {
                 ("GET", []) => Reply::result(zone(world, known)),
+                ("DELETE", []) => super::zones::delete(world, id),
+                ("PATCH", []) => super::zones::change(world, request, id),
+                ("PUT", ["activation_check"]) => super::zones::check(world, id),
+                ("GET", ["subscription"]) => super::zones::subscription(world, id),
                 ("POST", ["purge_cache"]) => purge(world, request, id),
                 _ => Reply::refused(404, 7003, "Could not route to the requested path"),
             }

@@ -2,9 +2,12 @@
 
 use super::access_rules::AccessRule;
 use super::faults::Faults;
+use super::firewall::Firewall;
 use super::lists::{List, Operation};
+use super::pools::Balancing;
 use super::rulesets::Ruleset;
 use super::settings::Settings;
+use super::zones::State;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -114,6 +117,24 @@ pub(super) struct Zone {
     pub(super) records: Vec<Value>,
     pub(super) purges: Vec<Value>,
     pub(super) settings: Settings,
+    pub(super) firewall: Firewall,
+    pub(super) state: State,
+}
+
+impl Zone {
+    pub(super) fn new(id: String, name: String) -> Self {
+        Self {
+            id,
+            rulesets: BTreeMap::new(),
+            access_rules: Vec::new(),
+            records: super::dns::first_records(&name),
+            purges: Vec::new(),
+            settings: Settings::default(),
+            firewall: Firewall::default(),
+            state: State::default(),
+            name,
+        }
+    }
 }
 
 /// Everything.
@@ -126,6 +147,7 @@ pub(super) struct World {
     pub(super) lists: Vec<List>,
     pub(super) operations: Vec<Operation>,
     pub(super) access_rules: Vec<AccessRule>,
+    pub(super) balancing: Balancing,
     pub(super) faults: Faults,
     /// An incident on the status page.
     pub(super) incident: Option<String>,
@@ -150,14 +172,8 @@ pub(super) fn stamp() -> String {
 
 impl World {
     pub(super) fn new(options: Options) -> Self {
-        let zone = |(number, name): (usize, &String)| Zone {
-            id: format!("{:032x}", 0x20_0000 + number),
-            name: name.clone(),
-            rulesets: BTreeMap::new(),
-            access_rules: Vec::new(),
-            records: super::dns::first_records(name),
-            purges: Vec::new(),
-            settings: Settings::default(),
+        let zone = |(number, name): (usize, &String)| {
+            Zone::new(format!("{:032x}", 0x20_0000 + number), name.clone())
         };
         let zones = options.zones.iter().enumerate().map(zone).collect();
         Self {
@@ -168,6 +184,7 @@ impl World {
             lists: Vec::new(),
             operations: Vec::new(),
             access_rules: Vec::new(),
+            balancing: Balancing::default(),
             faults: Faults::default(),
             incident: None,
             calls: 0,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "test helpers")]
 
 mod chat;
+mod cloudflare;
 mod configs;
 mod explain;
 mod formats;

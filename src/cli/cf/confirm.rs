@@ -33,3 +33,9 @@ pub fn confirmed(consent: Consent, out: &mut Output) -> anyhow::Result<bool> {
     stdin.lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
+
+/// The same for commands that have no dry run: they show what would change, and `--check` or a "no"
+/// leaves it at that.
+pub fn agreed(yes: bool, out: &mut Output) -> anyhow::Result<bool> {
+    confirmed(Consent { yes, dry_run: false }, out)
+}

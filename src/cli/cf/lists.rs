@@ -9,7 +9,7 @@ use crate::event::text;
 use crate::limits::CLOUDFLARE_ITEMS_PER_PAGE;
 
 /// The account of the config, or the one of the first zone.
-fn account(session: &Session) -> anyhow::Result<String> {
+pub fn account(session: &Session) -> anyhow::Result<String> {
     if let Some(account) = &session.config.account {
         return Ok(account.clone());
     }

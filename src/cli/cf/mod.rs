@@ -1,12 +1,16 @@
 //! `riposte cf …`: Cloudflare from the command line. One file a thing that is shown or done.
 
+mod apply;
 pub mod changes;
 mod confirm;
 mod dns;
 mod lists;
 mod purge;
+mod rules;
+mod settings;
 mod show;
 mod warm;
+mod zones;
 
 use super::output::{Output, Style};
 use super::{End, Usage, context};
@@ -15,14 +19,18 @@ use crate::actions::cloudflare::verify::verify;
 use crate::cloudflare::{Client, Trace, check_base};
 use crate::event::text;
 use crate::process::resolve_secret;
+use apply::ApplyArgs;
 use clap::{Args, Subcommand};
 use dns::DnsCommand;
 use ipnet::IpNet;
 use purge::PurgeArgs;
+use rules::{RateLimitCommand, WafCommand};
+use settings::SettingsArgs;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 use warm::WarmArgs;
+use zones::ZonesArgs;
 
 /// A person waits this long for the budget within one call.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -53,8 +61,18 @@ pub struct CfArgs {
 pub enum CfCommand {
     /// Is the token good, and may it see what the config asks for?
     Verify,
-    /// Show the zones that the token sees
-    Zones,
+    /// Show the zones that the token sees; make, check or remove one
+    Zones(ZonesArgs),
+    /// Show or change a zone's settings
+    Settings(SettingsArgs),
+    /// Show, make, change or remove custom rules
+    #[command(subcommand)]
+    Waf(WafCommand),
+    /// Show, make, change or remove rate limits
+    #[command(subcommand)]
+    Ratelimit(RateLimitCommand),
+    /// Make a zone what a file says
+    Apply(ApplyArgs),
     /// Show the temporary changes that rules made, with what was there before
     Changes {
         /// What to do with one
@@ -105,7 +123,11 @@ pub fn cf(path: &Path, args: &CfArgs, out: &mut Output) -> anyhow::Result<End> {
     let session = session(path, args)?;
     match &args.command {
         CfCommand::Verify => show_checks(&session, out),
-        CfCommand::Zones => show::zones(&session, out),
+        CfCommand::Zones(args) => zones::zones(&session, args, out),
+        CfCommand::Settings(args) => settings::settings(&session, args, out),
+        CfCommand::Waf(command) => rules::waf(&session, command, out),
+        CfCommand::Ratelimit(command) => rules::rate_limits(&session, command, out),
+        CfCommand::Apply(args) => apply::apply(&session, args, out),
         // They need no token.
         CfCommand::Changes { .. } => Ok(End::Well),
         CfCommand::Dns(command) => dns::dns(&session, command, out),

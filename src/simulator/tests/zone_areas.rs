@@ -5,7 +5,7 @@ use crate::cloudflare::plans::Level;
 use crate::cloudflare::rules::{CacheRule, CustomRule, ManagedRule, RateLimit, Ttl};
 use crate::cloudflare::rulesets::{self, CACHE, CUSTOM, MANAGED, RATE_LIMIT, Ruleset};
 use crate::cloudflare::zones::{self, Zone};
-use crate::cloudflare::{Client, ErrorKind, bots, settings};
+use crate::cloudflare::{Client, ErrorKind, agents, bots, lockdowns, pools, settings};
 use crate::simulator::{Fault, FaultKind, Options, Plan, Simulator, TokenGrant};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -179,4 +179,80 @@ fn a_setting_that_the_plan_keeps_is_told_and_refused() {
     let call = settings::change(&zone.id, "security_level", &json!("highest"));
     assert_eq!(client.send(&call).unwrap_err().kind, ErrorKind::Refused);
     assert_eq!(simulator.setting("example.com", "security_level"), json!("medium"));
+}
+
+/// The areas beside rules and settings, once each. Lockdowns need a paid plan.
+pub(super) fn tour_of_others(client: &Client, zone: &Zone) {
+    let call = agents::create(&zone.id, agents::Mode::Block, "BadBot/1.0", "a bad one");
+    let rule: agents::AgentRule = read(client, &call);
+    assert_eq!(agents::all(client, &zone.id).unwrap(), [rule.clone()]);
+    let call = agents::change(&zone.id, &rule, agents::Mode::JsChallenge, true);
+    let changed: agents::AgentRule = read(client, &call);
+    assert_eq!((changed.mode.as_str(), changed.paused), ("js_challenge", true));
+    client.send(&agents::delete(&zone.id, &rule.id)).unwrap();
+    assert_eq!(agents::all(client, &zone.id).unwrap(), []);
+    let account = &zone.account.id;
+    let monitor: pools::Monitor = made(json!({ "type": "https", "path": "/health" }));
+    let monitor: pools::Monitor = read(client, &pools::create_monitor(account, &monitor));
+    assert_eq!(pools::monitors(client, account).unwrap(), [monitor.clone()]);
+    let origins: Vec<pools::Origin> = made(json!([
+        { "name": "a", "address": "192.0.2.1", "weight": 0.5, "port": 8443 },
+        { "name": "b", "address": "192.0.2.66" },
+    ]));
+    let call = pools::create(account, "web", &origins, Some(&monitor.id));
+    let pool: pools::Pool = read(client, &call);
+    assert_eq!(pools::all(client, account).unwrap(), [pool.clone()]);
+    let health: Value = read(client, &pools::health(account, &pool.id));
+    let ill: Vec<String> = pools::read_health(&health)
+        .into_iter()
+        .filter(|origin| !origin.healthy)
+        .map(|origin| origin.origin)
+        .collect();
+    assert_eq!(ill, ["192.0.2.66"]);
+    let off: pools::Pool = read(client, &pools::enable(account, &pool.id, false));
+    assert_eq!((off.enabled, &off.origins), (false, &pool.origins), "the origins stay");
+    let call = pools::set_origins(account, &pool.id, &pool.origins[..1]);
+    assert_eq!(read::<pools::Pool>(client, &call).origins[0].rest["port"], json!(8443));
+    let call = pools::create_balancer(&zone.id, "www.example.com", &[pool.id.clone()], &pool.id);
+    let balancer: pools::Balancer = read(client, &call);
+    assert_eq!(pools::balancers(client, &zone.id).unwrap(), [balancer.clone()]);
+    assert!(client.send(&pools::delete(account, &pool.id)).is_err(), "it is in use");
+    client.send(&pools::set_pools(&zone.id, &balancer.id, &[pool.id.clone()])).unwrap();
+    client.send(&pools::delete_balancer(&zone.id, &balancer.id)).unwrap();
+    assert!(client.send(&pools::delete_monitor(account, &monitor.id)).is_err(), "it is in use");
+    client.send(&pools::delete(account, &pool.id)).unwrap();
+    client.send(&pools::delete_monitor(account, &monitor.id)).unwrap();
+    let subscription: zones::Subscription = read(client, &zones::subscription(&zone.id));
+    assert_eq!(subscription.state, "Paid");
+    let new: Zone = read(client, &zones::create(account, "new.example"));
+    assert_eq!((new.status.as_str(), new.name_servers.len()), ("pending", 2));
+    assert!(client.send(&zones::create(account, "new.example")).is_err(), "it is there");
+    for _ in 0..2 {
+        client.send(&zones::check_activation(&new.id)).unwrap();
+    }
+    assert_eq!(zones::find(client, &new.id).unwrap().unwrap().status, "active");
+    assert!(read::<Zone>(client, &zones::pause(&new.id, true)).paused);
+    client.send(&zones::delete(&new.id)).unwrap();
+    assert_eq!(zones::find(client, "new.example").unwrap(), None);
+}
+
+#[test]
+fn a_lockdown_needs_a_plan_that_has_it() {
+    for (plan, has) in [(Plan::Free, false), (Plan::Pro, true)] {
+        let simulator = Simulator::start(0, Options { plan, ..quick() }, None).unwrap();
+        let client = client(&simulator, "t");
+        let zone = zones::find(&client, "example.com").unwrap().unwrap();
+        let allowed = ["192.0.2.1", "192.0.2.0/24"].map(lockdowns::Allowed::of);
+        let urls = ["example.com/admin*".to_owned()];
+        let made = client.send(&lockdowns::create(&zone.id, &urls, &allowed, "d"));
+        assert_eq!(made.is_ok(), has, "{plan:?}");
+        let Ok(made) = made else { continue };
+        let lockdown: lockdowns::Lockdown = made.read().unwrap();
+        assert_eq!(lockdown.configurations[1].target, "ip_range");
+        let wanted = lockdowns::Lockdown { paused: true, ..lockdown.clone() };
+        let now: lockdowns::Lockdown = read(&client, &lockdowns::change(&zone.id, &wanted));
+        assert_eq!(now, wanted);
+        client.send(&lockdowns::delete(&zone.id, &now.id)).unwrap();
+        assert_eq!(lockdowns::all(&client, &zone.id).unwrap(), []);
+    }
 }
