@@ -1,5 +1,6 @@
 //! `distinct`: how many different values a key has shown, by their hashes.
 
+use super::slots::Stored;
 use super::spec::{Firing, Sample};
 use super::state::{Held, Poured, State, gap, micros};
 use crate::clock::Timestamp;
@@ -26,6 +27,10 @@ impl DistinctPlan {
 pub(super) struct Distinct {
     newest: i64,
     seen: SmallVec<[(u64, i64); 1]>,
+}
+
+impl Stored for Distinct {
+    type Aligned = u64;
 }
 
 impl State for Distinct {

@@ -1,6 +1,7 @@
 //! The other kinds of windows, each a small state: every match, leaky bucket, in a
 //! row, one after the other, and silence.
 
+use super::slots::Stored;
 use super::spec::{Firing, Sample};
 use super::state::{Held, Poured, State, gap, micros};
 use crate::clock::Timestamp;
@@ -12,6 +13,10 @@ use std::time::Duration;
 /// `Each`: fires at once; what is remembered is only that the key rests.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Each;
+
+impl Stored for Each {
+    type Aligned = u64;
+}
 
 impl State for Each {
     type Plan = ();
@@ -57,6 +62,10 @@ pub(super) struct Leaky {
     newest: i64,
     level: u64,
     first: i64,
+}
+
+impl Stored for Leaky {
+    type Aligned = u64;
 }
 
 impl State for Leaky {
@@ -109,6 +118,10 @@ pub(super) struct Consecutive {
     count: u64,
     first: Timestamp,
     last: Timestamp,
+}
+
+impl Stored for Consecutive {
+    type Aligned = u64;
 }
 
 impl State for Consecutive {
@@ -168,6 +181,10 @@ impl SequencePlan {
 pub(super) struct Sequence {
     /// `begun[i]`: of beginnings with i + 1 steps; `i64::MIN` where there is none.
     begun: SmallVec<[i64; 2]>,
+}
+
+impl Stored for Sequence {
+    type Aligned = u64;
 }
 
 impl State for Sequence {
@@ -262,6 +279,10 @@ pub(super) struct Absent {
     last: Timestamp,
     /// Its entry in the queue of due times, which may lag behind.
     queued: Timestamp,
+}
+
+impl Stored for Absent {
+    type Aligned = u64;
 }
 
 impl State for Absent {

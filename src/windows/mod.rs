@@ -88,6 +88,8 @@ pub struct Windows {
     hasher: KeyHasher,
     rules: Vec<RuleWindow>,
     tables: Vec<Box<dyn AnyTable>>,
+    /// For each table whether it may hold a key: of a thousand rules most hold none.
+    held: Vec<bool>,
     bytes: u64,
     /// Until when all is forgotten that is over. It isn't saved: after a restart forgetting begins anew.
     settled: Option<Timestamp>,
@@ -115,6 +117,7 @@ impl Windows {
             hasher: KeyHasher::default(),
             rules: Vec::new(),
             tables: Vec::new(),
+            held: Vec::new(),
             bytes: 0,
             settled: None,
             watermark: None,
@@ -150,6 +153,7 @@ impl Windows {
             }));
         }
         self.bytes = self.tables.iter().map(|table| table.bytes()).sum();
+        self.held = self.tables.iter().map(|table| table.keys() > 0).collect();
     }
 
     /// Counts a sample; says so when the key fires, which empties its window.
@@ -165,6 +169,9 @@ impl Windows {
         }
         let place = Place { key, hash: spot.hash, shard: spot.shard, guess: spot.guess };
         let updated = table.update(&place, sample);
+        if let Some(held) = self.held.get_mut(spot.rule) {
+            *held = true;
+        }
         self.bytes = (self.bytes + updated.bytes).saturating_sub(updated.bytes_before);
         self.late += u64::from(updated.late);
         if self.bytes > self.memory_bytes_max {
@@ -184,11 +191,13 @@ impl Windows {
         self.watermark = Some(watermark);
         self.watermark_dirty = true;
         let mut fired = Vec::new();
-        for (rule, table) in self.tables.iter_mut().enumerate() {
+        let tables = self.tables.iter_mut().zip(&self.held).enumerate();
+        for (rule, (table, _)) in tables.filter(|(_, (_, held))| **held) {
+            let before = table.bytes();
             let due = table.take_due(watermark, self.seed).into_iter();
             fired.extend(due.map(|(due, key, firing)| (due, rule, key, firing)));
+            self.bytes = (self.bytes + table.bytes()).saturating_sub(before);
         }
-        self.bytes = self.tables.iter().map(|table| table.bytes()).sum();
         fired.sort_by(|left, right| (left.0, left.1, &left.2).cmp(&(right.0, right.1, &right.2)));
         fired.into_iter().map(|(_, rule, key, firing)| (rule, key, firing)).collect()
     }
@@ -202,10 +211,13 @@ impl Windows {
             return;
         }
         self.settled = Some(settled);
-        for table in &mut self.tables {
+        let tables = self.tables.iter_mut().zip(&mut self.held);
+        for (table, held) in tables.filter(|(_, held)| **held) {
+            let before = table.bytes();
             table.sweep(last, settled);
+            self.bytes = (self.bytes + table.bytes()).saturating_sub(before);
+            *held = table.keys() > 0;
         }
-        self.bytes = self.tables.iter().map(|table| table.bytes()).sum();
     }
 
     /// What a key holds, for people.
@@ -267,9 +279,12 @@ impl Windows {
         let known =
             |rule: &RuleWindow| *rule.rule == *image.table && rule.fingerprint == image.fingerprint;
         let place = self.rules.iter().position(known);
-        let Some(known) = place.and_then(|place| self.tables.get_mut(place)) else {
+        let Some((known, held)) =
+            place.and_then(|place| self.tables.get_mut(place).zip(self.held.get_mut(place)))
+        else {
             return Err(LoadError::Gone(table));
         };
+        *held = true;
         let before = known.bytes();
         let loaded = known.load(shard, content);
         self.bytes = (self.bytes + known.bytes()).saturating_sub(before);

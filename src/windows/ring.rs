@@ -2,6 +2,7 @@
 //! costs the same however much it does. What lies in the buckets always lies within one span:
 //! it may fire late by at most a bucket, never early.
 
+use super::slots::Stored;
 use super::spec::{Firing, Sample};
 use super::state::{Held, Poured, State, gap, micros, whole};
 use crate::clock::Timestamp;
@@ -114,6 +115,10 @@ pub(super) struct Ring {
     held: [u32; BUCKETS],
 }
 
+impl Stored for Ring {
+    type Aligned = u64;
+}
+
 impl State for Ring {
     type Plan = RingPlan;
 
@@ -198,6 +203,10 @@ pub(super) struct Ratio {
     newest: i64,
     all: [u32; BUCKETS],
     hits: [u32; BUCKETS],
+}
+
+impl Stored for Ratio {
+    type Aligned = u64;
 }
 
 impl State for Ratio {

@@ -2,7 +2,7 @@
 //! It grows by itself and is saved as a whole.
 
 use super::ahead::Spot;
-use super::slots::{KeyHasher, SavedSlot, Slot, Store, key_heap_bytes};
+use super::slots::{KeyHasher, SavedSlot, Slot, Store, Stored, key_heap_bytes};
 use super::spec::Sample;
 use super::state::{Poured, State};
 use super::table::Place;
@@ -14,7 +14,7 @@ use std::time::Duration;
 type Fired = Timestamp;
 
 /// Keys and their states.
-pub(super) struct Shard<S> {
+pub(super) struct Shard<S: Stored> {
     pub(super) live: Store<S>,
     /// Keys that fired and are not counted for a while.
     pub(super) resting: Store<Fired>,
@@ -215,7 +215,7 @@ impl<S: State> Shard<S> {
 }
 
 /// The last one, by time and then by key, of the oldest eighth (or `at_least` so many).
-fn youngest_of_oldest<S>(
+fn youngest_of_oldest<S: Stored>(
     store: &Store<S>,
     at_least: usize,
     time: impl Fn(&S) -> Timestamp,

@@ -1,6 +1,7 @@
 //! Where keys and their states lie: one array of slots, and the key as a slot holds it. The order
 //! of slots depends on a seed that differs between runs, so nothing may depend on that order.
 
+use crate::clock::Timestamp;
 use crate::event::Key;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
@@ -41,14 +42,31 @@ impl SlotKey {
     }
 }
 
-/// A key and its state.
-#[derive(Debug)]
-pub(super) struct Slot<S> {
-    key: SlotKey,
-    pub(super) state: S,
+/// What a slot holds beside its key.
+pub(super) trait Stored {
+    /// A slot is aligned as this is: [`CacheLine`] where a slot fills one, so that reading it waits
+    /// for memory once and not twice; else a word, for aligned slots would be larger.
+    type Aligned: Send;
 }
 
-impl<S> Slot<S> {
+/// As large as what memory gives at once, on most processors.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(super) struct CacheLine;
+
+impl Stored for Timestamp {
+    type Aligned = u64;
+}
+
+/// A key and its state.
+pub(super) struct Slot<S: Stored> {
+    key: SlotKey,
+    pub(super) state: S,
+    /// Takes no room.
+    _aligned: [S::Aligned; 0],
+}
+
+impl<S: Stored> Slot<S> {
     #[inline]
     pub(super) fn key(&self) -> &[u8] {
         self.key.as_bytes()
@@ -71,8 +89,7 @@ impl KeyHasher {
 /// Slots, found by key in constant time: open addressing, a byte of each hash beside the slots,
 /// so that finding a key touches one slot. Any size, not only powers of two, so that what is
 /// counted is what is used.
-#[derive(Debug)]
-pub(super) struct Store<S> {
+pub(super) struct Store<S: Stored> {
     /// 0 where the slot is empty.
     tags: Vec<u8>,
     slots: Vec<Option<Slot<S>>>,
@@ -80,7 +97,7 @@ pub(super) struct Store<S> {
     hasher: KeyHasher,
 }
 
-impl<S> Store<S> {
+impl<S: Stored> Store<S> {
     /// What one slot is counted as: at a load of four fifths, which is the average.
     pub(super) const SLOT_BYTES: usize = (size_of::<Option<Slot<S>>>() + 1) * 5 / 4;
 
@@ -139,8 +156,11 @@ impl<S> Store<S> {
         let (wanted, near) = (tag(hash), self.tags.get(home..).unwrap_or_default());
         let step = near.iter().take(TOUCHED_STEPS).position(|tag| *tag == wanted).unwrap_or(0);
         let place = home + step;
-        // The next slot begins in the cache line in which this one ends.
-        let read = u8::from(self.get(place).is_some()) + u8::from(self.get(place + 1).is_some());
+        let mut read = u8::from(self.get(place).is_some());
+        if align_of::<Slot<S>>() < align_of::<CacheLine>() {
+            // The next slot begins in the cache line in which this one ends.
+            read += u8::from(self.get(place + 1).is_some());
+        }
         (place, read)
     }
 
@@ -161,7 +181,7 @@ impl<S> Store<S> {
             self.resize(self.tags.len() + self.tags.len() / 4 + 4);
         }
         let key = SlotKey::new(key);
-        self.put(hash, Slot { key, state })
+        self.put(hash, Slot { key, state, _aligned: [] })
     }
 
     /// Takes a slot out; those that it kept from their homes move up.
@@ -294,4 +314,31 @@ fn mix(state: u64, word: u64) -> u64 {
     let product = u128::from(state ^ word) * 0xd6e8_feb8_6659_fd93;
     let fold = |half: u128| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0);
     (fold(product) ^ fold(product >> 64)).wrapping_add(word.rotate_left(29))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Line([u64; 6]);
+
+    impl Stored for Line {
+        type Aligned = CacheLine;
+    }
+
+    #[test]
+    fn a_slot_that_fills_a_cache_line_lies_in_one() {
+        assert_eq!(size_of::<Option<Slot<Line>>>(), align_of::<CacheLine>());
+        let mut store = Store::new(KeyHasher::default());
+        for number in 0..100_u8 {
+            let hash = store.hasher.hash(&[number]);
+            store.insert(hash, &[number], Line([u64::from(number); 6]));
+        }
+        for slot in &store.slots {
+            assert_eq!(std::ptr::from_ref(slot).addr() % align_of::<CacheLine>(), 0);
+        }
+        assert!(store.iter().all(|slot| slot.key() == [u8::try_from(slot.state.0[5]).unwrap()]));
+        // Else aligned slots would be larger.
+        assert_eq!(size_of::<Option<Slot<Timestamp>>>(), 24);
+    }
 }

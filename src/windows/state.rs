@@ -1,5 +1,6 @@
 //! What every kind of window offers its table, and the small arithmetic that they share.
 
+use super::slots::Stored;
 use super::spec::{Firing, Sample};
 use crate::clock::Timestamp;
 use serde::Serialize;
@@ -35,7 +36,7 @@ pub(super) struct Held {
 /// - Pure: state and sample alone decide, so that a replay agrees.
 /// - Saturating throughout: no time stamp, weight or amount may overflow or panic.
 /// - What is saved is everything: a loaded state goes on as if it had never been away.
-pub(super) trait State: Sized + Serialize + DeserializeOwned + Send {
+pub(super) trait State: Stored + Sized + Serialize + DeserializeOwned + Send {
     /// What the rule's window comes down to, worked out once.
     type Plan: Send;
     /// What a key's entry in the queue of due times costs, bytes; 0 for kinds that need none.

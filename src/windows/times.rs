@@ -1,6 +1,7 @@
 //! `count` up to `limits::WINDOW_COUNT_EXACT_MAX`: the times themselves, at most one fewer than
 //! the threshold, so the answer is exact. 64 bytes a key with nine or fewer of them.
 
+use super::slots::{CacheLine, Stored};
 use super::spec::{Firing, Sample};
 use super::state::{Held, Poured, State, gap, micros};
 use crate::clock::Timestamp;
@@ -49,6 +50,10 @@ impl TimesPlan {
     fn time(&self, units: i64) -> Timestamp {
         Timestamp::from_micros(units.saturating_mul(self.unit))
     }
+}
+
+impl Stored for Times {
+    type Aligned = CacheLine;
 }
 
 impl State for Times {
