@@ -52,6 +52,10 @@ pub const LOWERED_CALL_LEVELS_MAX: usize = 8;
 /// So many calls of a file's functions are put in place in one predicate: each may grow it.
 pub const LOWERED_CALLS_MAX: usize = 64;
 
+/// Which function a call in a body means is kept for so many calls of a file, by name and types: far
+/// more than rules write. Beyond it all are looked up anew.
+pub const SCRIPT_CALLS_KEPT_MAX: usize = 1_024;
+
 /// A record is kept as evidence up to this length.
 pub const EVIDENCE_RECORD_BYTES_MAX: usize = 1_024;
 

@@ -3,14 +3,15 @@
 
 use super::fault::Fault;
 use super::host::{Host, Lookups};
-use crate::decisions::Ask;
+use crate::decisions::{Ask, HitId};
 use crate::limits;
 use rhai::{
-    AST, CallFnOptions, Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext,
-    Position, Scope,
+    AST, Caches, CallFnOptions, Dynamic, Engine, EvalAltResult, EvalContext, ImmutableString,
+    NativeCallContext, Position, Scope,
 };
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +26,33 @@ pub(super) struct Unit {
     pub ast: AST,
     /// The file's top-level constants, visible in functions and closures.
     pub constants: BTreeMap<ImmutableString, Dynamic>,
+    /// What is kept from one body of the file to the next.
+    pub found: Found,
+}
+
+/// Which functions calls in bodies of a file mean: Rhai looks each one up anew in every run, in all
+/// modules, and once more for each way in which its parameters may be of any type. They are the same
+/// for the life of an engine, so they are kept.
+#[derive(Debug, Default)]
+pub(super) struct Found(Mutex<Option<Box<Caches>>>);
+
+impl Found {
+    /// What is known so far, for one run. While somebody has it, others begin with nothing.
+    fn take(&self) -> Box<Caches> {
+        lock(&self.0).take().unwrap_or_else(|| {
+            let mut caches = Caches::new();
+            // A run takes away what it put on top; this one stays.
+            caches.push_fn_resolution_cache();
+            Box::new(caches)
+        })
+    }
+
+    /// Keeps it for the next run.
+    fn put(&self, mut caches: Box<Caches>) {
+        if caches.fn_resolution_cache_mut().dict.len() <= limits::SCRIPT_CALLS_KEPT_MAX {
+            *lock(&self.0) = Some(caches);
+        }
+    }
 }
 
 /// What travels with an evaluation.
@@ -38,9 +66,25 @@ pub(super) struct Run {
 /// The surroundings of a body.
 pub(super) struct BodyRunState {
     pub host: Arc<dyn Host>,
-    /// What the ids that calls return begin with: the hit's id, or the timer's name and time.
-    pub id: String,
+    /// What the ids that calls return begin with.
+    pub id: RunId,
     pub asks: Mutex<Vec<Ask>>,
+}
+
+/// What a body runs for.
+pub(super) enum RunId {
+    Hit(HitId),
+    /// The timer's name and time.
+    Timer(String),
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hit(id) => id.fmt(f),
+            Self::Timer(name) => f.write_str(name),
+        }
+    }
 }
 
 /// The tag's type.
@@ -141,6 +185,34 @@ impl ScriptFn {
             Ok(Err(error)) => Err(CallError::Script(error)),
             Err(_) => Err(CallError::Panic),
         }
+    }
+
+    /// Calls a body: as [`Self::call`], with the functions that were found in the runs before.
+    /// `engine` has to be the same each time.
+    pub(super) fn call_body(
+        &self,
+        engine: &Engine,
+        run: &Arc<Run>,
+        argument: Option<Dynamic>,
+    ) -> Result<Dynamic, CallError> {
+        let mut arguments = self.captured.clone();
+        arguments.extend(argument.filter(|_| self.takes_argument));
+        begin_work();
+        let mut caches = self.unit.found.take();
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let mut global = engine.new_global_runtime_state();
+            global.lib.push(Arc::clone(self.unit.ast.shared_lib()));
+            global.tag = Dynamic::from(Tag(Arc::clone(run)));
+            let mut scope = Scope::new();
+            let mut context = EvalContext::new(engine, &mut global, &mut caches, &mut scope, None);
+            context.call_fn::<Dynamic>(&*self.name, arguments)
+        }));
+        let Ok(outcome) = outcome else {
+            // Nobody knows what state a panic left the caches in.
+            return Err(CallError::Panic);
+        };
+        self.unit.found.put(caches);
+        outcome.map_err(CallError::Script)
     }
 
     /// A call's error as a fault, with a place.

@@ -102,6 +102,11 @@ fn set_limits(engine: &mut Engine, purpose: Purpose) {
         }
         Purpose::Test => (limits::SCRIPT_TEST_OPERATIONS_MAX, limits::TEST_LINES_MAX),
     };
+    let levels = match purpose {
+        // Bodies are called by a way that counts as two levels of its own.
+        Purpose::Body => limits::SCRIPT_CALL_LEVELS_MAX + 2,
+        _ => limits::SCRIPT_CALL_LEVELS_MAX,
+    };
     let string_bytes = match purpose {
         Purpose::Test => limits::RULE_FILE_BYTES_MAX * 4,
         _ => limits::SCRIPT_BUILT_STRING_BYTES_MAX,
@@ -109,7 +114,7 @@ fn set_limits(engine: &mut Engine, purpose: Purpose) {
     engine
         .set_optimization_level(OptimizationLevel::Simple)
         .set_max_operations(operations)
-        .set_max_call_levels(limits::SCRIPT_CALL_LEVELS_MAX)
+        .set_max_call_levels(levels)
         .set_max_expr_depths(
             limits::SCRIPT_EXPRESSION_DEPTH_MAX,
             limits::SCRIPT_FUNCTION_EXPRESSION_DEPTH_MAX,

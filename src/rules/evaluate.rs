@@ -2,7 +2,7 @@
 //! field that isn't there makes a predicate false instead of faulty.
 
 use super::book::Entry;
-use super::context::{BodyRunState, CallError, Run, ScriptFn, lock};
+use super::context::{BodyRunState, CallError, Run, RunId, ScriptFn, lock};
 use super::engine::{self, Purpose};
 use super::event::{ScriptEvent, Watch};
 use super::fault::{Fault, FaultKind};
@@ -112,7 +112,7 @@ impl Evaluator {
         &self,
         function: &ScriptFn,
         argument: Option<Dynamic>,
-        id: String,
+        id: RunId,
         host: &Arc<dyn Host>,
     ) -> BodyRun {
         let run = Arc::new(Run {
@@ -120,7 +120,7 @@ impl Evaluator {
             lookups: Arc::clone(&self.lookups),
             body: Some(BodyRunState { host: Arc::clone(host), id, asks: Mutex::default() }),
         });
-        let outcome = function.call(&self.body, &run, argument);
+        let outcome = function.call_body(&self.body, &run, argument);
         let mut asks = run
             .body
             .as_ref()

@@ -1,6 +1,6 @@
 //! The rule set in force: what the pipeline asks for each event and each hit.
 
-use super::context::ScriptFn;
+use super::context::{RunId, ScriptFn};
 use super::evaluate::{BodyRun, Evaluator, Looking};
 use super::fault::Fault;
 use super::hit::ScriptHit;
@@ -121,7 +121,7 @@ impl RuleSet {
             return BodyRun::default();
         };
         let argument = Dynamic::from(ScriptHit(Arc::clone(hit)));
-        self.evaluator.body(body, Some(argument), hit.id.to_string(), host)
+        self.evaluator.body(body, Some(argument), RunId::Hit(hit.id), host)
     }
 
     /// What predicates and bodies look up.
@@ -139,7 +139,7 @@ impl RuleSet {
         let Some(timer) = self.timers.get(timer) else {
             return BodyRun::default();
         };
-        let id = format!("{}@{time}", timer.name);
+        let id = RunId::Timer(format!("{}@{time}", timer.name));
         self.evaluator.body(&timer.body, None, id, host)
     }
 

@@ -5,7 +5,7 @@ use super::judge::{Leaf, Operand};
 use super::scan::{self, Kind, Token};
 use super::tree::{self, Body, Named, Node};
 use super::{Part, PartKind, Parts, Predicate, Role};
-use crate::rules::context::{Run, ScriptFn, Unit};
+use crate::rules::context::{Found, Run, ScriptFn, Unit};
 use crate::rules::evaluate::Evaluator;
 use crate::rules::keys::KeyPartSpec;
 use crate::rules::load::with_deep_stack;
@@ -272,6 +272,7 @@ fn ready(
         text: Arc::clone(&old.text),
         ast,
         constants: old.constants.clone(),
+        found: Found::default(),
     });
     let run =
         Run { unit: Arc::clone(&unit), lookups: Arc::clone(&closure.run.lookups), body: None };

@@ -1,6 +1,8 @@
 //! Bodies and timers: what they reach, what they ask for, how an error ends them.
 
 use super::*;
+use crate::decisions::{Ask, Effect};
+use crate::limits;
 
 #[test]
 fn bodies_reach_the_host_and_only_ask() {
@@ -45,4 +47,64 @@ fn timers_run_with_a_host() {
     let run = set.run_timer(1, Timestamp::from_secs(0), &TestHost::shared());
     assert_eq!((run.asks.len(), run.fault), (1, None));
     assert_eq!(set.timers()[1].next_after(Timestamp::EPOCH), Timestamp::from_secs(3 * 3_600));
+}
+
+/// Which function a call means is kept from one run of a body to the next: by the types of what it
+/// is given, and for this file alone.
+#[test]
+fn a_body_that_ran_before_means_the_same_functions_by_the_types_of_now() {
+    let text = |word: &str| {
+        format!(
+            r#"fn shown(x) {{ `{word} ${{x}}` }}
+               rule("r").on("http").by("ip").then(|hit| {{
+                   let port = hit.event.port;
+                   log(shown(port)); log(`${{port + port}}`);
+                   block(if port == 3 {{ hit.ip }} else {{ "198.51.100.1" }}, "1h");
+                   if port == 4 {{ let x = hit.event.path - port; }}
+               }});"#
+        )
+    };
+    let sets = [set(&text("one")), set(&text("two"))];
+    let run = |set: &RuleSet, port: Value| {
+        let mut event = Event::clone(&http("203.0.113.9", "GET", "/", 200));
+        event.set(Field::Port, port);
+        set.run_body(0, &hit_of(&Arc::new(event)), &TestHost::shared())
+    };
+    for _ in 0..4 {
+        for (set, word) in sets.iter().zip(["one", "two"]) {
+            for (port, shown, twice, target) in [
+                (Value::Int(3), "3", "6", "203.0.113.9"),
+                (Value::text("ab"), "ab", "abab", "198.51.100.1"),
+                (Value::Float(0.5), "0.5", "1.0", "198.51.100.1"),
+            ] {
+                let run = run(set, port);
+                assert_eq!(run.fault, None);
+                let said = |n: usize| match run.asks.get(n) {
+                    Some(Ask::Effect(Effect::Log { message })) => message.clone(),
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!((said(0), said(1)), (format!("{word} {shown}"), twice.to_owned()));
+                let Some(Ask::Decide { target: whom, .. }) = run.asks.get(2) else { panic!() };
+                assert_eq!(whom.to_string(), target);
+            }
+            let fault = run(set, Value::Int(4)).fault.unwrap();
+            assert_eq!((fault.kind, fault.line), (FaultKind::Value, 6));
+        }
+    }
+}
+
+#[test]
+fn functions_of_a_body_call_each_other_as_deep_as_the_limit_says() {
+    let run = |levels: usize| {
+        let text = format!(
+            r#"fn down(n) {{ if n <= 1 {{ 0 }} else {{ down(n - 1) }} }}
+               rule("r").on("http").by("ip").then(|hit| down({levels}));"#
+        );
+        let event = http("203.0.113.9", "GET", "/", 200);
+        set(&text).run_body(0, &hit_of(&event), &TestHost::shared()).fault
+    };
+    assert_eq!(run(limits::SCRIPT_CALL_LEVELS_MAX), None);
+    let fault = run(limits::SCRIPT_CALL_LEVELS_MAX + 1).unwrap();
+    assert_eq!(fault.kind, FaultKind::Limit);
+    assert!(fault.message.contains("deep"), "{fault}");
 }
