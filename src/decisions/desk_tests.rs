@@ -141,7 +141,7 @@ fn proposals_depend_on_events_alone() {
         let hit = hit(address, at);
         let steps = live.ask(&hit, 0, &ask, shadow, secs(at + 5_000));
         assert!(!steps.judged.is_empty());
-        let proposed = replay.proposer.propose(&hit, 0, &ask);
+        let proposed = replay.proposer.propose(&hit, 0, &ask).decisions;
         let ids = steps.judged.iter().map(|judged| (judged.decision.id, judged.decision.until));
         assert!(proposed.iter().map(|decision| (decision.id, decision.until)).eq(ids));
     }

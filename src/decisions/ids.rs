@@ -7,6 +7,7 @@
 use super::model::{ActionId, DecisionId, HitId, Remedy, Target};
 use crate::clock::Timestamp;
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 /// What a name is made from; `ordinal` tells apart what happens more than once at one place
 /// (events that rules emitted, timers).
@@ -89,21 +90,14 @@ pub fn end_change_action_id(enforcer: &str, number: Option<u64>, at: Timestamp) 
 }
 
 fn digest(what: &[u8], parts: &[&[u8]]) -> u128 {
-    let mut hasher = Sha256::new();
-    let mut add = |part: &[u8]| {
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    };
-    add(what);
-    for part in parts {
-        add(part);
+    // Hashed as a whole: a firing makes two or three, each of a dozen pieces.
+    let mut all: SmallVec<[u8; 256]> = SmallVec::new();
+    for part in std::iter::once(&what).chain(parts) {
+        all.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        all.extend_from_slice(part);
     }
-    let bytes: [u8; 32] = hasher.finalize().into();
-    let mut id = 0_u128;
-    for byte in bytes.iter().take(16) {
-        id = (id << 8) | u128::from(*byte);
-    }
-    id
+    let bytes: [u8; 32] = Sha256::digest(&all).into();
+    bytes.first_chunk().map_or(0, |half| u128::from_be_bytes(*half))
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub use model::{
 };
 pub use never_block::{LastCheck, NeverBlock, Refusal};
 pub use offences::{OffenceShard, Offences};
-pub use proposer::Proposer;
+pub use proposer::{Proposed, Proposer};
 pub use proxies::Proxies;
 pub use release::TickContext;
 pub use standing::Standing;

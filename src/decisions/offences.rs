@@ -11,6 +11,7 @@ use crate::event::net;
 use crate::limits::{OFFENCE_TIMES_MAX, OFFENDER_SHARDS, OFFENDERS_MAX};
 use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct Offences {
     shards: BTreeMap<u16, Shard>,
     dirty: BTreeSet<u16>,
     keep: Duration,
+    /// The key that was asked for last and its shard: a firing asks for the same one four times.
+    last: RefCell<(String, u16)>,
 }
 
 impl Offences {
@@ -73,7 +76,7 @@ impl Offences {
     /// are remembered. Exact for the latest `limits::OFFENCE_TIMES_MAX` moments; of older ones some
     /// may be counted as older than they are, so the answer is never too high.
     pub fn past_hits(&self, key: &str, within: Duration, now: Timestamp) -> u64 {
-        let Some(past) = self.shards.get(&shard_of(key)).and_then(|shard| shard.get(key)) else {
+        let Some(past) = self.known(key) else {
             return 0;
         };
         let oldest = now.minus(within.min(self.keep)).as_secs();
@@ -89,8 +92,7 @@ impl Offences {
     /// one stands the next hit is still the same offence: a request that was on its way when the
     /// block fell doesn't double it.
     pub fn before(&self, target: &str, now: Timestamp) -> u32 {
-        let Some(past) = self.shards.get(&shard_of(target)).and_then(|shard| shard.get(target))
-        else {
+        let Some(past) = self.known(target) else {
             return 0;
         };
         let oldest = now.minus(self.keep).as_secs();
@@ -101,8 +103,7 @@ impl Offences {
 
     /// Whether a decision against `target` that was proposed before still stands at `now`.
     pub fn stands(&self, target: &str, now: Timestamp) -> bool {
-        let past = self.shards.get(&shard_of(target)).and_then(|shard| shard.get(target));
-        past.is_some_and(|past| past.until.is_some_and(|until| until > now))
+        self.known(target).is_some_and(|past| past.until.is_some_and(|until| until > now))
     }
 
     /// Counts an offence: a decision against `target` was proposed at `at` and stands until
@@ -167,8 +168,22 @@ impl Offences {
         Ok(())
     }
 
+    fn known(&self, key: &str) -> Option<&Past> {
+        self.shards.get(&self.shard_of(key))?.get(key)
+    }
+
+    fn shard_of(&self, key: &str) -> u16 {
+        let mut last = self.last.borrow_mut();
+        // The number of an empty key is not known to begin with.
+        if last.0 != key || key.is_empty() {
+            last.1 = shard_of(key);
+            key.clone_into(&mut last.0);
+        }
+        last.1
+    }
+
     fn past(&mut self, key: &str, at: Timestamp) -> &mut Past {
-        let number = shard_of(key);
+        let number = self.shard_of(key);
         self.dirty.insert(number);
         let shard = self.shards.entry(number).or_default();
         if !shard.contains_key(key) && shard.len() >= OFFENDERS_MAX / usize::from(OFFENDER_SHARDS) {

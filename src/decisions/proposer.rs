@@ -6,7 +6,6 @@
 use super::config::GuardConfig;
 use super::model::{Ask, Decision, Hit, Target};
 use super::offences::Offences;
-use super::prefix_set::canonical;
 use super::resolve::resolve;
 use super::widening::Widening;
 
@@ -18,6 +17,16 @@ pub struct Proposer {
     pub offences: Offences,
     /// Networks whose parts were blocked; saved whole.
     pub widening: Widening,
+}
+
+/// What an ask comes to.
+#[derive(Debug, Clone, Default)]
+pub struct Proposed {
+    /// Its own decision first, then wider ones that follow from it.
+    pub decisions: Vec<Decision>,
+    /// A decision that was proposed before still stands against the target: it is the same offence,
+    /// and nobody has come back.
+    pub same_offence: bool,
 }
 
 impl Proposer {
@@ -35,26 +44,14 @@ impl Proposer {
         self.config = config;
     }
 
-    /// The proposed decisions that an ask comes to: its own first, then wider ones that follow
-    /// from it. None where the ask is for something else.
-    pub fn propose(&mut self, hit: &Hit, ordinal: u32, ask: &Ask) -> Vec<Decision> {
-        let Some(decision) = resolve(hit, ordinal, ask, &mut self.offences) else {
-            return Vec::new();
+    /// The proposed decisions that an ask comes to. None where the ask is for something else.
+    pub fn propose(&mut self, hit: &Hit, ordinal: u32, ask: &Ask) -> Proposed {
+        let Some((decision, same_offence)) = resolve(hit, ordinal, ask, &mut self.offences) else {
+            return Proposed::default();
         };
-        let mut proposed = self.widening.propose(&decision, &self.config);
-        proposed.insert(0, decision);
-        proposed
-    }
-
-    /// Whether the ask is about a target against which a proposed decision still stands: then it
-    /// is the same offence, and nobody has come back.
-    pub fn is_same_offence(&self, hit: &Hit, ask: &Ask) -> bool {
-        let Ask::Decide { target, .. } = ask else { return false };
-        let name = match target {
-            Target::Net(net) => Target::Net(canonical(*net)).to_string(),
-            other => other.to_string(),
-        };
-        self.offences.stands(&name, hit.time)
+        let wider = self.widening.propose(&decision, &self.config);
+        let decisions = std::iter::once(decision).chain(wider).collect();
+        Proposed { decisions, same_offence }
     }
 
     /// A person lifted what was in force for a target: hopping starts anew.

@@ -10,9 +10,14 @@ use super::prefix_set::canonical;
 use crate::clock::format_duration;
 use crate::limits::DECISION_REASON_BYTES_MAX;
 
-/// The decision that ask number `ordinal` (from 0) of a hit comes to; `None` where it asks for
-/// something else. Counts the offence.
-pub fn resolve(hit: &Hit, ordinal: u32, ask: &Ask, offences: &mut Offences) -> Option<Decision> {
+/// The decision that ask number `ordinal` (from 0) of a hit comes to, and whether an earlier one
+/// still stands against its target; `None` where it asks for something else. Counts the offence.
+pub fn resolve(
+    hit: &Hit,
+    ordinal: u32,
+    ask: &Ask,
+    offences: &mut Offences,
+) -> Option<(Decision, bool)> {
     let Ask::Decide { target, remedy, duration, reason, via } = ask else {
         return None;
     };
@@ -21,6 +26,7 @@ pub fn resolve(hit: &Hit, ordinal: u32, ask: &Ask, offences: &mut Offences) -> O
         other => other.clone(),
     };
     let name = target.to_string();
+    let stands = offences.stands(&name, hit.time);
     let until = match duration {
         DurationAsk::Fixed(duration) => Some(hit.time.plus(*duration)),
         DurationAsk::Escalate { base, max } => {
@@ -32,7 +38,7 @@ pub fn resolve(hit: &Hit, ordinal: u32, ask: &Ask, offences: &mut Offences) -> O
     if *remedy != Remedy::Allow {
         offences.note_offence(&name, hit.time, until);
     }
-    Some(Decision {
+    let decision = Decision {
         id: ids::decision_id(hit.id, ordinal),
         hit: Some(hit.id),
         rule: hit.rule.clone(),
@@ -43,7 +49,8 @@ pub fn resolve(hit: &Hit, ordinal: u32, ask: &Ask, offences: &mut Offences) -> O
         reason: cut(reason.clone().unwrap_or_else(|| words(hit))),
         via: via.clone(),
         route: hit.route,
-    })
+    };
+    Some((decision, stands))
 }
 
 /// A hit in words, where the rule gives no reason: `wp-login-guessing: 10 in 4m30s`.

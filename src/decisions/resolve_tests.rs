@@ -11,7 +11,7 @@ fn ends_count_from_event_time_and_names_from_the_hit() {
     let mut past = Offences::new(90 * 24 * HOUR);
     let hit = hit("2001:db8:1:2::9", 1_000);
     let ask = ask("2001:db8:1:2::9", DurationAsk::Fixed(HOUR));
-    let decision = resolve(&hit, 2, &ask, &mut past).unwrap();
+    let decision = resolve(&hit, 2, &ask, &mut past).unwrap().0;
     assert_eq!(decision.id, ids::decision_id(hit.id, 2));
     assert_eq!(decision.target.to_string(), "2001:db8:1:2::/64");
     assert_eq!((decision.from, decision.until), (secs(1_000), Some(secs(4_600))));
@@ -27,7 +27,7 @@ fn each_offence_doubles() {
     let duration = DurationAsk::Escalate { base: HOUR, max: 3 * HOUR };
     let mut hours = |at| {
         let ask = ask("203.0.113.9", duration);
-        let decision = resolve(&hit("203.0.113.9", at), 0, &ask, &mut past).unwrap();
+        let decision = resolve(&hit("203.0.113.9", at), 0, &ask, &mut past).unwrap().0;
         decision.duration().unwrap().as_secs() / 3_600
     };
     assert_eq!(hours(0), 1);
@@ -47,7 +47,7 @@ fn reasons_are_cut_and_for_ever_has_no_end() {
         reason: Some("ä".repeat(1_000)),
         via: Some("cloudflare".into()),
     };
-    let decision = resolve(&hit("203.0.113.9", 0), 0, &ask, &mut past).unwrap();
+    let decision = resolve(&hit("203.0.113.9", 0), 0, &ask, &mut past).unwrap().0;
     assert_eq!(decision.until, None);
     assert!(decision.reason.len() <= DECISION_REASON_BYTES_MAX);
     assert!(decision.reason.ends_with("ä…"));

@@ -121,7 +121,7 @@ impl Office {
             return if acts { self.desk.lift(target, &why) } else { Steps::default() };
         }
         let mut steps = Steps::default();
-        for decision in self.proposer.propose(hit, ordinal, ask) {
+        for decision in self.proposer.propose(hit, ordinal, ask).decisions {
             let mut more = self.desk.judge(decision, rule, now);
             steps.lifted.append(&mut more.lifted);
             steps.superseded.append(&mut more.superseded);

@@ -4,7 +4,7 @@
 //! In: the next candidates. Out: what [`Core::event_ahead`] takes, in the same order. Pure: making a
 //! key earlier changes nothing, for keys and samples depend on the event alone.
 
-use super::{Core, Firing, Pending, VecDeque};
+use super::{Cause, Core, Firing, VecDeque};
 use crate::event::{Event, Key};
 use crate::limits;
 use crate::pipeline::stage::Candidate;
@@ -54,7 +54,7 @@ impl Core {
         self.host.set_now(event.time);
         let mut waiting = VecDeque::new();
         let mut emitted = 0;
-        let root = Pending::root(Arc::clone(event));
+        let root = Cause::root(event);
         for rule in candidates {
             let counted = match foreseen.counted.pop_front() {
                 Some((of, counted)) if of == *rule => counted,
@@ -65,7 +65,7 @@ impl Core {
                 }
             };
             if let Some(counted) = counted {
-                self.count(*rule, counted, &root, (&mut waiting, &mut emitted), out);
+                self.count(*rule, counted, root, (&mut waiting, &mut emitted), out);
             }
         }
         self.drain(waiting, emitted, out);

@@ -21,9 +21,26 @@ pub(super) struct Pending {
     pub from_decision: bool,
 }
 
-impl Pending {
-    pub fn root(event: Arc<Event>) -> Self {
+/// The event whose turn it is, as [`Pending`] has it.
+#[derive(Clone, Copy)]
+pub(super) struct Cause<'e> {
+    pub event: &'e Arc<Event>,
+    pub depth: u8,
+    pub ordinal: u32,
+    pub from_decision: bool,
+}
+
+impl<'e> Cause<'e> {
+    /// A record's own event, a timer's, or that of a silence.
+    pub fn root(event: &'e Arc<Event>) -> Self {
         Self { event, depth: 0, ordinal: 0, from_decision: false }
+    }
+}
+
+impl Pending {
+    pub fn cause(&self) -> Cause<'_> {
+        let (depth, ordinal) = (self.depth, self.ordinal);
+        Cause { event: &self.event, depth, ordinal, from_decision: self.from_decision }
     }
 }
 
@@ -32,11 +49,12 @@ pub(super) fn place(event: &Event, ordinal: u32) -> ids::Place<'_> {
     ids::Place { stream: &event.origin.stream, offset: event.offset, ordinal }
 }
 
-/// Queues an event that a rule led to, within the bounds for one record.
+/// Queues an event that a rule led to, within the bounds for one record. One that `make` doesn't
+/// make, for no rule would hear of it, has its number all the same: the numbers name the others.
 pub(super) fn push(
     waiting: &mut VecDeque<Pending>,
     emitted: &mut usize,
-    event: Event,
+    make: impl FnOnce() -> Option<Event>,
     depth: u8,
     from_decision: bool,
 ) {
@@ -46,8 +64,10 @@ pub(super) fn push(
     }
     *emitted += 1;
     let ordinal = u32::try_from(*emitted).unwrap_or(u32::MAX);
-    let event = Arc::new(event);
-    waiting.push_back(Pending { event, depth: depth + 1, ordinal, from_decision });
+    if let Some(event) = make() {
+        let event = Arc::new(event);
+        waiting.push_back(Pending { event, depth: depth + 1, ordinal, from_decision });
+    }
 }
 
 /// The address that a key stands for: of an IPv6 client the one last seen.
@@ -101,4 +121,21 @@ pub(super) fn decision_event(decision: &Decision, hit: &Hit) -> Event {
         event.set(Field::Duration, Value::Float(duration.as_secs_f64()));
     }
     event
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else the ids of hits would depend on whether some rule listens to decisions.
+    #[test]
+    fn an_event_that_nobody_hears_of_has_its_number_all_the_same() {
+        let (mut waiting, mut emitted) = (VecDeque::new(), 0);
+        for heard in [true, false, true] {
+            let event = || heard.then(|| Event::new(Kind::Decision, Timestamp::EPOCH));
+            push(&mut waiting, &mut emitted, event, 0, true);
+        }
+        let numbers: Vec<u32> = waiting.iter().map(|next| next.ordinal).collect();
+        assert_eq!((numbers, emitted), (vec![1, 3], 3));
+    }
 }

@@ -29,7 +29,7 @@ use crate::rules::{BodyRun, Rule, RuleSet};
 use crate::telemetry::{self, names};
 use crate::windows::{Firing as WindowFiring, WindowSpec, Windows};
 use ahead::Counted;
-use events::{Pending, absent_event, decision_event, key_ip, place, push};
+use events::{Cause, Pending, absent_event, decision_event, key_ip, place, push};
 use host::CoreHost;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub struct Core {
     low: Timestamp,
     timers_due: Vec<Option<Timestamp>>,
     route_of: RouteOf,
+    /// Whether any rule listens to decisions.
+    hears_decisions: bool,
 }
 
 impl Core {
@@ -56,6 +58,7 @@ impl Core {
         Self {
             windows,
             host: Arc::new(CoreHost::new(config.guard, Arc::clone(rules.lookups()))),
+            hears_decisions: hears_decisions(&rules),
             rules,
             evidence: EvidenceRing::default(),
             modes: config.modes,
@@ -111,6 +114,7 @@ impl Core {
         self.windows.set_rules(&rules.windows());
         self.timers_due = vec![None; rules.timers().len()];
         self.host.set_lookups(Arc::clone(rules.lookups()));
+        self.hears_decisions = hears_decisions(&rules);
         self.rules = rules;
         self.restore_evidence(kept);
     }
@@ -144,12 +148,12 @@ impl Core {
             };
             let last = self.evidence.of(rule, &key).pop();
             let event = last.unwrap_or_else(|| absent_event(&key, firing.last));
-            let cause = Pending::root(event);
+            let cause = Cause::root(&event);
             let due = match self.rules.rules().get(rule as usize).map(|rule| rule.window) {
                 Some(WindowSpec::Absent { after }) => firing.last.plus(after),
                 _ => watermark,
             };
-            self.fire(rule, &key, &firing, due, &cause, (&mut waiting, &mut emitted), out);
+            self.fire(rule, &key, &firing, due, cause, (&mut waiting, &mut emitted), out);
         }
         self.low = watermark;
         self.drain(waiting, emitted, out);
@@ -219,8 +223,8 @@ impl Core {
             events: Vec::new(),
             route: Route::Unknown,
         };
-        let cause = Pending::root(event);
-        self.follow(u32::MAX, Mode::Enforce, &Arc::new(hit), run, &cause, (waiting, emitted), out);
+        let cause = Cause::root(&event);
+        self.follow(u32::MAX, Mode::Enforce, &Arc::new(hit), run, cause, (waiting, emitted), out);
     }
 
     fn drain(&mut self, mut waiting: VecDeque<Pending>, mut emitted: usize, out: &mut Vec<Firing>) {
@@ -234,7 +238,7 @@ impl Core {
             candidates.clear();
             rules.candidates(&next.event, &mut candidates, &mut faults);
             for rule in &candidates {
-                self.candidate(*rule, &next, &mut waiting, &mut emitted, out);
+                self.candidate(*rule, next.cause(), &mut waiting, &mut emitted, out);
             }
         }
         telemetry::counter(names::RULE_FAULTS).add(faults.len() as u64);
@@ -244,12 +248,12 @@ impl Core {
     fn candidate(
         &mut self,
         rule: u32,
-        cause: &Pending,
+        cause: Cause<'_>,
         waiting: &mut VecDeque<Pending>,
         emitted: &mut usize,
         out: &mut Vec<Firing>,
     ) {
-        if let Some(counted) = self.counted(rule, &cause.event) {
+        if let Some(counted) = self.counted(rule, cause.event) {
             self.count(rule, counted, cause, (waiting, emitted), out);
         }
     }
@@ -259,14 +263,14 @@ impl Core {
         &mut self,
         rule: u32,
         counted: Counted,
-        cause: &Pending,
+        cause: Cause<'_>,
         (waiting, emitted): (&mut VecDeque<Pending>, &mut usize),
         out: &mut Vec<Firing>,
     ) {
         let Counted { key, sample, spot } = counted;
         let firing = self.windows.update_at(&spot, &key, &sample);
         let fired = firing.map(|firing| (key.clone(), firing));
-        self.evidence.push(rule, key, &cause.event);
+        self.evidence.push(rule, key, cause.event);
         if let Some((key, firing)) = fired {
             let time = cause.event.time;
             self.fire(rule, &key, &firing, time, cause, (waiting, emitted), out);
@@ -280,7 +284,7 @@ impl Core {
         key: &Key,
         firing: &WindowFiring,
         time: Timestamp,
-        cause: &Pending,
+        cause: Cause<'_>,
         next: (&mut VecDeque<Pending>, &mut usize),
         out: &mut Vec<Firing>,
     ) {
@@ -288,7 +292,7 @@ impl Core {
         let Some(found) = rules.rules().get(rule as usize) else {
             return;
         };
-        let event = Arc::clone(&cause.event);
+        let event = Arc::clone(cause.event);
         let ip = key_ip(key, &event);
         let key_text: Arc<str> = key.to_string().into();
         let hit = Arc::new(Hit {
@@ -321,7 +325,7 @@ impl Core {
         mode: Mode,
         hit: &Arc<Hit>,
         run: BodyRun,
-        cause: &Pending,
+        cause: Cause<'_>,
         (waiting, emitted): (&mut VecDeque<Pending>, &mut usize),
         out: &mut Vec<Firing>,
     ) {
@@ -345,13 +349,10 @@ impl Core {
         for (ordinal, ask) in (0_u32..).zip(&run.asks) {
             match ask {
                 Ask::Decide { .. } => {
-                    let mut proposer = self.host.proposer();
-                    let same = proposer.is_same_offence(hit, ask);
-                    for (place, decision) in
-                        proposer.propose(hit, ordinal, ask).into_iter().enumerate()
-                    {
+                    let proposed = self.host.proposer().propose(hit, ordinal, ask);
+                    for (place, decision) in proposed.decisions.into_iter().enumerate() {
                         // The first is the ask's own; wider ones that follow from it are news.
-                        if place > 0 || !same {
+                        if place > 0 || !proposed.same_offence {
                             news.push(firing.decisions.len());
                         }
                         firing.decisions.push(decision);
@@ -360,7 +361,7 @@ impl Core {
                 Ask::Lift { target } => firing.lifts.push(target.clone()),
                 Ask::Effect(effect) => firing.effects.push(effect.clone()),
                 Ask::Emit { kind, fields } => {
-                    let event = emitted_event(kind, fields.clone(), hit);
+                    let event = || Some(emitted_event(kind, fields.clone(), hit));
                     push(waiting, emitted, event, cause.depth, cause.from_decision);
                 }
                 Ask::Tag { key, name, duration } => self.host.tag(key, name, *duration),
@@ -371,10 +372,15 @@ impl Core {
         for decision in news.into_iter().filter_map(|place| firing.decisions.get(place)) {
             let announced = decision.remedy == Remedy::Block && mode == Mode::Enforce;
             if announced && !cause.from_decision && !listens_to_decisions {
-                push(waiting, emitted, decision_event(decision, hit), cause.depth, true);
+                let event = || self.hears_decisions.then(|| decision_event(decision, hit));
+                push(waiting, emitted, event, cause.depth, true);
             }
         }
         firing.asks = run.asks;
         out.push(firing);
     }
+}
+
+fn hears_decisions(rules: &RuleSet) -> bool {
+    rules.rules().iter().any(|rule| rule.kinds.is_empty() || rule.kinds.contains(&Kind::Decision))
 }
