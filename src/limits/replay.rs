@@ -60,3 +60,7 @@ pub const REPLAY_UNPARSED_SHOWN_MAX: usize = 12;
 /// Up to here a replay counts how many different targets there are: a million texts are some
 /// tens of MB.
 pub const REPLAY_TARGETS_COUNTED_MAX: usize = 1_000_000;
+
+/// Blocks of a file that are looked at whether their memory can be used again: as many as are held
+/// by events that may still be evidence, where most lines are, and two on their way.
+pub const REPLAY_BLOCKS_SPENT_MAX: usize = 8;

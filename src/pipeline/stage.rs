@@ -97,6 +97,8 @@ pub struct Stage {
     enrichers: Vec<Arc<Spec>>,
     scratch: Event,
     found: Vec<u32>,
+    /// How many candidates the last batch had: the next one has about as many.
+    candidates_before: usize,
 }
 
 impl Stage {
@@ -105,7 +107,17 @@ impl Stage {
         let scratch = Event::new(Kind::Log, Timestamp::EPOCH);
         let span = Span::default();
         let enrichers = Vec::new();
-        Self { parser, real_client, rules, clamp, span, enrichers, scratch, found: Vec::new() }
+        Self {
+            parser,
+            real_client,
+            rules,
+            clamp,
+            span,
+            enrichers,
+            scratch,
+            found: Vec::new(),
+            candidates_before: 0,
+        }
     }
 
     /// The same stage, for events of that span alone.
@@ -176,12 +188,15 @@ impl Stage {
             range: (batch.from, batch.to),
             arrival: batch.arrival,
             records: batch.records.len() as u64,
+            candidates: Vec::with_capacity(self.candidates_before.min(batch.records.len())),
             ..Matched::default()
         };
         self.scratch.origin = Arc::clone(&batch.origin);
         for index in 0..batch.records.len() {
             self.record(batch, index, additions, &mut matched);
         }
+        self.candidates_before = matched.candidates.len();
+        detach(batch, &mut matched.candidates);
         telemetry::counter(names::RECORDS_PARSED).add(matched.parsed);
         telemetry::counter(names::RECORDS_UNPARSED).add(matched.records - matched.parsed);
         telemetry::counter(names::EVENTS_MATCHED).add(matched.candidates.len() as u64);
@@ -245,6 +260,20 @@ impl Stage {
     }
 }
 
+/// Lets the block go where few of its records are still wanted: an event may be evidence for as long
+/// as thousands of others take to come.
+fn detach(batch: &Batch, candidates: &mut [Candidate]) {
+    let records: usize = candidates.iter().map(|next| next.event.record().len()).sum();
+    if records > batch.block.len() / 4 {
+        return;
+    }
+    for candidate in candidates {
+        if let Some(event) = Arc::get_mut(&mut candidate.event) {
+            event.own_record();
+        }
+    }
+}
+
 /// Authenticated success: an accepted SSH login. The user in an access log is no sign: a client
 /// that nobody asked for a password may send any name, and could so make itself a good one.
 fn good_sign(event: &Event) -> Option<GoodSign> {
@@ -252,4 +281,49 @@ fn good_sign(event: &Event) -> Option<GoodSign> {
         return None;
     }
     Some(GoodSign { ip: event.ip(Field::Ip)?, time: event.time })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{RuleFile, Settings};
+    use crate::sources::Replay;
+    use std::io::Cursor;
+
+    /// A batch whose every nth line is a candidate.
+    fn matched(every: usize) -> (Batch, Matched) {
+        let line = |number: usize| {
+            let path = if number.is_multiple_of(every) { "wanted" } else { "other" };
+            format!(
+                "203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] \"GET /{path} HTTP/1.1\" 200 1 \"-\" \"-\"\n"
+            )
+        };
+        let text: String = (0..100).map(line).collect();
+        let rule = "rule(\"r\").on(\"http\").when(|e| e.path == \"/wanted\").by(\"ip\");";
+        let files = [RuleFile { path: "r.rhai".into(), text: rule.to_owned() }];
+        let loaded = RuleSet::load(&files, &[], &Settings::default());
+        let parser = Parser::for_format("nginx").unwrap();
+        let rules = Arc::new(loaded.set);
+        let mut stage = Stage::new(parser, RealClient::default(), rules, Clamp::Never);
+        let mut replay = Replay::from_reader("log", Box::new(Cursor::new(text))).unwrap();
+        let batch = replay.next_batch().unwrap().unwrap();
+        let matched = stage.run(&batch);
+        assert_eq!(matched.candidates.len(), 100_usize.div_ceil(every));
+        (batch, matched)
+    }
+
+    /// The ring of evidence holds thousands of events: with a few candidates in each block they held
+    /// hundreds of megabytes.
+    #[test]
+    fn a_few_candidates_do_not_hold_the_block_that_they_came_in() {
+        for (every, held) in [(1, true), (20, false)] {
+            let (batch, matched) = matched(every);
+            let block = batch.block.as_ptr_range();
+            for candidate in &matched.candidates {
+                let event = &candidate.event;
+                assert_eq!(block.contains(&event.record().as_ptr()), held, "one in {every}");
+                assert_eq!(event.bytes(Field::Path), Some(&b"/wanted"[..]));
+            }
+        }
+    }
 }

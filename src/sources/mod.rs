@@ -17,6 +17,7 @@ pub mod supervise;
 // Parts of the file source, from the pure to the outside.
 mod lines;
 mod block;
+mod spent;
 mod identity;
 mod rotation;
 mod belongs;

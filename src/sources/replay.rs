@@ -7,10 +7,11 @@
 use super::archive::{self, Decoder, MAGIC_BYTES};
 use super::block::Block;
 use super::lines;
+use super::spent::Spent;
 use crate::clock::{self, Timestamp};
 use crate::event::{Batch, Origin};
 use crate::limits;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -59,6 +60,7 @@ pub struct Replay {
     block_bytes: usize,
     /// Bytes that were read and belong to the next block.
     rest: Vec<u8>,
+    spent: Spent,
     /// The stream offset of the first byte of `rest`.
     offset: u64,
     /// The number of the next line.
@@ -115,6 +117,7 @@ impl Replay {
             meter,
             block_bytes: limits::BATCH_BYTES_MAX,
             rest: Vec::new(),
+            spent: Spent::default(),
             offset: 0,
             line: 1,
             arrival: clock::now(),
@@ -163,16 +166,24 @@ impl Replay {
 
     /// The bytes that the next block will be made from, for a look at the format; empty at the end.
     pub fn peek_block(&mut self) -> &[u8] {
-        let mut block = std::mem::take(&mut self.rest);
-        self.fill(&mut block);
-        self.rest = block;
+        let mut block = BytesMut::from(&*self.rest);
+        self.fill(&mut block, self.rest.len());
+        self.rest = block.into();
         &self.rest
     }
 
     /// The next block; `None` at the end, an error (once) where the file broke off.
     pub fn next_block(&mut self) -> Result<Option<Block>, ReplayError> {
-        let mut bytes = std::mem::take(&mut self.rest);
-        self.fill(&mut bytes);
+        let mut bytes = self.spent.room();
+        let have = self.rest.len();
+        if bytes.len() < have {
+            bytes.resize(have, 0);
+        }
+        if let Some(head) = bytes.get_mut(..have) {
+            head.copy_from_slice(&self.rest);
+        }
+        self.rest = Vec::new();
+        self.fill(&mut bytes, have);
         let Some(end) = memchr::memrchr(b'\n', &bytes) else {
             return self.line_without_end(bytes);
         };
@@ -185,7 +196,9 @@ impl Replay {
         }
         let lines = lines::count(&bytes);
         let (from, len) = (self.offset, bytes.len() as u64);
-        Ok(Some(self.give(Bytes::from(bytes), from, len, lines)))
+        let bytes = bytes.freeze();
+        self.spent.give(&bytes);
+        Ok(Some(self.give(bytes, from, len, lines)))
     }
 
     /// The next batch; `None` at the end. An empty line is a record too, so that line `i` of a
@@ -204,7 +217,7 @@ impl Replay {
 
     /// What stands where a block has no line break: the end of the file, its last line, or a line
     /// that is longer than a block.
-    fn line_without_end(&mut self, bytes: Vec<u8>) -> Result<Option<Block>, ReplayError> {
+    fn line_without_end(&mut self, bytes: BytesMut) -> Result<Option<Block>, ReplayError> {
         if !self.ended {
             return self.long_line(bytes);
         }
@@ -216,7 +229,7 @@ impl Replay {
             return Ok(None);
         }
         let (from, len) = (self.offset, bytes.len() as u64);
-        Ok(Some(self.give(Bytes::from(bytes), from, len, 1)))
+        Ok(Some(self.give(bytes.freeze(), from, len, 1)))
     }
 
     fn give(&mut self, bytes: Bytes, base: u64, passed: u64, lines: u64) -> Block {
@@ -228,11 +241,10 @@ impl Replay {
         Block { origin, arrival: self.arrival, bytes, base, from, to, first_line }
     }
 
-    /// Fills the block from the reader; a fault ends the file.
-    fn fill(&mut self, block: &mut Vec<u8>) {
-        let have = block.len();
+    /// Fills the block from the reader, beginning behind what it has; a fault ends the file.
+    fn fill(&mut self, block: &mut BytesMut, have: usize) {
         if self.ended || have >= self.block_bytes {
-            return;
+            return block.truncate(have);
         }
         block.resize(self.block_bytes, 0);
         let mut filled = have;
@@ -264,7 +276,7 @@ impl Replay {
     }
 
     /// A line that is longer than a block: its beginning is given, the rest skipped.
-    fn long_line(&mut self, mut block: Vec<u8>) -> Result<Option<Block>, ReplayError> {
+    fn long_line(&mut self, mut block: BytesMut) -> Result<Option<Block>, ReplayError> {
         let mut kept: Vec<u8> = Vec::new();
         let (mut begins, mut passed) = (self.offset, 0_u64);
         let whole = loop {
@@ -283,8 +295,7 @@ impl Replay {
             if end.is_some() {
                 break true;
             }
-            block.clear();
-            self.fill(&mut block);
+            self.fill(&mut block, 0);
             if block.is_empty() {
                 break false;
             }

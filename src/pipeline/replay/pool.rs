@@ -8,7 +8,7 @@ use crate::enrich::RealClient;
 use crate::event::{Batch, text};
 use crate::limits;
 use crate::parsers::Parser;
-use crate::pipeline::stage::{Clamp, Matched, Span, Stage};
+use crate::pipeline::stage::{Candidate, Clamp, Matched, Span, Stage};
 use crate::rules::RuleSet;
 use crate::sources::Block;
 use crate::sources::replay::ReplayError;
@@ -108,9 +108,9 @@ fn work_through(block: Block, stages: &mut [Stage], lane: &LaneEnd) -> Worked {
                 stage.answered_as(first);
             }
         }
-        let mut matched: Vec<Matched> = stages.iter_mut().map(|stage| stage.run(&batch)).collect();
+        let matched: Vec<Matched> = stages.iter_mut().map(|stage| stage.run(&batch)).collect();
         let unparsed = matched.first().map(|matched| unparsed(&batch, matched)).unwrap_or_default();
-        kept += matched.iter_mut().map(|matched| detach(&batch, matched)).sum::<usize>();
+        kept += matched.iter().map(|matched| kept_bytes(&batch, matched)).sum::<usize>();
         batches.push(WorkedBatch { matched, unparsed });
     }
     let before = lane.kept.fetch_add(kept, Ordering::Relaxed);
@@ -130,18 +130,17 @@ fn unparsed(batch: &Batch, matched: &Matched) -> Vec<UnparsedLine> {
     matched.unparsed.iter().filter_map(line).collect()
 }
 
-/// Lets the block go where few of its records are still wanted. Gives the bytes that are kept, at
-/// least something, so that also what is empty is bounded.
-fn detach(batch: &Batch, matched: &mut Matched) -> usize {
-    let records: usize = matched.candidates.iter().map(|next| next.event.record().len()).sum();
+/// The bytes that are kept of a batch, at least something, so that also what is empty is bounded.
+fn kept_bytes(batch: &Batch, matched: &Matched) -> usize {
+    let keeps_block = |next: &Candidate| {
+        let (block, record) = (batch.block.as_ptr_range(), next.event.record().as_ptr());
+        block.contains(&record)
+    };
+    let bytes = if matched.candidates.first().is_some_and(keeps_block) {
+        batch.block.len()
+    } else {
+        matched.candidates.iter().map(|next| next.event.record().len()).sum()
+    };
     let events = matched.candidates.len() * limits::REPLAY_CANDIDATE_BYTES;
-    if records > batch.block.len() / 4 {
-        return limits::REPLAY_CANDIDATE_BYTES + events + batch.block.len();
-    }
-    for candidate in &mut matched.candidates {
-        if let Some(event) = Arc::get_mut(&mut candidate.event) {
-            event.own_record();
-        }
-    }
-    limits::REPLAY_CANDIDATE_BYTES + events + records
+    limits::REPLAY_CANDIDATE_BYTES + events + bytes
 }
