@@ -34,7 +34,8 @@ fn a_modules_functions_are_completed_explained_and_found() {
         (".then(|hit| block(hit.ip, shop::how¦))", vec!["how_long"], vec!["own"]),
         (".when(|e| sh¦)", vec!["shop"], vec!["state"]),
         (".then(|hit| { sh¦ })", vec!["shop", "state"], vec![]),
-        (".then(|hit| nobody::¦)", vec![], vec!["is_probe", "get"]),
+        (".then(|hit| nobody::¦)", vec![], vec!["is_probe", "get", "under_attack"]),
+        (".then(|hit| cf::¦)", vec!["under_attack"], vec!["is_probe", "get", "block"]),
     ]) {
         let labels = client.labels(&path, number, &rule(marked));
         for label in wanted {
