@@ -66,6 +66,10 @@ pub trait Outbox: Send + Sync {
         at: Timestamp,
     );
 
+    /// Tells people of something that they should look at; the same again within a while is told
+    /// once. Must not block.
+    fn alarm(&self, _from: &str, _text: String) {}
+
     /// Where temporary changes are kept; `None` makes none.
     fn ledger(&self) -> Option<Arc<dyn Ledger>> {
         None

@@ -215,6 +215,8 @@ pub struct ChangeRow {
     pub prior: Option<Json>,
     /// What was written last, or is about to be.
     pub set: Option<Json>,
+    /// What Cloudflare made of it: it may write the same otherwise.
+    pub got: Option<Json>,
     /// The last write is confirmed.
     pub sure: bool,
     /// Who wants what.
@@ -237,6 +239,7 @@ impl ChangeRow {
             before: None,
             prior: None,
             set: None,
+            got: None,
             sure: true,
             claims: Vec::new(),
             left: None,

@@ -127,7 +127,12 @@ impl Live {
         let (book, programs) = (Arc::new(book), Arc::new(programs));
         let names = Arc::new(ArcSwap::from_pointee(Vec::new()));
         let (mut engine, desk) = restored(config, &store, set, (seed, dry_run), &book, &names)?;
-        let outcomes = Arc::new(StoreOutbox::new(Arc::clone(&store)));
+        let alarms = inputs.control.clone();
+        let outcomes = StoreOutbox::new(Arc::clone(&store)).telling(Box::new(move |from, text| {
+            // Full means that the engine is behind; the log has it all the same.
+            drop(alarms.try_send(Message::Alarm { source: from.to_owned(), text }));
+        }));
+        let outcomes = Arc::new(outcomes);
         let wanted: Arc<dyn Wanted> = Arc::new(desk);
         let (guests, cells) = plugins::guests(&enabled, &inputs.control);
         engine.watch_plugins(cells);

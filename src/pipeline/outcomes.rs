@@ -12,7 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct StoreOutbox {
     store: Arc<Store>,
     waiting: Mutex<VecDeque<Waiting>>,
+    tell: Option<Tell>,
 }
+
+/// Tells of something that a person should look at: where it comes from, and what.
+pub type Tell = Box<dyn Fn(&str, String) + Send + Sync>;
 
 /// An outcome that the store could not take.
 struct Waiting {
@@ -26,7 +30,14 @@ struct Waiting {
 impl StoreOutbox {
     /// Over this store.
     pub fn new(store: Arc<Store>) -> Self {
-        Self { store, waiting: Mutex::default() }
+        Self { store, waiting: Mutex::default(), tell: None }
+    }
+
+    /// With somebody who is told what people should look at.
+    #[must_use]
+    pub fn telling(mut self, tell: Tell) -> Self {
+        self.tell = Some(tell);
+        self
     }
 
     /// Tries what waits once more.
@@ -78,6 +89,13 @@ impl Ledger for StoreLedger {
 }
 
 impl Outbox for StoreOutbox {
+    fn alarm(&self, from: &str, text: String) {
+        match &self.tell {
+            Some(tell) => tell(from, text),
+            None => tracing::warn!(from, text, "alarm"),
+        }
+    }
+
     fn ledger(&self) -> Option<Arc<dyn Ledger>> {
         Some(Arc::new(StoreLedger(Arc::clone(&self.store))))
     }

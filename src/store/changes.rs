@@ -17,11 +17,11 @@ impl Store {
             let found = row.left.as_ref().map(|left| json(&left.found)).transpose()?;
             let mut put = change.prepare_cached(
                 "INSERT INTO changes(enforcer, zone, kind, name, before, prior, value, sure,
-                    claims, found, found_at, quiet_until, since, recorded)
-                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                    claims, found, found_at, quiet_until, since, recorded, got)
+                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
                  ON CONFLICT(enforcer, zone, kind, name) DO UPDATE SET before = ?5, prior = ?6,
                     value = ?7, sure = ?8, claims = ?9, found = ?10, found_at = ?11,
-                    quiet_until = ?12, recorded = ?14
+                    quiet_until = ?12, recorded = ?14, got = ?15
                  RETURNING number",
             )?;
             let kept = params![
@@ -38,7 +38,8 @@ impl Store {
                 row.left.as_ref().map(|left| micros(left.at)),
                 row.quiet_until.map(micros),
                 micros(row.since),
-                micros(now())
+                micros(now()),
+                text(&row.got)?
             ];
             put.query_row(kept, |row| row.get(0).map(unsigned))
         })
@@ -123,6 +124,7 @@ fn change_row(row: &Row<'_>) -> Result<ChangeRow> {
         before: value("before")?,
         prior: value("prior")?,
         set: value("value")?,
+        got: value("got")?,
         sure: row.get("sure")?,
         claims,
         left: left.map(|(found, at)| Left { at, found }),
@@ -152,6 +154,7 @@ mod tests {
         // Nothing there before is something else than not having looked.
         row.before = Some(Json::Null);
         row.set = Some(json!({ "ref": "x" }));
+        row.got = Some(json!({ "ref": "x", "enabled": true }));
         row.sure = false;
         row.left = Some(Left { at: Timestamp::from_secs(9), found: json!(1) });
         row.quiet_until = Some(Timestamp::from_secs(11));

@@ -90,7 +90,7 @@ const STEP_2: &str = "ALTER TABLE inputs ADD COLUMN additions BLOB;";
 const STEP_3: &str = "
 CREATE TABLE changes(number INTEGER PRIMARY KEY AUTOINCREMENT, enforcer TEXT NOT NULL,
     zone TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, before TEXT, prior TEXT,
-    value TEXT, sure INTEGER NOT NULL, claims TEXT NOT NULL, found TEXT, found_at INTEGER,
+    value TEXT, got TEXT, sure INTEGER NOT NULL, claims TEXT NOT NULL, found TEXT, found_at INTEGER,
     quiet_until INTEGER, since INTEGER NOT NULL, recorded INTEGER NOT NULL,
     UNIQUE(enforcer, zone, kind, name)) STRICT;
 ";

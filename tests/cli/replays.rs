@@ -224,3 +224,23 @@ fn standard_input_is_read_in_any_packing_and_progress_stays_out_of_pipes() {
         assert_eq!(told(&run(packed)), told(&plain), "{packed}");
     }
 }
+
+#[test]
+fn what_is_asked_of_cloudflare_is_told_and_not_sent() {
+    let small = Small::new();
+    small.write(
+        "rule.rhai",
+        r#"rule("attack").on("http").when(|e| e.path == "/.env").by("ip").count(2, "1m")
+    .then(|hit| cf::under_attack("example.com", "30m"));
+"#,
+    );
+    small.write("a.log", [line(0, 9, "/.env"), line(1, 9, "/.env")].concat());
+    let ran = small.run(&["replay", "a.log"]);
+    assert!(ran.stdout.contains("set setting `security_level` of `example.com` to `under_attack` for 30m"), "{}", ran.all());
+    let ran = small.run(&["replay", "--json", "a.log"]);
+    let told = ran.stdout.lines().find(|line| line.contains(r#""type":"cloudflare""#)).unwrap();
+    let told: serde_json::Value = serde_json::from_str(told).unwrap();
+    assert_eq!(told["zone"], "example.com");
+    assert_eq!(told["what"]["value"], "under_attack");
+    assert_eq!(told["what"]["seconds"], 1_800);
+}

@@ -25,7 +25,7 @@ rule("scan").on("http").when(|e| e.status == 404).by("ip").count(1, "1h")
 "#;
 
 /// Long enough for a busy machine.
-const LONG: Duration = Duration::from_secs(40);
+const LONG: Duration = Duration::from_mins(1);
 
 struct Scene {
     root: tempfile::TempDir,
@@ -79,6 +79,14 @@ impl Scene {
         self.place.append(&line(&format!("203.0.113.{number}"), &format!("/{lasts}"), 404));
     }
 
+    /// A person ends the only change there is.
+    fn end_by_hand(&self) {
+        let number = self.place.status().changes.first().unwrap().number.to_string();
+        let told = self.place.ask(&["cf", "changes", "end", &number]);
+        assert!(told.contains("`medium` comes back"), "{told}");
+        self.wait_for("medium");
+    }
+
     /// Writes of the setting, as the look-alike saw them.
     fn writes(&self) -> usize {
         let text = fs::read_to_string(self.root.path().join("transcript")).unwrap_or_default();
@@ -113,7 +121,7 @@ impl Scene {
 fn a_zone_is_under_attack_for_a_while() {
     let scene = Scene::new();
     let daemon = scene.place.start_and_wait();
-    scene.attack(1, "4s");
+    scene.attack(1, "12s");
     scene.wait_for("under_attack");
     let status = scene.place.status();
     let change = status.changes.first().unwrap();
@@ -133,13 +141,16 @@ fn a_zone_is_under_attack_for_a_while() {
 fn a_kill_while_it_holds_changes_nothing() {
     let scene = Scene::new();
     let mut daemon = scene.place.start_and_wait();
-    scene.attack(1, "12s");
+    scene.attack(1, "1h");
     scene.wait_for("under_attack");
     daemon.kill();
     let daemon = scene.place.start_and_wait();
+    scene.place.wait(LONG, "it is known again", || {
+        scene.place.status().changes.iter().any(|change| change.state == "in force")
+    });
     assert_eq!(scene.level(), "under_attack");
-    scene.wait_for("medium");
-    scene.wait_for_rest();
+    assert_eq!(scene.writes(), 1, "nothing was done twice");
+    scene.end_by_hand();
     assert_eq!(scene.writes(), 2, "nothing was done twice");
     daemon.terminate();
 }
@@ -148,10 +159,10 @@ fn a_kill_while_it_holds_changes_nothing() {
 fn an_end_that_passed_while_it_was_down_is_made_up_for() {
     let scene = Scene::new();
     let mut daemon = scene.place.start_and_wait();
-    scene.attack(1, "3s");
+    scene.attack(1, "8s");
     scene.wait_for("under_attack");
     daemon.kill();
-    let over = clock::now().plus(Duration::from_secs(3));
+    let over = clock::now().plus(Duration::from_secs(8));
     scene.place.wait(LONG, "the time is over", || clock::now() > over);
     assert_eq!(scene.level(), "under_attack", "nobody is there to put it back");
     let daemon = scene.place.start_and_wait();
@@ -166,7 +177,7 @@ fn a_kill_in_the_middle_of_a_write_is_read_back() {
     let mut daemon = scene.place.start_and_wait();
     let late = Fault::new(FaultKind::Slow(Duration::from_secs(60)), 1).only("PATCH", LEVEL);
     scene.simulator.fault(late);
-    scene.attack(1, "8s");
+    scene.attack(1, "1h");
     scene.wait_for("under_attack");
     let rows = scene.place.store().changes().unwrap();
     assert!(rows.iter().all(|row| !row.sure), "the reply has not come: {rows:?}");
@@ -176,8 +187,7 @@ fn a_kill_in_the_middle_of_a_write_is_read_back() {
         scene.outcomes("changes:cloudflare") == [Outcome::Unchanged]
     });
     assert_eq!(scene.level(), "under_attack");
-    scene.wait_for("medium");
-    scene.wait_for_rest();
+    scene.end_by_hand();
     daemon.terminate();
 }
 
@@ -185,7 +195,7 @@ fn a_kill_in_the_middle_of_a_write_is_read_back() {
 fn what_somebody_set_meanwhile_is_left_alone() {
     let scene = Scene::new();
     let daemon = scene.place.start_and_wait();
-    scene.attack(1, "6s");
+    scene.attack(1, "15s");
     scene.wait_for("under_attack");
     scene.by_hand("low");
     scene.place.wait(LONG, "it is told", || {
@@ -215,6 +225,10 @@ fn somebody_in_between_is_noticed_after_a_crash_too() {
     scene.place.wait(LONG, "it is seen", || {
         scene.place.status().changes.first().is_some_and(|change| change.state == "left")
     });
+    scene.place.wait(LONG, "an alarm is raised", || {
+        let alarms = scene.place.status().alarms;
+        alarms.iter().any(|alarm| alarm.text.contains("somebody changed it"))
+    });
     scene.attack(2, "40m");
     scene.place.wait(LONG, "the rule is kept from it", || {
         matches!(scene.outcomes("changes:cloudflare").last(), Some(Outcome::Failed(_)))
@@ -229,9 +243,9 @@ fn somebody_in_between_is_noticed_after_a_crash_too() {
 fn of_several_the_strongest_counts_and_the_next_one_follows() {
     let scene = Scene::new();
     let daemon = scene.place.start_and_wait();
-    scene.scan(1, "14s");
+    scene.scan(1, "30s");
     scene.wait_for("high");
-    scene.attack(2, "5s");
+    scene.attack(2, "8s");
     scene.wait_for("under_attack");
     scene.wait_for("high");
     scene.wait_for("medium");
@@ -245,10 +259,10 @@ fn the_fourth_start_of_a_day_asks_a_person() {
     let scene = Scene::new();
     let daemon = scene.place.start_and_wait();
     for number in 1..=3 {
-        scene.attack(number, "2s");
-        scene.wait_for("under_attack");
-        scene.wait_for("medium");
-        scene.wait_for_rest();
+        scene.attack(number, "6s");
+        scene.place.wait(LONG, "it has ended", || {
+            scene.outcomes("changes:cloudflare:end").len() == usize::from(number)
+        });
     }
     daemon.terminate();
     // Also after a restart.
@@ -355,10 +369,7 @@ fn a_person_ends_one_and_rules_leave_it_alone() {
     let daemon = scene.place.start_and_wait();
     scene.attack(1, "1h");
     scene.wait_for("under_attack");
-    let number = scene.place.status().changes.first().unwrap().number.to_string();
-    let told = scene.place.ask(&["cf", "changes", "end", &number]);
-    assert!(told.contains("`medium` comes back"), "{told}");
-    scene.wait_for("medium");
+    scene.end_by_hand();
     scene.attack(2, "2h");
     scene.place.wait(LONG, "the rule is kept from it", || {
         let told = scene.outcomes("changes:cloudflare");
@@ -412,8 +423,8 @@ fn rules_are_made_and_removed_and_those_of_others_stay() {
         rules.iter().filter_map(|rule| Some(rule.get("ref")?.as_str()?.to_owned())).collect()
     };
     let mut daemon = scene.place.start_and_wait();
-    scene.attack(1, "20s");
-    scene.scan(2, "20s");
+    scene.attack(1, "30s");
+    scene.scan(2, "30s");
     scene.place.wait(LONG, "both are made", || {
         references(rulesets::RATE_LIMIT) == ["riposte-web1-login"]
             && references(rulesets::CUSTOM).contains(&"riposte-web1-wall".to_owned())
@@ -453,7 +464,7 @@ fn a_limit_of_others_is_tightened_and_comes_back_whole() {
             .clone()
     };
     let daemon = scene.place.start_and_wait();
-    scene.place.append(&line("203.0.113.1", "/6s", 429));
+    scene.place.append(&line("203.0.113.1", "/10s", 429));
     scene.place.wait(LONG, "it is tightened", || requests() == 3);
     scene.place.wait(LONG, "it is as before", || requests() == 100);
     let rule = &scene.simulator.rules(ZONE, rulesets::RATE_LIMIT)[0];
@@ -468,7 +479,7 @@ fn a_switch_of_the_bots_comes_back() {
     let scene = Scene::new();
     fs::write(scene.place.dir.join("rules.rhai"), RULE_RULES).unwrap();
     let daemon = scene.place.start_and_wait();
-    scene.place.append(&line("203.0.113.2", "/4s", 418));
+    scene.place.append(&line("203.0.113.2", "/8s", 418));
     scene.place.wait(LONG, "it is told", || {
         scene.outcomes("changes:cloudflare:end") == [Outcome::Applied]
     });

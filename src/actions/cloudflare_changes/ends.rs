@@ -62,7 +62,8 @@ impl ChangesWorker {
             if claim.told {
                 self.ended(claim.action, &changed);
             } else {
-                let reason = held.trouble.as_deref().unwrap_or("its time was over");
+                let by_hand = if claim.ended { "a person ended it" } else { "its time was over" };
+                let reason = held.trouble.as_deref().unwrap_or(by_hand);
                 let text = format!("it ended before it could be set: {reason}");
                 self.began(claim.action, &Outcome::Failed(text));
             }

@@ -81,6 +81,11 @@ pub(super) fn same(place: &ChangePlace, one: &Json, other: &Json) -> bool {
     }
 }
 
+/// Whether whatever is found at such a place is what we made.
+pub(super) const fn is_ours(kind: ChangeKind) -> bool {
+    matches!(kind, ChangeKind::RateLimit | ChangeKind::WafRule | ChangeKind::CacheTtl)
+}
+
 /// Writes a value over what is there; gives what is there then, as far as the reply tells.
 pub(super) fn write(
     client: &Client,

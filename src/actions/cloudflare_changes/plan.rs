@@ -45,23 +45,35 @@ pub(super) fn next(row: &ChangeRow, wanted: Option<&Json>, looks: bool, now: Tim
     }
 }
 
+/// How values of a place are compared.
+pub(super) struct Eyes<'a> {
+    /// Whether two values do the same.
+    pub(super) same: &'a dyn Fn(&Json, &Json) -> bool,
+    /// Whatever is there is what we made: it is found by our reference alone.
+    pub(super) ours: bool,
+}
+
 /// What follows from what is there, and notes it in the row.
 pub(super) fn seen(
     row: &mut ChangeRow,
     present: &Json,
     wanted: Option<&Json>,
-    same: &dyn Fn(&Json, &Json) -> bool,
+    eyes: &Eyes<'_>,
     now: Timestamp,
 ) -> Seen {
+    let same = eyes.same;
     let Some(before) = row.before.clone() else {
         let Some(wanted) = wanted else { return Seen::Done };
         row.before = Some(present.clone());
         return write(row, present, wanted, same);
     };
     let is = |value: Option<&Json>| value.is_some_and(|value| same(present, value));
-    let is_set = is(row.set.as_ref());
+    let as_set = is(row.set.as_ref()) || is(row.got.as_ref());
     // A write that was never confirmed may not have happened.
     let is_prior = !row.sure && is(row.prior.as_ref());
+    // After a lost reply Cloudflare may have written what we made in its own way.
+    let is_ours = !row.sure && eyes.ours && !present.is_null() && !is_prior;
+    let is_set = as_set || is_ours;
     match wanted {
         None if same(present, &before) => Seen::Done,
         _ if !is_set && !is_prior => {
@@ -71,6 +83,11 @@ pub(super) fn seen(
             Seen::Left
         }
         None => write(row, present, &before, same),
+        Some(wanted) if is_set && row.set.as_ref() == Some(wanted) => {
+            row.got = Some(present.clone());
+            row.sure = true;
+            Seen::AsWanted
+        }
         Some(wanted) => write(row, present, wanted, same),
     }
 }
@@ -82,6 +99,7 @@ fn write(
     same: &dyn Fn(&Json, &Json) -> bool,
 ) -> Seen {
     row.set = Some(wanted.clone());
+    row.got = None;
     if same(present, wanted) {
         row.sure = true;
         return Seen::AsWanted;
@@ -94,6 +112,7 @@ fn write(
 /// A write did not happen, and trying again would be no use: the row is as before it.
 pub(super) fn undone(row: &mut ChangeRow) {
     row.set = row.prior.clone();
+    row.got = None;
     row.sure = true;
 }
 
@@ -131,8 +150,8 @@ mod tests {
         row
     }
 
-    fn equal(one: &Json, other: &Json) -> bool {
-        one == other
+    fn equal() -> Eyes<'static> {
+        Eyes { same: &|one, other| one == other, ours: false }
     }
 
     fn wanted(row: &ChangeRow, now: Timestamp) -> Option<Json> {
@@ -144,12 +163,12 @@ mod tests {
         let mut row = row(&["under_attack"]);
         let want = wanted(&row, at(1));
         assert_eq!(next(&row, want.as_ref(), false, at(1)), Step::Look);
-        let seen_now = seen(&mut row, &json!("medium"), want.as_ref(), &equal, at(1));
+        let seen_now = seen(&mut row, &json!("medium"), want.as_ref(), &equal(), at(1));
         assert_eq!(seen_now, Seen::Write(json!("under_attack")));
         row.sure = true;
         assert_eq!(next(&row, want.as_ref(), false, at(1)), Step::Rest);
         assert_eq!(next(&row, None, false, at(101)), Step::Look);
-        let seen_now = seen(&mut row, &json!("under_attack"), None, &equal, at(101));
+        let seen_now = seen(&mut row, &json!("under_attack"), None, &equal(), at(101));
         assert_eq!(seen_now, Seen::Write(json!("medium")));
         row.sure = true;
         assert_eq!(next(&row, None, false, at(101)), Step::Done);
@@ -159,9 +178,9 @@ mod tests {
     fn what_a_person_set_is_left_alone() {
         let mut row = row(&["under_attack"]);
         let want = wanted(&row, at(1));
-        seen(&mut row, &json!("medium"), want.as_ref(), &equal, at(1));
+        seen(&mut row, &json!("medium"), want.as_ref(), &equal(), at(1));
         row.sure = true;
-        assert_eq!(seen(&mut row, &json!("high"), want.as_ref(), &equal, at(2)), Seen::Left);
+        assert_eq!(seen(&mut row, &json!("high"), want.as_ref(), &equal(), at(2)), Seen::Left);
         assert_eq!(next(&row, want.as_ref(), true, at(3)), Step::Rest, "nothing is touched");
         assert_eq!(next(&row, None, false, at(100)), Step::Done, "and then forgotten");
     }
@@ -175,10 +194,26 @@ mod tests {
         ] {
             let mut row = row(&["under_attack"]);
             let want = wanted(&row, at(1));
-            seen(&mut row, &json!("medium"), want.as_ref(), &equal, at(1));
+            seen(&mut row, &json!("medium"), want.as_ref(), &equal(), at(1));
             assert!(!row.sure);
-            assert_eq!(seen(&mut row, &json!(present), want.as_ref(), &equal, at(2)), then);
+            assert_eq!(seen(&mut row, &json!(present), want.as_ref(), &equal(), at(2)), then);
         }
+    }
+
+    #[test]
+    fn what_cloudflare_writes_otherwise_is_still_ours() {
+        let ours = Eyes { same: &|one, other| one == other, ours: true };
+        let mut row = row(&["a == b"]);
+        let want = wanted(&row, at(1));
+        let first = seen(&mut row, &Json::Null, want.as_ref(), &ours, at(1));
+        assert_eq!(first, Seen::Write(json!("a == b")));
+        // The reply was lost, and what is there reads otherwise.
+        assert_eq!(seen(&mut row, &json!("a eq b"), want.as_ref(), &ours, at(2)), Seen::AsWanted);
+        assert_eq!(seen(&mut row, &json!("a eq b"), want.as_ref(), &ours, at(3)), Seen::AsWanted);
+        // Once it is known how it reads, anything else is a person's.
+        let mut changed = row.clone();
+        assert_eq!(seen(&mut changed, &json!("b eq c"), want.as_ref(), &ours, at(4)), Seen::Left);
+        assert_eq!(seen(&mut row, &json!("a eq b"), None, &ours, at(101)), Seen::Write(Json::Null));
     }
 
     /// What the outside and a run of riposte do to each other.
@@ -212,7 +247,7 @@ mod tests {
                     Move::Write(arrives) => {
                         let want = wanted(&row, at(now));
                         if next(&row, want.as_ref(), false, at(now)) != Step::Look { continue; }
-                        if let Seen::Write(value) = seen(&mut row, &outside, want.as_ref(), &equal, at(now)) && arrives {
+                        if let Seen::Write(value) = seen(&mut row, &outside, want.as_ref(), &equal(), at(now)) && arrives {
                             outside = value;
                             // The reply may be lost: `sure` then stays false.
                             row.sure = now % 2 == 0;

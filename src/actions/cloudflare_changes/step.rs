@@ -115,7 +115,9 @@ impl ChangesWorker {
         let target = |value: &Json| place::target(&site, &place, &before, value);
         let wanted = value.as_ref().map(target).transpose().map_err(Halt::Config)?;
         let same = |one: &Json, other: &Json| place::same(&place, one, other);
-        match plan::seen(&mut held.row, &present.value, wanted.as_ref(), &same, now) {
+        let ours = place::is_ours(place.kind);
+        let eyes = plan::Eyes { same: &same, ours };
+        match plan::seen(&mut held.row, &present.value, wanted.as_ref(), &eyes, now) {
             Seen::Done => self.gone(held, now),
             Seen::AsWanted => {
                 held.dirty = true;
@@ -134,7 +136,12 @@ impl ChangesWorker {
                 telemetry::counter(names::CHANGES_WRITTEN).add(1);
                 held.wrote = true;
                 let after = place::write(&client, &site, &place, &present, &value)?;
-                if after.is_some_and(|after| same(&after, &value)) {
+                // Of what we make, the reply says how Cloudflare writes it.
+                let is_it = |after: &Json| {
+                    same(after, &value) || (ours && after.is_null() == value.is_null())
+                };
+                if let Some(after) = after.filter(is_it) {
+                    held.row.got = Some(after);
                     held.row.sure = true;
                     held.dirty = true;
                 }
@@ -208,16 +215,19 @@ impl ChangesWorker {
     /// Trying again is no use: what was never set is given up. What has to be put back is not.
     fn give_up(&self, held: &mut Held, reason: &str, now: Timestamp) -> Duration {
         let winner = held.row.winner(now).map(|claim| claim.action);
-        let Some(winner) = winner else { return REFUSED_PAUSE };
-        let is_winner = |action| action == winner;
-        if held.row.claims.iter().any(|claim| is_winner(claim.action) && claim.told) {
+        let is_winner = |action| Some(action) == winner;
+        let told = held.row.claims.iter().any(|claim| is_winner(claim.action) && claim.told);
+        let what = if winner.is_none() { "is not put back yet" } else { "is not as it should be" };
+        let Some(winner) = winner.filter(|_| !told) else {
+            self.outbox.alarm(&self.destination, format!("{} {what}: {reason}", held.row.place));
             return REFUSED_PAUSE;
-        }
+        };
+        self.outbox.alarm(&self.destination, format!("{} can't be set: {reason}", held.row.place));
         if !held.row.sure {
             plan::undone(&mut held.row);
         }
         held.wrote = false;
-        held.row.claims.retain(|claim| !is_winner(claim.action));
+        held.row.claims.retain(|claim| claim.action != winner);
         self.began(winner, &Outcome::Failed(reason.to_owned()));
         held.dirty = true;
         Duration::ZERO

@@ -46,6 +46,7 @@ impl ChangesWorker {
         );
         tracing::warn!(destination = self.destination, place = %row.place, set, found, "somebody changed it: left as it is");
         telemetry::counter(names::CHANGES_LEFT).add(1);
+        self.outbox.alarm(&self.destination, format!("{}: {text}", row.place));
         self.tell_beginnings(row, &Outcome::Failed(text.clone()));
         for claim in std::mem::take(&mut row.claims) {
             self.ended(claim.action, &Outcome::Failed(text.clone()));
