@@ -32,7 +32,8 @@ pub use found::Found;
 pub use parts::{real_client, route_of};
 
 use parts::{
-    SourcePrograms, at_next_start, carried_out, found, releaser, source_book, source_programs,
+    SourcePrograms, at_next_start, carried_out, found, outcomes_of, releaser, source_book,
+    source_programs,
 };
 use restored::restored;
 
@@ -127,12 +128,7 @@ impl Live {
         let (book, programs) = (Arc::new(book), Arc::new(programs));
         let names = Arc::new(ArcSwap::from_pointee(Vec::new()));
         let (mut engine, desk) = restored(config, &store, set, (seed, dry_run), &book, &names)?;
-        let alarms = inputs.control.clone();
-        let outcomes = StoreOutbox::new(Arc::clone(&store)).telling(Box::new(move |from, text| {
-            // Full means that the engine is behind; the log has it all the same.
-            drop(alarms.try_send(Message::Alarm { source: from.to_owned(), text }));
-        }));
-        let outcomes = Arc::new(outcomes);
+        let outcomes = Arc::new(outcomes_of(&store, &inputs));
         let wanted: Arc<dyn Wanted> = Arc::new(desk);
         let (guests, cells) = plugins::guests(&enabled, &inputs.control);
         engine.watch_plugins(cells);

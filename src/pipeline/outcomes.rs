@@ -90,9 +90,10 @@ impl Ledger for StoreLedger {
 
 impl Outbox for StoreOutbox {
     fn alarm(&self, from: &str, text: String) {
-        match &self.tell {
-            Some(tell) => tell(from, text),
-            None => tracing::warn!(from, text, "alarm"),
+        if let Some(tell) = &self.tell {
+            tell(from, text);
+        } else {
+            tracing::warn!(from, text, "alarm");
         }
     }
 

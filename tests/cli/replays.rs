@@ -236,7 +236,12 @@ fn what_is_asked_of_cloudflare_is_told_and_not_sent() {
     );
     small.write("a.log", [line(0, 9, "/.env"), line(1, 9, "/.env")].concat());
     let ran = small.run(&["replay", "a.log"]);
-    assert!(ran.stdout.contains("set setting `security_level` of `example.com` to `under_attack` for 30m"), "{}", ran.all());
+    assert!(
+        ran.stdout
+            .contains("set setting `security_level` of `example.com` to `under_attack` for 30m"),
+        "{}",
+        ran.all()
+    );
     let ran = small.run(&["replay", "--json", "a.log"]);
     let told = ran.stdout.lines().find(|line| line.contains(r#""type":"cloudflare""#)).unwrap();
     let told: serde_json::Value = serde_json::from_str(told).unwrap();

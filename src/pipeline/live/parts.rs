@@ -9,8 +9,9 @@ use crate::event::{Event, Field, Kind};
 use crate::limits;
 use crate::parsers::Parser;
 use crate::pipeline::core::RouteOf;
-use crate::pipeline::engine::Release;
+use crate::pipeline::engine::{Inputs, Message, Release};
 use crate::pipeline::feed::SourceBook;
+use crate::pipeline::outcomes::StoreOutbox;
 use crate::pipeline::programs::{MakeKeeper, Programs, Tell};
 use crate::pipeline::rule_keeper::Kept;
 use crate::pipeline::{meta, plugins, programs};
@@ -129,6 +130,15 @@ pub(super) fn source_programs(
         }
     }
     (programs, cells)
+}
+
+/// Where outcomes go; what people should look at reaches the engine as an alarm.
+pub(super) fn outcomes_of(store: &Arc<Store>, inputs: &Inputs) -> StoreOutbox {
+    let alarms = inputs.control.clone();
+    StoreOutbox::new(Arc::clone(store)).telling(Box::new(move |from, text| {
+        // Full means that the engine is behind; the log has it all the same.
+        drop(alarms.try_send(Message::Alarm { source: from.to_owned(), text }));
+    }))
 }
 
 /// Tells sources and answers of programs how far they are done.
