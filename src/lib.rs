@@ -12,6 +12,7 @@ pub mod secret;
 pub mod telemetry;
 pub mod process;
 pub mod http_client;
+pub mod vaults;
 pub mod trust;
 pub mod cloudflare;
 

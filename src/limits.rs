@@ -13,6 +13,7 @@ mod plugin_talk;
 mod replay;
 mod plugins;
 mod report;
+mod vaults;
 
 pub use brought::*;
 pub use check::*;
@@ -25,6 +26,7 @@ pub use plugin_talk::*;
 pub use plugins::*;
 pub use replay::*;
 pub use report::*;
+pub use vaults::*;
 
 /// A longer record is cut here and counted. The longest request line nginx takes by default is
 /// 8 KiB (`large_client_header_buffers`); with referer and agent, 64 KiB holds any honest line.

@@ -1,12 +1,19 @@
 //! Secrets as references and as values: what a config may say (`env:NAME`, `file:PATH`,
-//! `credential:NAME`, `exec:PROGRAM ARG…`), and the value that can't be shown.
+//! `credential:NAME`, `exec:PROGRAM ARG…`, `vault:PATH#FIELD`, `aws-sm:NAME#FIELD`,
+//! `azure-kv:VAULT/NAME`), and the value that can't be shown.
 //!
 //! In: a reference from the config. Out: a [`Secret`], read afresh at each call, so a rotated one
-//! is seen. `exec:` runs a program and is left to `process::resolve_secret`; vaults are left to
-//! `vaults`.
+//! is seen. Whoever uses a secret asks `process::resolve_secret`: it runs `exec:` programs, and
+//! asks the process's keeper where there is one ([`keeping`]). Fetching from vaults is the keeper's,
+//! in `vaults`.
+
+mod keeping;
+mod reference;
+
+pub use keeping::{Keeping, SecretReport, SecretState, install, keeper};
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -17,6 +24,16 @@ use crate::limits::SECRET_BYTES_MAX;
 /// A secret's value. No way of printing it shows it; its memory is wiped when it is dropped.
 #[derive(Clone)]
 pub struct Secret(SecretString);
+
+/// Whether two values are the same; for seeing that a secret was rotated, not for judging what
+/// somebody else sent.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.reveal() == other.reveal()
+    }
+}
+
+impl Eq for Secret {}
 
 impl Secret {
     /// Takes a value over.
@@ -59,6 +76,27 @@ pub enum SecretRef {
     Credential(String),
     /// What a program prints: program and arguments, split at spaces, never through a shell.
     Exec(Vec<String>),
+    /// A field of a secret in HashiCorp Vault or OpenBao.
+    Vault {
+        /// The path, with its mount (`secret/riposte`).
+        path: String,
+        /// The field.
+        field: String,
+    },
+    /// A secret in AWS Secrets Manager.
+    AwsSm {
+        /// Its name or ARN.
+        name: String,
+        /// The field, where the secret is a JSON object; without one the whole text is the secret.
+        field: Option<String>,
+    },
+    /// A secret in Azure Key Vault.
+    AzureKv {
+        /// The vault's name, the first part of its address.
+        vault: String,
+        /// The secret's name.
+        name: String,
+    },
 }
 
 /// A secret can't be had. No variant's text holds a value.
@@ -66,7 +104,7 @@ pub enum SecretRef {
 pub enum SecretError {
     /// The config holds something that is no reference.
     #[error(
-        "a secret must be a reference, not the secret itself\nhint: write `env:NAME`, `file:/path`, `credential:NAME` or `exec:/path/program ARG`"
+        "a secret must be a reference, not the secret itself\nhint: write `env:NAME`, `file:/path`, `credential:NAME`, `exec:/path/program ARG`, `vault:PATH#FIELD`, `aws-sm:NAME#FIELD` or `azure-kv:VAULT/NAME`"
     )]
     Literal,
     /// A reference without what it refers to, or with something impossible.
@@ -77,13 +115,15 @@ pub enum SecretError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A scheme that is known but not built in.
+    /// The config doesn't say how that vault is reached.
     #[error(
-        "secret references of the scheme `{scheme}` are not available in this version\nhint: use `exec:/path/program ARG` with that vault's own command line"
+        "the config does not say how the vault of `{reference}` is reached\nhint: add a table `[{table}]`, see docs/secrets.md"
     )]
-    NotAvailable {
-        /// The scheme.
-        scheme: String,
+    NotSetUp {
+        /// The reference.
+        reference: String,
+        /// The table of the config that is missing.
+        table: &'static str,
     },
     /// The place is there to be read but has nothing.
     #[error("failed to read secret `{reference}`: {reason}")]
@@ -114,38 +154,8 @@ pub enum SecretError {
 }
 
 impl SecretRef {
-    /// Reads a reference; anything else is refused, and its text is not repeated, because it may
-    /// be the secret itself.
-    pub fn parse(text: &str) -> Result<Self, SecretError> {
-        let Some((scheme, rest)) = text.split_once(':') else {
-            return Err(SecretError::Literal);
-        };
-        let malformed =
-            |reason| SecretError::Malformed { reference: format!("{scheme}:…"), reason };
-        match scheme {
-            "env" | "credential" | "file" | "exec" if rest.trim().is_empty() => {
-                Err(malformed("nothing follows the colon"))
-            }
-            "env" => Ok(Self::Env(rest.to_owned())),
-            "credential" if rest.contains('/') || rest.starts_with('.') => {
-                Err(malformed("a credential is a name, not a path"))
-            }
-            "credential" => Ok(Self::Credential(rest.to_owned())),
-            "file" if rest.starts_with('/') => Ok(Self::File(PathBuf::from(rest))),
-            "file" => Err(malformed("the path must be absolute")),
-            "exec" if rest.starts_with('/') => {
-                Ok(Self::Exec(rest.split_whitespace().map(str::to_owned).collect()))
-            }
-            "exec" => Err(malformed("the program's path must be absolute")),
-            "vault" | "aws-sm" | "azure-kv" => {
-                Err(SecretError::NotAvailable { scheme: scheme.to_owned() })
-            }
-            _ => Err(SecretError::Literal),
-        }
-    }
-
-    /// Reads the secret. A line break at its end is not part of it. `Exec` is not resolved here:
-    /// use `process::resolve_secret`, which hands everything else to this.
+    /// Reads the secret. A line break at its end is not part of it. Programs and vaults are not
+    /// asked here: use `process::resolve_secret`, which hands everything else to this.
     pub fn resolve(&self) -> Result<Secret, SecretError> {
         match self {
             Self::Env(name) => self.resolve_env(name),
@@ -157,6 +167,12 @@ impl SecretRef {
                 self.resolve_file(&Path::new(&directory).join(name))
             }
             Self::Exec(_) => Err(self.unreadable("no program may be run here")),
+            Self::Vault { .. } | Self::AwsSm { .. } | Self::AzureKv { .. } => {
+                Err(SecretError::NotSetUp {
+                    reference: self.to_string(),
+                    table: self.table().unwrap_or("vaults"),
+                })
+            }
         }
     }
 
@@ -225,30 +241,6 @@ fn nonblocking() -> i32 {
 )]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
-}
-
-impl fmt::Display for SecretRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Env(name) => write!(f, "env:{name}"),
-            Self::File(path) => write!(f, "file:{}", path.display()),
-            Self::Credential(name) => write!(f, "credential:{name}"),
-            Self::Exec(argv) => write!(f, "exec:{}", argv.join(" ")),
-        }
-    }
-}
-
-impl Serialize for SecretRef {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretRef {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
 }
 
 #[cfg(test)]

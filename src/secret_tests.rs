@@ -22,15 +22,27 @@ fn a_literal_is_refused_without_being_repeated() {
 
 #[test]
 fn references_are_read_and_written_back() {
-    for text in
-        ["env:NAME", "file:/etc/riposte/key", "credential:key", "exec:/usr/bin/pass show riposte"]
-    {
+    for text in [
+        "env:NAME",
+        "file:/etc/riposte/key",
+        "credential:key",
+        "exec:/usr/bin/pass show riposte",
+        "vault:secret/riposte#token",
+        "aws-sm:prod/riposte#token",
+        "aws-sm:arn:aws:secretsmanager:eu-central-1:123456789012:secret:riposte-AbCdEf",
+        "azure-kv:my-vault/cloudflare",
+    ] {
         assert_eq!(SecretRef::parse(text).unwrap().to_string(), text);
     }
     for (text, words) in [
-        ("vault:kv/a#b", "`vault` are not available in this version"),
-        ("aws-sm:a#b", "`aws-sm` are not available"),
-        ("azure-kv:a/b", "`azure-kv` are not available"),
+        ("vault:kv/a", "a field must follow"),
+        ("vault:/kv/a#b", "mount first"),
+        ("vault:kv/../sys/a#b", "mount first"),
+        ("vault:kv#b", "needs its mount"),
+        ("aws-sm:a b", "letters, digits"),
+        ("aws-sm:a#", "nothing follows the `#`"),
+        ("azure-kv:name", "a name must follow"),
+        ("azure-kv:evil.example/name", "letters, digits"),
         ("file:key", "must be absolute"),
         ("exec:pass", "must be absolute"),
         ("env:", "nothing follows"),
@@ -63,4 +75,15 @@ fn a_file_that_others_can_read_is_refused_with_its_mend() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::write(&path, "\n").unwrap();
     assert!(reference.resolve().unwrap_err().to_string().contains("empty"));
+}
+
+#[test]
+fn fields_of_one_secret_are_one_document() {
+    let of = |text: &str| SecretRef::parse(text).unwrap();
+    assert_eq!(of("vault:kv/a#user").document(), of("vault:kv/a#password").document());
+    assert_eq!(of("aws-sm:a#b").field(), Some("b"));
+    assert_eq!(of("aws-sm:a").field(), None);
+    assert_eq!(of("env:A").document(), "env:A");
+    let error = of("azure-kv:a/b").resolve().unwrap_err().to_string();
+    assert!(error.contains("hint: add a table `[vaults.azure]`"), "{error}");
 }

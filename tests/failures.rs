@@ -21,6 +21,8 @@ mod lacking;
 mod cloudflare_scenarios;
 #[path = "failures/plugins.rs"]
 mod plugins;
+#[path = "failures/secrets.rs"]
+mod secrets;
 
 use riposte::store::Entry;
 use std::collections::BTreeSet;

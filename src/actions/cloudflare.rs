@@ -36,6 +36,7 @@ use crate::cloudflare::access_rules::Scope;
 use crate::cloudflare::status_page::StatusPage;
 use crate::decisions::{Decision, Outcome};
 use crate::limits::CLOUDFLARE_READS_LEFT_OUT;
+use crate::secret::Secret;
 use crate::telemetry::{self, names};
 use chunk::Chunk;
 use ipnet::IpNet;
@@ -118,6 +119,8 @@ pub struct Cloudflare {
     removes_next: bool,
     failures: u32,
     trouble: Option<EnforceError>,
+    /// A rotated token that does not work.
+    token_refused: Option<Secret>,
     /// What Cloudflare said of its room.
     told: Option<String>,
     /// What others hold in our lists, as it was last read for the doctor.

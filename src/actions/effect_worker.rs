@@ -11,13 +11,16 @@ use super::queue::Queue;
 use super::{Item, Outbox};
 use crate::clock::{self, Timestamp};
 use crate::decisions::{Action, ActionId, Effect, Outcome, RuleName};
-use crate::limits::RETRY_AFTER_SECS_MAX;
+use crate::limits::{RETRY_AFTER_SECS_MAX, SECRET_WAIT_SECS_MAX};
 use crate::telemetry::{self, names};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What was only accepted is asked after this often.
 const LATER_PAUSE: Duration = Duration::from_millis(500);
+
+/// What waits for something that isn't there looks this often.
+const WAIT_PAUSE: Duration = Duration::from_secs(2);
 
 /// What an effect needs to know of its action.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub(super) enum Attempt {
     Unconfirmed(String),
     /// Trying again would be no use.
     Failed(String),
+    /// Nothing was tried: something that it needs isn't there yet, for this reason.
+    Wait(String),
     /// It may be tried again.
     Retry {
         reason: String,
@@ -123,9 +128,9 @@ impl EffectWorker {
                 Attempt::Done => Outcome::Applied,
                 Attempt::Unchanged => Outcome::Unchanged,
                 Attempt::Failed(reason) => Outcome::Failed(reason),
-                Attempt::Unconfirmed(reason) | Attempt::Retry { reason, .. } => {
-                    Outcome::Unconfirmed(reason)
-                }
+                Attempt::Unconfirmed(reason)
+                | Attempt::Wait(reason)
+                | Attempt::Retry { reason, .. } => Outcome::Unconfirmed(reason),
                 Attempt::Pending => continue,
             };
             self.record(id, &outcome, 1);
@@ -153,6 +158,7 @@ impl EffectWorker {
         }
         let mut arrived = false;
         let mut tries = 0;
+        let begun = Instant::now();
         loop {
             self.wait_turn(item.urgent, breaker)?;
             tries += 1;
@@ -177,6 +183,15 @@ impl EffectWorker {
                     breaker.failure(Instant::now());
                     self.fault(&reason);
                     return Some((Outcome::Failed(reason), attempt));
+                }
+                // A secret's vault is down: the item waits for it, which is no attempt.
+                Attempt::Wait(reason) => {
+                    self.fault(&reason);
+                    if begun.elapsed() >= Duration::from_secs(SECRET_WAIT_SECS_MAX) {
+                        return Some((Outcome::Failed(reason), attempt));
+                    }
+                    tries -= 1;
+                    self.queue.pause(WAIT_PAUSE).then_some(())?;
                 }
                 // It failed because the thread has to end: it keeps its place in the outbox.
                 Attempt::Retry { .. } if self.queue.stopped() => return None,

@@ -12,12 +12,16 @@ use crate::clock::{self, Timestamp};
 use crate::decisions::Effect;
 use crate::http_client::{HttpClient, HttpError, Reply, Request};
 use crate::limits::REPLY_BYTES_MAX;
-use crate::process::resolve_secret;
-use crate::secret::Secret;
+use crate::process::{resolve_secret, secret_refused};
+use crate::secret::{Secret, SecretError};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 use std::fmt::Write as _;
+use std::time::Duration;
+
+/// How long a secret that was refused has to be read again before the next attempt.
+const REFUSED_PAUSE: Duration = Duration::from_secs(5);
 
 /// One webhook of the config.
 #[derive(Debug)]
@@ -32,29 +36,31 @@ impl Webhook {
         Self { config: config.clone(), client: None }
     }
 
-    fn url(&self) -> Result<Secret, String> {
+    /// The address; what is wrong with it may be mended where it comes from.
+    fn url(&self) -> Result<Secret, Attempt> {
         match &self.config.url {
             Destination::Url(url) => Ok(Secret::new(url.clone())),
             Destination::Secret(reference) => {
-                let url = resolve_secret(reference).map_err(|error| error.to_string())?;
-                super::config::check_url(url.reveal())?;
+                let url = resolve_secret(reference).map_err(waits)?;
+                super::config::check_url(url.reveal()).map_err(Attempt::Wait)?;
                 Ok(url)
             }
         }
     }
 
-    fn request(&self, call: &Call<'_>, now: Timestamp) -> Result<Request, String> {
-        let body = payload(call)?;
+    fn request(&self, call: &Call<'_>, now: Timestamp) -> Result<Request, Attempt> {
+        let body = payload(call).map_err(Attempt::Failed)?;
         let mut headers = vec![
             ("Content-Type".to_owned(), "application/json".to_owned()),
             ("Idempotency-Key".to_owned(), call.id.to_string()),
         ];
         if let Some(reference) = &self.config.secret {
-            let secret = resolve_secret(reference).map_err(|error| error.to_string())?;
-            headers.push(("Riposte-Signature".to_owned(), signature(&secret, now, &body)?));
+            let secret = resolve_secret(reference).map_err(waits)?;
+            let signature = signature(&secret, now, &body).map_err(Attempt::Failed)?;
+            headers.push(("Riposte-Signature".to_owned(), signature));
         }
         if let Some(reference) = &self.config.authorization {
-            let value = resolve_secret(reference).map_err(|error| error.to_string())?;
+            let value = resolve_secret(reference).map_err(waits)?;
             headers.push(("Authorization".to_owned(), value.reveal().to_owned()));
         }
         Ok(Request {
@@ -67,6 +73,27 @@ impl Webhook {
         })
     }
 
+    /// The other side refuses us: a secret may have been rotated since it was read. Whether trying
+    /// again may help.
+    fn refused(&self) -> bool {
+        let url = match &self.config.url {
+            Destination::Secret(reference) => Some(reference),
+            Destination::Url(_) => None,
+        };
+        let mut may_help = false;
+        for reference in [url, self.config.secret.as_ref(), self.config.authorization.as_ref()] {
+            // What is on this machine was read just now.
+            let Some(reference) = reference.filter(|reference| !reference.is_at_hand()) else {
+                continue;
+            };
+            if let Ok(value) = resolve_secret(reference) {
+                secret_refused(reference, &value);
+                may_help = true;
+            }
+        }
+        may_help
+    }
+
     fn send(&mut self, request: &Request) -> Result<Reply, HttpError> {
         let client = match self.client.take() {
             Some(client) => client,
@@ -74,6 +101,12 @@ impl Webhook {
         };
         self.client.insert(client).call(request)
     }
+}
+
+/// It waits for a secret.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+fn waits(error: SecretError) -> Attempt {
+    Attempt::Wait(error.to_string())
 }
 
 /// The signature's header value.
@@ -142,12 +175,14 @@ impl Effector for Webhook {
     fn perform(&mut self, call: &Call<'_>) -> Attempt {
         let request = match self.request(call, clock::now()) {
             Ok(request) => request,
-            // A secret that can't be read now may be there in a moment (rotation).
-            Err(reason) => {
-                return Attempt::Retry { reason, after: None, may_have_arrived: false };
-            }
+            Err(attempt) => return attempt,
         };
         match self.send(&request) {
+            Ok(reply) if matches!(reply.status, 401 | 403) && self.refused() => Attempt::Retry {
+                reason: format!("answered {}", reply.status),
+                after: Some(REFUSED_PAUSE),
+                may_have_arrived: false,
+            },
             Ok(reply) => judge(&reply),
             Err(error @ HttpError::Malformed { .. }) => Attempt::Failed(error.to_string()),
             Err(error) => Attempt::Retry {

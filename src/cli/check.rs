@@ -2,6 +2,7 @@
 
 mod config;
 mod costs;
+mod secrets;
 
 use super::output::{Output, Style};
 use super::{End, context};
@@ -27,7 +28,10 @@ pub struct CheckArgs {
     /// Also show what each rule costs
     #[arg(long)]
     pub costs: bool,
-    /// Print one JSON object a finding, and with `--costs` one a rule
+    /// Also read each secret that the config refers to, and say which can be had, never what it is
+    #[arg(long)]
+    pub secrets: bool,
+    /// Print one JSON object a finding, with `--costs` one a rule, with `--secrets` one a secret
     #[arg(long)]
     pub json: bool,
 }
@@ -66,7 +70,8 @@ pub fn check(config_path: &Path, args: &CheckArgs, out: &mut Output) -> anyhow::
     if args.costs {
         costs::costs(set, args.json, out)?;
     }
-    let errors = count(&findings, Severity::Error);
+    let missing = if args.secrets { secrets::tell(&config, args.json, out)? } else { 0 };
+    let errors = count(&findings, Severity::Error) + missing;
     if !args.json {
         if !args.costs {
             costs::summary(set, out)?;

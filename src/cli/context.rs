@@ -11,6 +11,8 @@ use crate::pipeline::live::route_of;
 use crate::pipeline::machine;
 use crate::pipeline::rule_set::{self, LoadedRules};
 use crate::rules::{RuleFile, RuleSet, Severity, render};
+use crate::secret;
+use crate::vaults::Keeper;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,9 +21,16 @@ use std::sync::Arc;
 /// without.
 pub const DEFAULT_CONFIG: &str = "/etc/riposte/riposte.toml";
 
-/// The config, which must be there.
+/// The config, which must be there. Its vaults can be asked from here on.
 pub fn config(path: &Path) -> anyhow::Result<Config> {
-    Ok(config::load(path)?)
+    let config = config::load(path)?;
+    keep_secrets(&config);
+    Ok(config)
+}
+
+/// Makes a keeper of the config's secrets that of this process; nothing is read yet.
+pub fn keep_secrets(config: &Config) {
+    secret::install(Keeper::new(&config.vaults));
 }
 
 /// The state folder that a config names, though the config may have faults elsewhere.

@@ -8,6 +8,7 @@ mod actions;
 mod enforcers;
 mod machine;
 mod report;
+mod secrets;
 mod sources;
 mod state;
 #[cfg(test)]
@@ -71,12 +72,14 @@ fn examine(path: &Path) -> Report {
         }
     };
     report.well("config", format!("{} is right", path.display()));
+    context::keep_secrets(&config);
     rules(&config, &mut report);
     let daemon = daemon(&config, &mut report);
     let in_force = state::check(&config, daemon.as_ref(), &mut report);
     sources::check(&config, daemon.as_ref(), &mut report);
     enforcers::check(&config, daemon.as_ref(), in_force.as_deref(), &mut report);
     actions::check(&config, &mut report);
+    secrets::check(&config, daemon.as_ref(), &mut report);
     machine::check(&config, daemon.as_ref(), &mut report);
     report
 }

@@ -104,6 +104,11 @@ impl Client {
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = token;
     }
 
+    /// The token in use.
+    pub fn token(&self) -> Secret {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Whether it uses this token.
     pub fn has_token(&self, token: &Secret) -> bool {
         self.token.lock().unwrap_or_else(PoisonError::into_inner).reveal() == token.reveal()

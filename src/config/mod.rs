@@ -8,11 +8,13 @@ pub mod load;
 pub mod pack;
 mod plugin_files;
 mod rule_files;
+mod secrets;
 mod source;
 
 pub use load::{ConfigError, Fault, load, parse};
 pub use plugin_files::{PluginFiles, read_plugins};
 pub use rule_files::{RuleFiles, read_rules, read_rules_from};
+pub use secrets::NamedSecret;
 pub use source::{FORMAT_PLUGIN, SourceConfig, SourceType};
 
 use crate::actions::{ActionsConfig, ChannelTo};
@@ -20,6 +22,7 @@ use crate::decisions::{GuardConfig, Mode};
 use crate::plugins::PluginConfig;
 use crate::store::RetentionConfig;
 use crate::telemetry::LogFormat;
+use crate::vaults::VaultsConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -42,6 +45,8 @@ pub struct Config {
     pub plugins_dir: PathBuf,
     /// Plugins that are used, by name.
     pub plugins: BTreeMap<String, PluginConfig>,
+    /// How vaults are reached, and secrets read again.
+    pub vaults: VaultsConfig,
     /// How long things are kept.
     pub retention: RetentionConfig,
     /// How much memory the windows of rules may take.
@@ -60,6 +65,7 @@ impl Default for Config {
             actions: ActionsConfig::default(),
             plugins_dir: PathBuf::from("plugins"),
             plugins: BTreeMap::new(),
+            vaults: VaultsConfig::default(),
             retention: RetentionConfig::default(),
             memory: MemoryConfig::default(),
             log: LogConfig::default(),
@@ -143,6 +149,8 @@ impl Config {
         faults.extend(self.actions.check());
         faults.extend(self.plugins.iter().flat_map(|(name, plugin)| plugin.faults(name)));
         faults.extend(self.channels_without_plugin());
+        faults.extend(self.vaults.faults());
+        faults.extend(self.secrets_out_of_reach());
         if self.memory.windows_mib == Some(0) {
             faults.push("`memory.windows_mib` is 0\nhint: at least 1".to_owned());
         }

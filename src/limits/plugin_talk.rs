@@ -75,3 +75,6 @@ pub const ENRICHER_TEXT_BYTES_MAX: usize = 256;
 
 /// What enrichers said of batches that no checkpoint covers yet; beyond, one is taken.
 pub const ADDITIONS_PENDING_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Whether a running program's secrets have been rotated is looked at this often.
+pub const PLUGIN_SECRETS_LOOK_SECS: u64 = 15;

@@ -11,6 +11,7 @@ pub use changes::{ChangeClaim, ChangeStatus};
 use crate::clock::Timestamp;
 use crate::decisions::{Decision, Mode, Remedy, Target};
 use crate::limits;
+use crate::secret::SecretReport;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -156,6 +157,9 @@ pub struct Status {
     /// Plugins' programs and how they are.
     #[serde(default)]
     pub plugins: Vec<PluginStatus>,
+    /// Secrets, and how they are; never their values.
+    #[serde(default)]
+    pub secrets: Vec<SecretReport>,
     /// Every metric: name and value.
     pub metrics: Vec<(String, u64)>,
     /// Memory in use, bytes (resident).

@@ -7,7 +7,7 @@ use super::feed::{Feed, SourceBook};
 use super::lacking::{self, Lack};
 use super::outcomes::StoreOutbox;
 use super::programs::Programs;
-use super::{machine, meta, plugins, programs, rule_keeper};
+use super::{machine, meta, plugins, programs, rule_keeper, secrets};
 use crate::actions::{Executors, Wanted};
 use crate::config::{Config, SourceType, read_plugins};
 use crate::limits;
@@ -18,6 +18,7 @@ use crate::sources::program;
 use crate::sources::supervise::Handle;
 use crate::sources::{Files, Sink, Stdin};
 use crate::store::{Store, StoreError};
+use crate::vaults::Watch;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,6 +75,8 @@ pub struct Live {
     seed: u64,
     /// Plugins that could not be used at the start.
     lacks: Vec<Lack>,
+    /// Reads secrets again in time.
+    _secrets: Watch,
     /// As it was at the start: what a reload can't change is compared with it.
     config: Box<Config>,
 }
@@ -122,6 +125,8 @@ impl Live {
         let read = read_plugins(config);
         let lacks = lacking::lacking(config, &read);
         let enabled = read.enabled;
+        let secrets = secrets::keep(config, &inputs.control)
+            .map_err(|error| StartError::Io { what: "the keeper of secrets", error })?;
         let keepers = |plugin: &Enabled| plugins::keeper(plugin, &inputs.control);
         let tell = programs::tell(&inputs.control);
         let (book, programs) = source_book(config, &enabled, (&keepers, &tell))?;
@@ -173,6 +178,7 @@ impl Live {
             socket: None,
             seed,
             lacks,
+            _secrets: secrets,
             config: Box::new(config.clone()),
         };
         live.unapplied(found.unapplied());

@@ -36,6 +36,7 @@ pub mod trial;
 pub mod explain;
 pub mod rule_set;
 pub mod rule_keeper;
+mod secrets;
 pub mod meta;
 pub mod machine;
 pub mod control;

@@ -109,6 +109,8 @@ impl ActionProgram {
     fn running(&mut self, stopping: &dyn Fn() -> bool) -> Result<Talk, Carried> {
         if let Some(talk) = self.talk.take() {
             match self.hear(&talk) {
+                // It gets its rotated secrets with its greeting.
+                Ok(()) if talk.is_outdated() => self.keeper.stop(talk),
                 Ok(()) => return Ok(talk),
                 Err(error) => {
                     self.keeper.failed(talk, &error);

@@ -163,7 +163,11 @@ impl ParserProgram {
                 return Err(Stopping);
             }
             if let Some(talk) = life.talk.take() {
-                return Ok(Some(talk));
+                if !talk.is_outdated() {
+                    return Ok(Some(talk));
+                }
+                // It gets its rotated secrets with its greeting.
+                life.keeper.stop(talk);
             }
             match life.keeper.wait() {
                 Some(_) if self.impatient.load(Ordering::Acquire) => return Ok(None),

@@ -47,6 +47,10 @@ impl SourceProgram {
 
     /// What it says next, waited for at most so long.
     pub fn next(&mut self, within: Duration) -> Result<Option<Said>, Ended> {
+        if self.talk.as_ref().is_some_and(Talk::is_outdated) {
+            // It gets its rotated secrets with its greeting, and goes on behind its cursor.
+            self.stop();
+        }
         let talk = self.talk.as_ref().ok_or(Ended)?;
         let heard = match talk.receive(within) {
             Ok(None) => return Ok(None),

@@ -9,7 +9,7 @@ mod follower;
 pub use follower::Follower;
 
 use crate::limits::PROGRAM_OUTPUT_BYTES_MAX;
-use crate::secret::{Secret, SecretError, SecretRef};
+use crate::secret::{self, Secret, SecretError, SecretRef};
 use crate::telemetry;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{Read, Write};
@@ -301,9 +301,24 @@ fn end_group(child: &Child) {
     }
 }
 
-/// Reads a secret, wherever it is to be had: programs are run here, the rest is
-/// [`SecretRef::resolve`].
+/// A secret, wherever it is to be had: as the process's keeper knows it, where there is one, else
+/// read now.
 pub fn resolve_secret(reference: &SecretRef) -> Result<Secret, SecretError> {
+    match secret::keeper() {
+        Some(keeper) => keeper.get(reference),
+        None => read_secret(reference),
+    }
+}
+
+/// Tells that a secret was refused where it was used: it may have been rotated.
+pub fn secret_refused(reference: &SecretRef, value: &Secret) {
+    if let Some(keeper) = secret::keeper() {
+        keeper.refused(reference, value);
+    }
+}
+
+/// Reads a secret now: programs are run here, the rest is [`SecretRef::resolve`].
+pub fn read_secret(reference: &SecretRef) -> Result<Secret, SecretError> {
     let SecretRef::Exec(argv) = reference else {
         return reference.resolve();
     };

@@ -106,6 +106,12 @@ metrics! {
     counter ENRICHER_LATE = "riposte_enricher_late_total", "keys of batches that went on without an enricher's answer because it did not come in time";
     counter ENRICHER_UNASKED = "riposte_enricher_unasked_total", "keys that an enricher was not asked for because it was not running or had too many questions";
 
+    // Secrets.
+    counter SECRETS_READ = "riposte_secrets_read_total", "readings of secrets from their files, programs and vaults, renewals of leases too";
+    counter SECRETS_FAILED = "riposte_secrets_failed_total", "readings of secrets that failed";
+    counter SECRETS_ROTATED = "riposte_secrets_rotated_total", "secrets that were found to be others than before";
+    gauge SECRETS_IN_TROUBLE = "riposte_secrets_in_trouble", "secrets that can't be read now, whether or not an older value is used";
+
     // Pipeline.
     counter RECORDS_PARSED = "riposte_records_parsed_total", "records that became events";
     counter EVENTS_MATCHED = "riposte_events_matched_total", "events that met the predicate of at least one rule";

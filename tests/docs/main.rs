@@ -12,6 +12,7 @@
     reason = "test helpers"
 )]
 
+mod ci;
 mod definition_file;
 mod definitions;
 mod examples;
@@ -40,6 +41,7 @@ const SOURCES: &[&str] = &[
     "src/actions/config/cloudflare.rs",
     "src/actions/config/effects.rs",
     "src/plugins/config.rs",
+    "src/vaults/config.rs",
     "src/store/retention.rs",
     "src/telemetry/logging.rs",
 ];

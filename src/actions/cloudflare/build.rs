@@ -46,6 +46,7 @@ impl Cloudflare {
             removes_next: false,
             failures: 0,
             trouble: None,
+            token_refused: None,
             told: None,
             others: Vec::new(),
         }

@@ -28,6 +28,7 @@ pub(super) enum Next {
 impl Cloudflare {
     /// Makes one step; sets when the next is due.
     pub(super) fn step(&mut self, now: Timestamp) {
+        self.renew_token();
         let stepped = self.try_step(now);
         self.due = match stepped {
             Ok(Next::After(pause)) => {

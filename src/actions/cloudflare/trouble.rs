@@ -7,7 +7,7 @@ use super::spill::Denied;
 use crate::actions::enforcer::EnforceError;
 use crate::cloudflare::{Area, Call, ErrorKind, lists};
 use crate::limits::CLOUDFLARE_BACKOFF_SECS_MAX;
-use crate::process::resolve_secret;
+use crate::process::{resolve_secret, secret_refused};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const REFUSED_PAUSE: Duration = Duration::from_mins(1);
 impl Cloudflare {
     /// Uses the token as it is now, when it is another than before and Cloudflare accepts it; until
     /// then the old one is used, so that a half-done rotation stops nothing.
-    pub(super) fn renew_token(&self) {
+    pub(super) fn renew_token(&mut self) {
         let Some(client) = &self.client else { return };
         let destination = self.config.name.as_str();
         let token = match resolve_secret(&self.config.token) {
@@ -30,7 +30,8 @@ impl Cloudflare {
                 return;
             }
         };
-        if client.has_token(&token) {
+        // One that was refused is not tried again until it is another, or the one in use fails too.
+        if client.has_token(&token) || self.token_refused.as_ref() == Some(&token) {
             return;
         }
         let call = match &self.site {
@@ -41,11 +42,25 @@ impl Cloudflare {
             Ok(_) => {
                 tracing::info!(destination, "the token was changed, and the new one is used");
                 client.set_token(token);
+                self.token_refused = None;
             }
             Err(error) => {
+                if error.kind == ErrorKind::Forbidden {
+                    self.token_refused = Some(token);
+                }
                 tracing::warn!(destination, %error, "the token was changed, and Cloudflare does not accept the new one; the old one is used");
             }
         }
+    }
+
+    /// The token in use was refused: it may have been rotated.
+    fn token_was_refused(&mut self) {
+        if let Some(client) = &self.client {
+            secret_refused(&self.config.token, &client.token());
+        }
+        // What was refused a while ago may have been given its rights meanwhile.
+        self.token_refused = None;
+        self.renew_token();
     }
 
     /// The place and what fits may all be others by now.
@@ -91,8 +106,8 @@ impl Cloudflare {
                 self.present = None;
             }
             ErrorKind::Forbidden => {
-                // It may have been rotated. The budget is the user's, and stays.
-                self.renew_token();
+                // The budget is the user's, and stays.
+                self.token_was_refused();
                 self.trouble = Some(EnforceError::Down(error.to_string()));
                 return REFUSED_PAUSE.min(backoff * 4);
             }

@@ -1,12 +1,10 @@
-//! The doctor looks at what actions name: secrets that can be read, programs that are there, folders
-//! that can be written into. Nothing is sent and no program is run.
+//! The doctor looks at what actions name: programs that are there, folders that can be written into.
+//! Nothing is sent and no program is run.
 
 use super::report::Report;
 use crate::actions::WebFileConfig;
-use crate::actions::config::Destination;
 use crate::config::Config;
 use crate::process::CLEAN_PATH;
-use crate::secret::SecretRef;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -14,19 +12,6 @@ use std::path::{Path, PathBuf};
 pub fn check(config: &Config, report: &mut Report) {
     let actions = &config.actions;
     let before = report.findings.len();
-    for webhook in &actions.webhooks {
-        let of = format!("webhook `{}`", webhook.name);
-        if let Destination::Secret(reference) = &webhook.url {
-            secret(&of, "url", reference, report);
-        }
-        for (key, reference) in
-            [("secret", &webhook.secret), ("authorization", &webhook.authorization)]
-        {
-            if let Some(reference) = reference {
-                secret(&of, key, reference, report);
-            }
-        }
-    }
     for program in &actions.programs {
         let of = format!("program `{}`", program.name);
         runs(&of, &program.argv, report);
@@ -39,9 +24,6 @@ pub fn check(config: &Config, report: &mut Report) {
             );
         }
     }
-    for account in &actions.cloudflare {
-        secret(&format!("`{}`", account.name), "token", &account.token, report);
-    }
     for file in &actions.files {
         let of = format!("file `{}`", file.name);
         for argv in [&file.test, &file.reload] {
@@ -49,34 +31,14 @@ pub fn check(config: &Config, report: &mut Report) {
         }
         folder(&of, file, report);
     }
-    let named = actions.webhooks.len()
-        + actions.programs.len()
-        + actions.files.len()
-        + actions.cloudflare.len();
+    let named = actions.programs.len() + actions.files.len();
     if report.findings.len() == before && named > 0 {
-        report.well("action", "secrets, programs and folders that actions name are there");
-    }
-}
-
-fn secret(of: &str, key: &str, reference: &SecretRef, report: &mut Report) {
-    if let SecretRef::Exec(argv) = reference {
-        runs(of, argv, report);
-        return;
-    }
-    if let SecretRef::Credential(_) = reference {
-        // Only systemd's unit has it.
-        return;
-    }
-    if let Err(error) = reference.resolve() {
-        let text = error.to_string();
-        let (what, hint) =
-            text.split_once("\nhint: ").unwrap_or((&text, "riposte can't use it so"));
-        report.error("action", format!("{of}, `{key}`: {what}"), hint);
+        report.well("action", "programs and folders that actions name are there");
     }
 }
 
 /// Whether the program of an argv is there and may be run; an empty argv asks for none.
-fn runs(of: &str, argv: &[String], report: &mut Report) {
+pub(super) fn runs(of: &str, argv: &[String], report: &mut Report) {
     let Some(program) = argv.first() else { return };
     let is_program = |path: &PathBuf| {
         std::fs::metadata(path)

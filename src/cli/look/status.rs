@@ -5,6 +5,7 @@ use crate::cli::{End, Usage, context};
 use crate::clock::{self, format_duration};
 use crate::event::text;
 use crate::pipeline::control::{self, Reply, Request, Status};
+use crate::secret::SecretState;
 use serde_json::json;
 use std::path::Path;
 
@@ -93,6 +94,7 @@ fn show_status(status: &Status, has_enforcer: bool, out: &mut Output) -> anyhow:
     destinations(status, out)?;
     changes(status, out)?;
     plugins(status, out)?;
+    secrets(status, out)?;
     for alarm in &status.alarms {
         let line =
             format!("alarm      {} {}: {}", alarm.time, alarm.from, text::escape(&alarm.text));
@@ -102,7 +104,8 @@ fn show_status(status: &Status, has_enforcer: bool, out: &mut Output) -> anyhow:
     let trouble = status.panic
         || !status.unapplied.is_empty()
         || status.destinations.iter().any(|to| !to.healthy)
-        || status.plugins.iter().any(|plugin| !plugin.healthy);
+        || status.plugins.iter().any(|plugin| !plugin.healthy)
+        || status.secrets.iter().any(|secret| secret.state.is_ill());
     Ok(if trouble { End::Finding } else { End::Well })
 }
 
@@ -128,6 +131,25 @@ fn plugins(status: &Status, out: &mut Output) -> anyhow::Result<()> {
 fn changes(status: &Status, out: &mut Output) -> anyhow::Result<()> {
     for change in &status.changes {
         out.line(format!("change     {}", crate::cli::cf::changes::line(change)))?;
+    }
+    Ok(())
+}
+
+/// Secrets that can't be read, and how many can.
+fn secrets(status: &Status, out: &mut Output) -> anyhow::Result<()> {
+    let (well, ill): (Vec<_>, Vec<_>) =
+        status.secrets.iter().partition(|secret| !secret.state.is_ill());
+    if !well.is_empty() {
+        out.line(format!("secrets    {} read", well.len()))?;
+    }
+    for secret in ill {
+        let word = match secret.state {
+            SecretState::Kept => "an older value is used",
+            _ => "missing, what needs it waits",
+        };
+        let word = out.styled(Style::Red, word);
+        let (name, fault) = (text::escape(&secret.reference), text::escape(&secret.fault));
+        out.line(format!("secret     {name}: {word}: {fault}"))?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::decisions::{Guard, Mode};
 use crate::pipeline::control::{DestinationStatus, HeldRule, PluginStatus, SourceStatus, Status};
 use crate::pipeline::machine;
 use crate::plugins::{Health, HealthState as PluginState};
+use crate::secret;
 use crate::telemetry::{self, names};
 
 impl Engine {
@@ -47,6 +48,7 @@ impl Engine {
             destinations: self.destinations(),
             changes: self.changes_status(),
             plugins: self.plugins.iter().map(|cell| cell.now()).map(plugin).collect(),
+            secrets: secret::keeper().map(|keeper| keeper.report()).unwrap_or_default(),
             metrics: telemetry::snapshot()
                 .into_iter()
                 .map(|(name, _, value)| (name.to_owned(), value))

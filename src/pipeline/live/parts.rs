@@ -62,6 +62,7 @@ pub(super) fn at_next_start(old: &Config, new: &Config) -> Vec<&'static str> {
         ("plugins_dir", old.plugins_dir != new.plugins_dir),
         ("plugins", programs_differ(old, new)),
         ("actions", old.actions != new.actions),
+        ("vaults", old.vaults != new.vaults),
         ("memory", old.memory != new.memory),
         ("log", old.log != new.log),
     ];

@@ -13,6 +13,7 @@
 
 mod child;
 mod error;
+mod given;
 mod hello;
 mod keeper;
 mod log;
@@ -30,6 +31,7 @@ use crate::process;
 use crate::secret::{Secret, SecretRef};
 use child::Program;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use given::Given;
 use reader::Reader;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde::Serialize;
@@ -122,6 +124,7 @@ pub struct Talk {
     said: Receiver<Said>,
     reader: Option<JoinHandle<()>>,
     program: Program,
+    secrets: Given,
 }
 
 impl Talk {
@@ -145,6 +148,7 @@ impl Talk {
             said,
             reader: Some(thread),
             program: started.program,
+            secrets: Given::new(launch, &secrets),
         };
         match talk.put(&hello::line(launch, &secrets, extra)?) {
             // A program that has ended already tells how when it is waited for.
@@ -205,6 +209,12 @@ impl Talk {
             recv(other) -> other => Ok(other.map_or(Next::Closed, Next::Other)),
             default(within) => Ok(Next::Nothing),
         }
+    }
+
+    /// Whether one of its secrets has changed since it was greeted, so that it is to be started
+    /// anew. Looks now and then only; secrets that can't be read now say nothing.
+    pub fn is_outdated(&self) -> bool {
+        self.secrets.are_outdated(Instant::now())
     }
 
     /// What masks this program's secrets, for texts that come from elsewhere than its messages.
