@@ -7,7 +7,7 @@ use crate::secret::SecretRef;
 /// A reference, and who needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedSecret {
-    /// Who (`webhook `chat``).
+    /// Who, in words.
     pub of: String,
     /// Which key of it.
     pub key: String,

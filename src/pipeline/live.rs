@@ -125,8 +125,7 @@ impl Live {
         let read = read_plugins(config);
         let lacks = lacking::lacking(config, &read);
         let enabled = read.enabled;
-        let secrets = secrets::keep(config, &inputs.control)
-            .map_err(|error| StartError::Io { what: "the keeper of secrets", error })?;
+        let secrets = secrets::keep(config, &inputs.control)?;
         let keepers = |plugin: &Enabled| plugins::keeper(plugin, &inputs.control);
         let tell = programs::tell(&inputs.control);
         let (book, programs) = source_book(config, &enabled, (&keepers, &tell))?;
@@ -140,11 +139,10 @@ impl Live {
         let executors =
             Executors::start(&config.actions, outcomes.clone(), &wanted, guests, dry_run);
         engine.connect(executors);
-        let cursors = |name: &str| engine.cursors_of(name);
         let resume: BTreeMap<String, _> = config
             .sources
             .iter()
-            .map(|source| (source.name.clone(), cursors(&source.name)))
+            .map(|source| (source.name.clone(), engine.cursors_of(&source.name)))
             .collect();
         let enrichers = if with_sources {
             plugins::enrichers(&enabled, &inputs.control)

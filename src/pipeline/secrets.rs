@@ -3,6 +3,7 @@
 //! In: the config. Out: a thread that reads secrets again in time, until it is dropped.
 
 use super::engine::Message;
+use super::live::StartError;
 use crate::config::Config;
 use crate::secret::{self, SecretRef};
 use crate::vaults::{Keeper, Watch};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 /// Keeps the secrets of a config for as long as the watch lives. Nothing waits for them here: who
 /// needs one that can't be had waits for it by itself.
-pub fn keep(config: &Config, alarms: &Sender<Message>) -> std::io::Result<Watch> {
+pub fn keep(config: &Config, alarms: &Sender<Message>) -> Result<Watch, StartError> {
     let keeper = Keeper::new(&config.vaults);
     secret::install(Arc::clone(&keeper) as Arc<dyn secret::Keeping>);
     let references: Vec<SecretRef> =
@@ -22,5 +23,7 @@ pub fn keep(config: &Config, alarms: &Sender<Message>) -> std::io::Result<Watch>
         // Full means that the engine is behind; `status` has the fault all the same.
         drop(alarms.try_send(Message::Alarm { source, text: fault.to_owned() }));
     };
-    keeper.watch(&references, Box::new(tell))
+    keeper
+        .watch(&references, Box::new(tell))
+        .map_err(|error| StartError::Io { what: "the keeper of secrets", error })
 }

@@ -7,7 +7,7 @@
 use super::config::AwsConfig;
 use super::peer::{Answer, Peer};
 use super::sigv4::{Credentials, Signed, sign};
-use super::{Document, encoded, fields, words};
+use super::{Document, at, encoded, fields, words};
 use crate::clock::{self, Timestamp};
 use crate::http_client::Method;
 use crate::process::read_secret;
@@ -157,8 +157,9 @@ impl Aws {
             return Err(no_role("the instance has no role".to_owned()));
         };
         let answer = get(&encoded(role, false))?;
-        let part = |key: &str| answer.body[key].as_str().map(|text| Secret::new(text.to_owned()));
-        let ends = answer.body["Expiration"].as_str().and_then(Timestamp::parse_rfc3339);
+        let part =
+            |key: &str| at(&answer.body, key).as_str().map(|text| Secret::new(text.to_owned()));
+        let ends = at(&answer.body, "Expiration").as_str().and_then(Timestamp::parse_rfc3339);
         match (part("AccessKeyId"), part("SecretAccessKey"), ends) {
             (Some(key_id), Some(secret), Some(ends)) if answer.is_well() => {
                 Ok((Credentials { key_id, secret, session: part("Token") }, ends))
@@ -182,11 +183,13 @@ fn text(answer: &Answer) -> Option<String> {
 }
 
 fn document(body: &Value) -> Result<Document, String> {
-    let Some(text) = body["SecretString"].as_str() else {
-        return Err(match body["SecretBinary"].is_string() {
-            true => "it is binary, and riposte's secrets are texts".to_owned(),
-            false => "the reply of AWS Secrets Manager holds no secret".to_owned(),
-        });
+    let Some(text) = at(body, "SecretString").as_str() else {
+        let why = if at(body, "SecretBinary").is_string() {
+            "it is binary, and riposte's secrets are texts"
+        } else {
+            "the reply of AWS Secrets Manager holds no secret"
+        };
+        return Err(why.to_owned());
     };
     let parsed: Option<Value> = serde_json::from_str(text).ok();
     let fields = parsed.as_ref().and_then(Value::as_object).map(fields).unwrap_or_default();
@@ -195,12 +198,13 @@ fn document(body: &Value) -> Result<Document, String> {
 
 /// The kind of a refusal: `com.amazonaws…#AccessDeniedException` is `AccessDeniedException`.
 fn kind(answer: &Answer) -> &str {
-    let kind = answer.body["__type"].as_str().unwrap_or_default();
+    let kind = at(&answer.body, "__type").as_str().unwrap_or_default();
     kind.rsplit('#').next().unwrap_or(kind)
 }
 
 fn refusal(answer: &Answer, sent: &[&Secret]) -> String {
-    let said = answer.body["message"].as_str().or_else(|| answer.body["Message"].as_str());
+    let said =
+        at(&answer.body, "message").as_str().or_else(|| at(&answer.body, "Message").as_str());
     let said = words(said.unwrap_or_default(), sent);
     let said = if said.is_empty() { format!("it answered {}", answer.status) } else { said };
     match kind(answer) {

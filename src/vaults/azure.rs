@@ -5,7 +5,7 @@
 
 use super::config::AzureConfig;
 use super::peer::{Answer, Peer};
-use super::{Document, encoded, words};
+use super::{Document, at, encoded, words};
 use crate::http_client::Method;
 use crate::process::read_secret;
 use crate::secret::Secret;
@@ -54,10 +54,10 @@ impl Azure {
             token = self.token()?.0;
             answer = self.ask(vault, name, &token)?;
         }
-        let error = &answer.body["error"];
-        let said = words(error["message"].as_str().unwrap_or_default(), &[&token]);
+        let error = at(&answer.body, "error");
+        let said = words(at(error, "message").as_str().unwrap_or_default(), &[&token]);
         match answer.status {
-            200 => match answer.body["value"].as_str() {
+            200 => match at(&answer.body, "value").as_str() {
                 Some(value) => Ok(Document::of(Secret::new(value.to_owned()))),
                 None => Err("the reply of Azure Key Vault holds no value".to_owned()),
             },
@@ -90,24 +90,21 @@ impl Azure {
             return Ok((token.clone(), false));
         }
         let asked = Instant::now();
-        let answer = match &self.config.client_secret {
-            Some(reference) => {
-                let secret = read_secret(reference).map_err(|error| error.to_string())?;
-                let answer = self.of_client(&secret)?;
-                refused(&answer, "Azure refuses the client", &[&secret])?;
-                answer
-            }
-            None => {
-                let answer = self.of_machine()?;
-                refused(&answer, "the machine has no managed identity", &[])?;
-                answer
-            }
+        let answer = if let Some(reference) = &self.config.client_secret {
+            let secret = read_secret(reference).map_err(|error| error.to_string())?;
+            let answer = self.of_client(&secret)?;
+            refused(&answer, "Azure refuses the client", &[&secret])?;
+            answer
+        } else {
+            let answer = self.of_machine()?;
+            refused(&answer, "the machine has no managed identity", &[])?;
+            answer
         };
-        let Some(token) = answer.body["access_token"].as_str() else {
+        let Some(token) = at(&answer.body, "access_token").as_str() else {
             return Err("Azure's reply holds no token".to_owned());
         };
         // The metadata service writes it as a text.
-        let lasts = match &answer.body["expires_in"] {
+        let lasts = match at(&answer.body, "expires_in") {
             Value::String(text) => text.parse().unwrap_or(0),
             other => other.as_u64().unwrap_or(0),
         };
@@ -156,7 +153,7 @@ fn refused(answer: &Answer, what: &str, sent: &[&Secret]) -> Result<(), String> 
     if answer.is_well() {
         return Ok(());
     }
-    let said = answer.body["error_description"].as_str().unwrap_or_default();
+    let said = at(&answer.body, "error_description").as_str().unwrap_or_default();
     let said = words(said, sent);
     let said = if said.is_empty() { format!("it answered {}", answer.status) } else { said };
     Err(format!("{what}: {said}\nhint: see `[vaults.azure]` in docs/secrets.md"))

@@ -192,9 +192,11 @@ impl Keeper {
                 } else {
                     fault
                 };
-                match self.tell.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-                    Some(tell) => tell(secret, &fault),
-                    None => tracing::debug!(secret, fault, "a secret can't be read"),
+                let tell = self.tell.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(tell) = tell.as_ref() {
+                    tell(secret, &fault);
+                } else {
+                    tracing::debug!(secret, fault, "a secret can't be read");
                 }
             }
         }

@@ -67,10 +67,12 @@ impl Document {
         }
         let names: Vec<String> =
             self.fields.keys().take(10).map(|name| format!("`{}`", name.escape_debug())).collect();
-        Err(reference.unreadable(&match names.is_empty() {
-            true => "it has no fields".to_owned(),
-            false => format!("it has no such field\nhint: it has {}", names.join(", ")),
-        }))
+        let words = if names.is_empty() {
+            "it has no fields".to_owned()
+        } else {
+            format!("it has no such field\nhint: it has {}", names.join(", "))
+        };
+        Err(reference.unreadable(&words))
     }
 }
 
@@ -86,6 +88,11 @@ fn fields(object: &serde_json::Map<String, Value>) -> BTreeMap<String, Secret> {
         .take(VAULT_FIELDS_MAX)
         .map(|(name, value)| (name.clone(), Secret::new(text(value))))
         .collect()
+}
+
+/// A member of an object; null where it has none.
+fn at<'v>(value: &'v Value, key: &str) -> &'v Value {
+    value.get(key).unwrap_or(&Value::Null)
 }
 
 /// A vault's own words, short, on one line, and without the secrets that it was sent.

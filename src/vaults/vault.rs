@@ -7,7 +7,7 @@
 
 use super::config::VaultConfig;
 use super::peer::{Answer, Peer};
-use super::{Document, Lease, encoded, fields, words};
+use super::{Document, Lease, at, encoded, fields, words};
 use crate::http_client::Method;
 use crate::process::read_secret;
 use crate::secret::Secret;
@@ -111,7 +111,7 @@ impl Vault {
                 // The mount may be another by now.
                 self.mounts.lock().unwrap_or_else(PoisonError::into_inner).clear();
             }
-            Err(self.refusal(&answer, token))
+            Err(refusal(&answer, token))
         })
     }
 
@@ -123,7 +123,7 @@ impl Vault {
             if answer.is_well() {
                 return Ok(seconds(&answer.body, "lease_duration"));
             }
-            Err(self.refusal(&answer, token))
+            Err(refusal(&answer, token))
         })
     }
 
@@ -184,9 +184,9 @@ impl Vault {
         let path = "auth/token/renew-self";
         match self.call(Method::POST, path, Some(&json!({})), Some(&held.token)) {
             Ok(answer) if answer.is_well() => {
-                let auth = &answer.body["auth"];
+                let auth = at(&answer.body, "auth");
                 let lasts = seconds(auth, "lease_duration");
-                let renewable = auth["renewable"].as_bool().unwrap_or(false);
+                let renewable = at(auth, "renewable").as_bool().unwrap_or(false);
                 let renewed = Session::of(held.token, lasts, renewable);
                 // Near its longest life each renewal gives less than the one before.
                 let dwindles = renewable && lasts < Duration::from_secs(2);
@@ -209,14 +209,14 @@ impl Vault {
             let body = json!({ "role_id": role_id.reveal(), "secret_id": secret_id.reveal() });
             let path = format!("auth/{}/login", encoded(role.mount.trim_matches('/'), true));
             let answer = self.call(Method::POST, &path, Some(&body), None)?;
-            let auth = &answer.body["auth"];
-            let Some(token) = auth["client_token"].as_str().filter(|_| answer.is_well()) else {
+            let auth = at(&answer.body, "auth");
+            let Some(token) = at(auth, "client_token").as_str().filter(|_| answer.is_well()) else {
                 let said = said(&answer, &[&role_id, &secret_id]);
                 return Err(format!(
                     "the vault refuses the AppRole: {said}\nhint: has its secret id ended? `vault write -f auth/approle/role/ROLE/secret-id` gives another"
                 ));
             };
-            let renewable = auth["renewable"].as_bool().unwrap_or(false);
+            let renewable = at(auth, "renewable").as_bool().unwrap_or(false);
             let lasts = seconds(auth, "lease_duration");
             return Ok(Session::of(Secret::new(token.to_owned()), lasts, renewable));
         }
@@ -226,8 +226,8 @@ impl Vault {
         let token = read_secret(reference).map_err(|error| error.to_string())?;
         let answer = self.call(Method::GET, "auth/token/lookup-self", None, Some(&token))?;
         if answer.is_well() {
-            let data = &answer.body["data"];
-            let renewable = data["renewable"].as_bool().unwrap_or(false);
+            let data = at(&answer.body, "data");
+            let renewable = at(data, "renewable").as_bool().unwrap_or(false);
             return Ok(Session::of(token, seconds(data, "ttl"), renewable));
         }
         if answer.status == 403 {
@@ -251,15 +251,16 @@ impl Vault {
         let answer = self.call(Method::GET, &place, None, Some(token))?;
         if answer.status == 403 {
             // So it is also where the mount isn't there.
-            return Err(self.refusal(&answer, token));
+            return Err(refusal(&answer, token));
         }
-        let data = &answer.body["data"];
-        let Some(at) = data["path"].as_str().filter(|at| answer.is_well() && !at.is_empty()) else {
+        let data = at(&answer.body, "data");
+        let place = at(data, "path").as_str().filter(|place| !place.is_empty());
+        let Some(place) = place.filter(|_| answer.is_well()) else {
             // A server from before 2018, or one that hides it: the path is taken as written.
             return Ok(None);
         };
-        let versioned = data["type"] == "kv" && data["options"]["version"] == "2";
-        let mount = Mount { path: at.to_owned(), versioned };
+        let versioned = at(data, "type") == "kv" && at(at(data, "options"), "version") == "2";
+        let mount = Mount { path: place.to_owned(), versioned };
         let mut known = self.mounts.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() < MOUNTS_MAX {
             known.insert(mount.path.clone(), mount.clone());
@@ -286,26 +287,29 @@ impl Vault {
         self.peer.call(method, url, headers, body)
     }
 
-    /// What an answer that is no success means.
-    fn refusal(&self, answer: &Answer, token: &Secret) -> Refusal {
-        let said = said(answer, &[token]);
-        let warned = answer.body["warnings"][0].as_str().map(|text| words(text, &[token]));
-        match answer.status {
-            403 => Refusal::Denied(format!(
-                "the vault refuses it: {said}\nhint: the token needs a policy with `read` on this path"
-            )),
-            404 => Refusal::Other(match warned {
-                Some(warned) => format!("the vault has nothing there: {warned}"),
-                None => "the vault has nothing there".to_owned(),
-            }),
-            429 => Refusal::Other("the vault is asked too often".to_owned()),
-            503 => Refusal::Other("the vault is sealed or down for maintenance".to_owned()),
-            status => Refusal::Other(format!("the vault answered {status}: {said}")),
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Option<Session>> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What an answer that is no success means.
+fn refusal(answer: &Answer, token: &Secret) -> Refusal {
+    let said = said(answer, &[token]);
+    let warned = at(&answer.body, "warnings")
+        .get(0)
+        .and_then(Value::as_str)
+        .map(|text| words(text, &[token]));
+    match answer.status {
+        403 => Refusal::Denied(format!(
+            "the vault refuses it: {said}\nhint: the token needs a policy with `read` on this path"
+        )),
+        404 => Refusal::Other(match warned {
+            Some(warned) => format!("the vault has nothing there: {warned}"),
+            None => "the vault has nothing there".to_owned(),
+        }),
+        429 => Refusal::Other("the vault is asked too often".to_owned()),
+        503 => Refusal::Other("the vault is sealed or down for maintenance".to_owned()),
+        status => Refusal::Other(format!("the vault answered {status}: {said}")),
     }
 }
 
@@ -324,8 +328,8 @@ fn place(path: &str, mount: Option<&Mount>) -> String {
 
 /// The fields of a reply, and its lease.
 fn document(body: &Value) -> Result<Document, String> {
-    let outer = body["data"].as_object().ok_or("the vault's reply holds no data")?;
-    let versioned = outer.get("metadata").is_some_and(|metadata| metadata["version"].is_u64());
+    let outer = at(body, "data").as_object().ok_or("the vault's reply holds no data")?;
+    let versioned = outer.get("metadata").is_some_and(|metadata| at(metadata, "version").is_u64());
     let object = match outer.get("data") {
         Some(Value::Object(inner)) if versioned => inner,
         Some(Value::Null) if versioned => {
@@ -333,12 +337,12 @@ fn document(body: &Value) -> Result<Document, String> {
         }
         _ => outer,
     };
-    let id = body["lease_id"].as_str().unwrap_or_default();
+    let id = at(body, "lease_id").as_str().unwrap_or_default();
     let lasts = seconds(body, "lease_duration");
     let lease = (!id.is_empty()).then(|| Lease {
         id: id.to_owned(),
         lasts,
-        renewable: body["renewable"].as_bool().unwrap_or(false),
+        renewable: at(body, "renewable").as_bool().unwrap_or(false),
     });
     // The first version of KV has no lease and says with its duration when to look again.
     let good_for = (!lasts.is_zero()).then_some(lasts);
@@ -346,12 +350,12 @@ fn document(body: &Value) -> Result<Document, String> {
 }
 
 fn seconds(value: &Value, key: &str) -> Duration {
-    Duration::from_secs(value[key].as_u64().unwrap_or(0))
+    Duration::from_secs(at(value, key).as_u64().unwrap_or(0))
 }
 
 /// The vault's own words for a refusal.
 fn said(answer: &Answer, sent: &[&Secret]) -> String {
-    let errors = answer.body["errors"].as_array();
+    let errors = at(&answer.body, "errors").as_array();
     let text: Vec<&str> = errors.into_iter().flatten().filter_map(Value::as_str).collect();
     let text = text.join("; ");
     if text.is_empty() { format!("it answered {}", answer.status) } else { words(&text, sent) }

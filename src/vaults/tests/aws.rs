@@ -1,7 +1,7 @@
 //! AWS's look-alike for what goes wrong and for the instance's role; and moto's server, a foreign
 //! implementation, where the machine has it.
 
-use super::server::{Does, Seen, Server};
+use super::server::{Does, Faults, Seen, Server};
 use super::*;
 use crate::clock;
 use serde_json::json;
@@ -51,7 +51,7 @@ fn a_secret_is_a_text_or_a_field_of_one() {
 
 #[test]
 fn refusals_are_told_without_a_secret() {
-    let answers: Vec<(fn() -> Does, &str)> = vec![
+    let answers: Faults = vec![
         (
             || {
                 Does::Json(
@@ -184,10 +184,11 @@ fn serial_motos_server_gives_its_secrets() {
     call("iam", "", form, "Action=CreateUser&UserName=riposte&Version=2010-05-08");
     let policy = "Action=PutUserPolicy&UserName=riposte&PolicyName=read&Version=2010-05-08&PolicyDocument=%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22secretsmanager%3A%2A%22%2C%22Resource%22%3A%22%2A%22%7D%5D%7D";
     call("iam", "", form, policy);
-    let made = call("iam", "", form, "Action=CreateAccessKey&UserName=riposte&Version=2010-05-08");
-    let made = made.as_str().unwrap();
-    let part = |tag: &str| {
-        let after = made.split_once(&format!("<{tag}>")).unwrap().1;
+    let keys_made =
+        call("iam", "", form, "Action=CreateAccessKey&UserName=riposte&Version=2010-05-08");
+    let keys_text = keys_made.as_str().unwrap();
+    let tagged = |tag: &str| {
+        let after = keys_text.split_once(&format!("<{tag}>")).unwrap().1;
         after.split_once("</").unwrap().0.to_owned()
     };
     // From here on moto checks signatures and policies.
@@ -196,12 +197,12 @@ fn serial_motos_server_gives_its_secrets() {
     let secret = reference("aws-sm:prod/riposte#token");
     let error = vaults.read(&secret).unwrap_err().to_string();
     assert!(error.contains("AWS"), "unknown keys are refused: {error}");
-    files.write("id", &part("AccessKeyId"));
+    files.write("id", &tagged("AccessKeyId"));
     files.write("key", "a-wrong-secret-key");
     let error = vaults.read(&secret).unwrap_err().to_string();
     // Moto's refusal of a signature is XML, which AWS's isn't.
     assert!(error.contains("answered 403"), "{error}");
-    files.write("key", &part("SecretAccessKey"));
+    files.write("key", &tagged("SecretAccessKey"));
     assert_eq!(vaults.read(&secret).unwrap().pick(&secret).unwrap().reveal(), "of-moto");
     let error = vaults.read(&reference("aws-sm:none")).unwrap_err().to_string();
     assert!(error.contains("has nothing there"), "{error}");

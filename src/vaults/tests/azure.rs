@@ -1,6 +1,6 @@
 //! Azure's look-alike: a client's secret, a managed identity, tokens that end.
 
-use super::server::{Does, Seen, Server};
+use super::server::{Does, Faults, Seen, Server};
 use super::*;
 use serde_json::json;
 use std::sync::Arc;
@@ -88,7 +88,7 @@ fn a_machine_gets_a_token_for_its_identity() {
 fn refusals_are_told_without_a_secret() {
     let files = Files::new();
     files.write("client", "client-s3cret");
-    let answers: Vec<(fn() -> Does, &str)> = vec![
+    let answers: Faults = vec![
         (
             || {
                 Does::Json(

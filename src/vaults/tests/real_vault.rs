@@ -99,7 +99,7 @@ fn serial_a_real_vault_is_read_in_both_versions_and_through_an_approle() {
     assert!(error.contains("policy with `read`"), "{error}");
 
     // The session outlives its longest life, by renewal and by another entry; the secret rotates.
-    let _watch = keeper.watch(&[second.clone()], Box::new(|_, _| {})).unwrap();
+    let _watch = keeper.watch(std::slice::from_ref(&second), Box::new(|_, _| {})).unwrap();
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(8) {
         assert!(keeper.get(&second).is_ok());

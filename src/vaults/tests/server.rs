@@ -34,6 +34,9 @@ pub(super) enum Does {
     Slow(Duration),
 }
 
+/// Answers that are wrong in some way, each with a part of what is said of it.
+pub(super) type Faults = Vec<(fn() -> Does, &'static str)>;
+
 pub(super) struct Server {
     pub(super) url: String,
     seen: Arc<Mutex<Vec<Seen>>>,

@@ -1,6 +1,6 @@
 //! Vault's look-alike: both versions of KV, sessions that end, and every way of going wrong.
 
-use super::server::{Does, Seen, Server};
+use super::server::{Does, Faults, Seen, Server};
 use super::*;
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,10 +68,10 @@ fn both_versions_are_read_by_the_path_that_people_write() {
 fn a_token_that_was_rotated_is_read_again_where_it_is_refused() {
     let files = Files::new();
     let taken = Arc::new(Mutex::new("root-token".to_owned()));
-    let takes = Arc::clone(&taken);
+    let accepted = Arc::clone(&taken);
     let server = Server::start(move |seen| {
-        let token = takes.lock().unwrap().clone();
-        ordinary(seen, &token)
+        let now = accepted.lock().unwrap().clone();
+        ordinary(seen, &now)
     });
     let vaults = by_token(&server, &files);
     let secret = reference("vault:secret/riposte#token");
@@ -147,7 +147,7 @@ fn a_lease_is_renewed_with_its_id() {
     assert_eq!(document.pick(&secret).unwrap().reveal(), "p");
     let lease = document.lease.unwrap();
     assert!(lease.renewable && lease.lasts == Duration::from_secs(90));
-    assert_eq!(vaults.renew(&secret, &lease).unwrap(), Duration::from_secs(60));
+    assert_eq!(vaults.renew(&secret, &lease).unwrap(), Duration::from_mins(1));
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn whatever_goes_wrong_is_told_without_a_secret() {
         let body = "x".repeat(crate::limits::VAULT_REPLY_BYTES_MAX + 10);
         format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
     };
-    let faults: Vec<(fn() -> Does, &str)> = vec![
+    let faults: Faults = vec![
         (|| Does::Json(403, json!({ "errors": ["permission denied root-token"] })), "[secret]"),
         (|| Does::Json(500, json!({ "errors": ["1 error occurred"] })), "answered 500"),
         (|| Does::Json(503, json!({ "errors": ["Vault is sealed"] })), "is sealed"),
