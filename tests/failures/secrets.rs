@@ -179,7 +179,9 @@ fn rotated(
     place.wait(minute, "it is read again", changed);
     place.append(&attack(&address(3)));
     place.wait(minute, "the new token blocks", || is_blocked(simulator, 3));
-    place.wait(minute, "it is told", || place.log().contains("the new one is used"));
+    place.wait(minute, "it is told", || {
+        place.log().contains("the token was changed, and the new one is used")
+    });
     daemon
 }
 
