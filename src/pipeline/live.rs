@@ -123,8 +123,7 @@ impl Live {
         let rules = Arc::new(ArcSwap::new(Arc::clone(&set)));
         let (inputs, taken) = Inputs::new();
         let read = read_plugins(config);
-        let lacks = lacking::lacking(config, &read);
-        let enabled = read.enabled;
+        let (lacks, enabled) = (lacking::lacking(config, &read), read.enabled);
         let secrets = secrets::keep(config, &inputs.control)?;
         let keepers = |plugin: &Enabled| plugins::keeper(plugin, &inputs.control);
         let tell = programs::tell(&inputs.control);

@@ -94,7 +94,6 @@ fn show_status(status: &Status, has_enforcer: bool, out: &mut Output) -> anyhow:
     destinations(status, out)?;
     changes(status, out)?;
     plugins(status, out)?;
-    secrets(status, out)?;
     for alarm in &status.alarms {
         let line =
             format!("alarm      {} {}: {}", alarm.time, alarm.from, text::escape(&alarm.text));
@@ -109,7 +108,7 @@ fn show_status(status: &Status, has_enforcer: bool, out: &mut Output) -> anyhow:
     Ok(if trouble { End::Finding } else { End::Well })
 }
 
-/// Plugins' programs, and how they are.
+/// Plugins' programs and secrets, and how they are.
 fn plugins(status: &Status, out: &mut Output) -> anyhow::Result<()> {
     for plugin in &status.plugins {
         let style = if plugin.healthy { Style::Green } else { Style::Red };
@@ -124,7 +123,7 @@ fn plugins(status: &Status, out: &mut Output) -> anyhow::Result<()> {
         let (name, kind) = (&plugin.name, &plugin.kind);
         out.line(format!("plugin     {name} ({kind}): {word}, {starts}, {faults}{detail}"))?;
     }
-    Ok(())
+    secrets(status, out)
 }
 
 /// Temporary changes at Cloudflare.
