@@ -143,7 +143,9 @@ impl Executors {
                     Effect::Webhook { name, .. } => format!("webhook:{name}"),
                     Effect::Exec { name, .. } => format!("exec:{name}"),
                     Effect::Log { .. } => "log".to_owned(),
-                    Effect::Cloudflare(ask) => self.changes.choose(ask)?,
+                    Effect::Cloudflare(ask) => {
+                        super::cloudflare_tasks::destination(ask, self.changes.choose(ask)?)
+                    }
                 };
                 let place = self.effects.get(&name).and_then(|index| self.destinations.get(*index));
                 place.map(|place| vec![place]).ok_or_else(|| {

@@ -21,6 +21,7 @@ mod web_formats;
 mod web_files;
 pub mod cloudflare;
 mod cloudflare_changes;
+mod cloudflare_tasks;
 mod exec;
 mod log;
 mod message;

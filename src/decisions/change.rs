@@ -2,6 +2,7 @@
 //! ledger that knows what was there before. Pure; `actions::changes` carries them out, `store`
 //! keeps the rows.
 
+use super::cloudflare_task::CloudflareTask;
 use super::model::{ActionId, RuleName};
 use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,11 @@ pub enum CloudflareWhat {
         /// For how long, in seconds from the time of the hit.
         seconds: u64,
     },
+    /// Do something once, without a way back.
+    Once {
+        /// What.
+        task: CloudflareTask,
+    },
     /// End changes before their time: that of this number, or all of them.
     End {
         /// Its number, as `riposte cf changes` shows it.
@@ -51,7 +57,7 @@ impl CloudflareAsk {
             CloudflareWhat::Change { kind, name, .. } => {
                 Some(ChangePlace { zone: self.zone.clone(), kind: *kind, name: name.clone() })
             }
-            CloudflareWhat::End { .. } => None,
+            CloudflareWhat::Once { .. } | CloudflareWhat::End { .. } => None,
         }
     }
 
@@ -64,6 +70,7 @@ impl CloudflareAsk {
                 let lasts = crate::clock::format_duration(std::time::Duration::from_secs(*seconds));
                 format!("set {place} to {} for {lasts}", value_words(value))
             }
+            CloudflareWhat::Once { task } => task.words(),
             CloudflareWhat::End { number: Some(number), why } => {
                 format!("end change {number} at Cloudflare: {why}")
             }
@@ -111,6 +118,8 @@ pub enum ChangeKind {
     CacheTtl,
     /// A managed ruleset of which something is overridden, by its name.
     Managed,
+    /// Where a name leads: its A, AAAA and CNAME records.
+    Records,
 }
 
 impl ChangeKind {
@@ -124,6 +133,7 @@ impl ChangeKind {
             Self::WafRule => "waf_rule",
             Self::CacheTtl => "cache_ttl",
             Self::Managed => "managed",
+            Self::Records => "records",
         }
     }
 
@@ -137,6 +147,7 @@ impl ChangeKind {
             Self::WafRule,
             Self::CacheTtl,
             Self::Managed,
+            Self::Records,
         ];
         all.into_iter().find(|kind| kind.name() == name)
     }
@@ -273,6 +284,8 @@ pub fn strength(kind: ChangeKind, name: &str, value: &Json) -> usize {
         ChangeKind::Setting => super::zone_settings::strength(name, value),
         // A switch that is on is the stronger.
         ChangeKind::Bots => usize::from(value.as_bool() == Some(true)),
+        // Leading elsewhere is more than a shorter TTL.
+        ChangeKind::Records => usize::from(value.get("target").is_some()),
         _ => 0,
     }
 }

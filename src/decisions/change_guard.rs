@@ -60,6 +60,10 @@ impl ChangeGuard {
     ) -> ChangeVerdict {
         self.forget_old(now);
         let place = ask.place();
+        if matches!(ask.what, CloudflareWhat::Once { .. }) {
+            // The bound on a rule's effects a minute is the only one: nothing has to end.
+            return ChangeVerdict { verdict: Verdict::Pass, ask };
+        }
         let CloudflareWhat::Change { value, seconds, .. } = &mut ask.what else {
             // Only people end changes.
             let verdict = Verdict::Refused("a rule can't end changes".to_owned());
@@ -200,7 +204,7 @@ mod tests {
     fn seconds(ask: &CloudflareAsk) -> u64 {
         match ask.what {
             CloudflareWhat::Change { seconds, .. } => seconds,
-            CloudflareWhat::End { .. } => 0,
+            CloudflareWhat::Once { .. } | CloudflareWhat::End { .. } => 0,
         }
     }
 

@@ -55,6 +55,7 @@ pub use allowlist::{Allowlist, Entry, Subject};
 pub use carried::Carried;
 pub use change::{ChangeKind, ChangePlace, ChangeRow, Claim, CloudflareAsk, CloudflareWhat, Left};
 pub use change_guard::{ChangeGuard, ChangeVerdict};
+pub use cloudflare_task::{CloudflareTask, PurgeWhat};
 pub use config::GuardConfig;
 pub use desk::{Desk, Lifted, RuleFacts, Steps};
 pub use guard::{Context, GoodClient, Guard, Judged, Judgement};

@@ -20,6 +20,8 @@ pub(super) fn register(api: &mut Api<'_>) {
     settings(&mut cf, api);
     bots(&mut cf, api);
     rules::register(&mut cf, api);
+    super::body_dns::register(&mut cf, api);
+    super::body_cache::register(&mut cf, api);
     api.engine.register_static_module("cf", cf.into());
 }
 
@@ -35,7 +37,7 @@ fn of_place(text: &str) -> bool {
 }
 
 /// A zone's name, as asks have it.
-fn zone(context: &NativeCallContext, text: &str) -> Answer<String> {
+pub(super) fn zone(context: &NativeCallContext, text: &str) -> Answer<String> {
     if is_zone(text) {
         return Ok(text.to_ascii_lowercase());
     }

@@ -154,6 +154,13 @@ impl Simulator {
         self.shared.world().records_of(zone)
     }
 
+    /// What was purged of a zone, a body for each call.
+    pub fn purges(&self, zone: &str) -> Vec<serde_json::Value> {
+        let world = self.shared.world();
+        let zone = world.zones.iter().find(|known| known.name == zone);
+        zone.map(|zone| zone.purges.clone()).unwrap_or_default()
+    }
+
     /// Waits until the process is ended from outside.
     pub fn wait(mut self) {
         if let Some(thread) = self.thread.take() {

@@ -11,7 +11,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// Kinds that the examples' sources are taken to make.
-const KINDS: &[&str] = &["backup.done", "deploy", "heartbeat", "probe"];
+const KINDS: &[&str] =
+    &["address", "backup.done", "deploy", "heartbeat", "probe", "wordpress.post_changed"];
 
 /// What is wrong with a rule file: findings of weight, tests that fail, that it has none.
 fn wrong(text: &str) -> String {

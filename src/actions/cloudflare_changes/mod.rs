@@ -11,6 +11,7 @@
 mod ends;
 mod place;
 mod plan;
+mod records;
 mod route;
 mod step;
 mod told;

@@ -4,6 +4,7 @@
 mod bots;
 mod rules;
 
+use super::records;
 use crate::cloudflare::bots::Switches;
 use crate::cloudflare::plans::Level;
 use crate::cloudflare::rulesets::Ruleset;
@@ -56,6 +57,10 @@ pub(super) fn read(client: &Client, site: &Site, place: &ChangePlace) -> Result<
             Ok(Present { value: setting.value, around: Around::Nothing })
         }
         ChangeKind::Bots => bots::read(client, site, place),
+        ChangeKind::Records => {
+            let value = records::read(client, &site.zone, &place.name)?;
+            Ok(Present { value, around: Around::Nothing })
+        }
         _ => rules::read(client, site, place),
     }
 }
@@ -69,6 +74,7 @@ pub(super) fn target(
 ) -> Result<Json, String> {
     match place.kind {
         ChangeKind::Setting | ChangeKind::Bots => Ok(value.clone()),
+        ChangeKind::Records => Ok(records::target(before, value)),
         _ => rules::target(site, place, before, value),
     }
 }
@@ -77,6 +83,7 @@ pub(super) fn target(
 pub(super) fn same(place: &ChangePlace, one: &Json, other: &Json) -> bool {
     match place.kind {
         ChangeKind::Setting | ChangeKind::Bots => settings::same(one, other),
+        ChangeKind::Records => one == other,
         _ => rules::same(one, other),
     }
 }
@@ -94,6 +101,9 @@ pub(super) fn write(
     present: &Present,
     value: &Json,
 ) -> Result<Option<Json>, ApiError> {
+    if place.kind == ChangeKind::Records {
+        return records::write(client, &site.zone, &place.name, (&present.value, value));
+    }
     let Some(call) = call(site, place, present, value) else { return Ok(None) };
     let answer = client.send(&call)?;
     match place.kind {
@@ -113,6 +123,7 @@ pub(super) fn call(
     let call = match place.kind {
         ChangeKind::Setting => Some(settings::change(&site.zone, &place.name, value)),
         ChangeKind::Bots => Some(bots::call(site, place, present, value)),
+        ChangeKind::Records => Some(records::call(&site.zone, &place.name, &present.value, value)),
         _ => rules::call(site, place, present, value),
     };
     call.map(|call| call.priority(Priority::Urgent))

@@ -179,6 +179,10 @@ impl ChangesWorker {
             return self.began(item.id, &outcome);
         }
         match &ask.what {
+            CloudflareWhat::Once { .. } => {
+                let outcome = Outcome::Failed("only changes at Cloudflare come here".to_owned());
+                self.began(item.id, &outcome);
+            }
             CloudflareWhat::End { number, why } => self.end(item.id, *number, why, clock::now()),
             CloudflareWhat::Change { value, seconds, .. } => {
                 let until = time.plus(Duration::from_secs(*seconds));

@@ -5,6 +5,7 @@ use crate::actions::Wanted;
 use crate::actions::carrier::{Guest, Guested};
 use crate::actions::cloudflare::Cloudflare;
 use crate::actions::cloudflare_changes::ChangesWorker;
+use crate::actions::cloudflare_tasks::{self, CloudflareTasks};
 use crate::actions::config::ActionsConfig;
 use crate::actions::effect_worker::{EffectWorker, Effector};
 use crate::actions::enforcer::Enforcer;
@@ -17,6 +18,7 @@ use crate::actions::route::ReachKind;
 use crate::actions::web_files::WebFile;
 use crate::actions::webhook::Webhook;
 use crate::cloudflare::status_page::StatusWatch;
+use crate::limits::TASK_ATTEMPTS_MAX;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,6 +159,15 @@ impl Executors {
             let name = ChangesWorker::name(account);
             self.effects.insert(name.clone(), self.destinations.len());
             self.spawn(name, queue, health, move || worker.run());
+            for name in cloudflare_tasks::destinations(account) {
+                let setting = EffectSetting {
+                    name,
+                    effector: Box::new(CloudflareTasks::new(account)),
+                    pace: Pace::per_second(ENFORCER_CALLS_PER_SECOND),
+                    attempts_max: TASK_ATTEMPTS_MAX,
+                };
+                self.start_effect(setting, Arc::new(Queue::new(false)), dry_run);
+            }
         }
     }
 

@@ -11,6 +11,10 @@ use crate::rules::finding::{Note, did_you_mean};
 use rhai::{Expr, Position};
 use serde_json::{Value as Json, json};
 
+/// Functions whose first value is a record's name.
+const OF_RECORDS: &[&str] =
+    &["dns_failover", "dns_ttl", "dns_set", "dns_delete", "ddns", "target_down", "target_up"];
+
 impl Checker<'_> {
     /// Checks a call `cf::…`.
     pub(super) fn cloudflare_call(&self, call: &Call<'_>, facts: &Facts, notes: &mut Vec<Note>) {
@@ -39,7 +43,10 @@ impl Checker<'_> {
             return;
         }
         let args = call.expr.args.as_slice();
-        self.zone(args.first(), notes);
+        // Those of DNS name a record; its zone is seen when it runs.
+        if !OF_RECORDS.contains(&name) {
+            self.zone(args.first(), notes);
+        }
         match name {
             "rate_limit" | "tighten" | "waf_rule" | "cache_ttl" | "managed" => {
                 duration(literal(args.get(3)), false, notes);
@@ -59,6 +66,7 @@ impl Checker<'_> {
                 }
                 duration(literal(args.get(3)), false, notes);
             }
+            "dns_ttl" | "target_down" => duration(literal(args.get(2)), false, notes),
             _ => {}
         }
     }

@@ -29,6 +29,7 @@ pub(super) fn item(ask: &CloudflareAsk) -> Item {
                 }),
             }
         }
+        CloudflareWhat::Once { task } => item.with("name", task.name()).with("value", task.words()),
         CloudflareWhat::End { .. } => item,
     }
 }

@@ -1,0 +1,216 @@
+//! What is done once at Cloudflare: records set and removed, caches purged and warmed.
+//!
+//! In: effects that the guard has passed. Out: calls and outcomes. An account has two destinations:
+//! `tasks:NAME`, and `warm:NAME`, since pages may take their time. A record is read before it is
+//! changed, and again after a reply that was lost; purges wait for each other and go together; both
+//! can be done twice without harm, so what a crash left open is simply done again.
+
+mod purges;
+mod records;
+mod warming;
+
+use super::config::CloudflareConfig;
+use super::effect_worker::{Attempt, Call as Item, Effector};
+use crate::cloudflare::{self, ApiError, Client, ErrorKind, dns, zones};
+use crate::decisions::{ActionId, CloudflareAsk, CloudflareTask, CloudflareWhat, Effect};
+use crate::process::resolve_secret;
+use purges::Purges;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+use warming::Warming;
+
+/// The longest that a call waits for the budget; beyond, it is tried again later.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An account's client and what is known of its zones.
+struct Account {
+    config: CloudflareConfig,
+    client: Option<Client>,
+    /// Ids of zones by name.
+    zones: BTreeMap<String, String>,
+}
+
+impl Account {
+    fn client(&mut self) -> Result<&Client, Attempt> {
+        if self.client.is_none() {
+            // A secret that can't be read now may be there in a moment (rotation).
+            let token = resolve_secret(&self.config.token).map_err(|error| Attempt::Retry {
+                reason: error.to_string(),
+                after: None,
+                may_have_arrived: false,
+            })?;
+            self.client = Some(Client::new(&self.config.api, token, PATIENCE));
+        }
+        self.client.as_ref().ok_or_else(|| Attempt::Failed("there is no client".to_owned()))
+    }
+
+    /// The id of a zone.
+    fn zone(&mut self, name: &str) -> Result<String, Attempt> {
+        if let Some(id) = self.zones.get(name) {
+            return Ok(id.clone());
+        }
+        let found = zones::find(self.client()?, name).map_err(|error| self.failed(&error))?;
+        let Some(zone) = found else {
+            return Err(Attempt::Failed(format!(
+                "the token sees no zone `{name}`\nhint: `riposte cf zones` lists those that it sees; `zone` names it where it isn't the name's last two parts"
+            )));
+        };
+        self.zones.insert(name.to_owned(), zone.id.clone());
+        Ok(zone.id)
+    }
+
+    /// Sends a call.
+    fn send(&mut self, call: &cloudflare::Call) -> Result<(), Attempt> {
+        let sent = self.client()?.send(call).map(drop);
+        sent.map_err(|error| self.failed(&error))
+    }
+
+    /// What a failed call means for the next attempt.
+    fn failed(&mut self, error: &ApiError) -> Attempt {
+        if error.kind == ErrorKind::Forbidden {
+            // The token may have been rotated: the next attempt reads it again.
+            self.client = None;
+        }
+        if error.may_pass() {
+            return Attempt::Retry {
+                reason: error.to_string(),
+                after: error.wait,
+                may_have_arrived: error.may_have_happened(),
+            };
+        }
+        let hint = dns::trouble(error).map(|trouble| format!("\nhint: {}", trouble.hint()));
+        Attempt::Failed(format!("{error}{}", hint.unwrap_or_default()))
+    }
+}
+
+/// The effector of an account's tasks, or of its warming.
+pub(super) struct CloudflareTasks {
+    account: Account,
+    mark: String,
+    purges: Purges,
+    warming: Warming,
+    /// Changes of records that were sent, and may have happened.
+    sent: BTreeSet<ActionId>,
+}
+
+impl CloudflareTasks {
+    /// For an account; nothing is opened yet.
+    pub(super) fn new(config: &CloudflareConfig) -> Self {
+        let machine = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let account = Account { config: config.clone(), client: None, zones: BTreeMap::new() };
+        Self {
+            account,
+            mark: config.mark.clone().unwrap_or_else(machine),
+            purges: Purges::default(),
+            warming: Warming::default(),
+            sent: BTreeSet::new(),
+        }
+    }
+
+    fn record(&mut self, id: ActionId, ask: &CloudflareAsk, task: &CloudflareTask) -> Attempt {
+        match self.try_record(ask, task) {
+            Ok(changed) => {
+                let sent = self.sent.remove(&id);
+                if changed || sent { Attempt::Done } else { Attempt::Unchanged }
+            }
+            Err(attempt) => {
+                if matches!(attempt, Attempt::Retry { may_have_arrived: true, .. }) {
+                    self.sent.insert(id);
+                }
+                attempt
+            }
+        }
+    }
+
+    /// Reads, compares, changes what differs; whether something was changed.
+    fn try_record(&mut self, ask: &CloudflareAsk, task: &CloudflareTask) -> Result<bool, Attempt> {
+        let Some(name) = records::name(task) else { return Ok(false) };
+        let zone = self.account.zone(&ask.zone)?;
+        let filter = dns::Filter::name(name);
+        let present = dns::list(self.account.client()?, &zone, &filter);
+        let present = present.map_err(|error| self.account.failed(&error))?;
+        match records::call(&zone, task, &present, &self.mark).map_err(Attempt::Failed)? {
+            None => Ok(false),
+            Some(call) => self.account.send(&call).map(|()| true),
+        }
+    }
+}
+
+/// The task of an effect.
+fn task(effect: &Effect) -> Option<(&CloudflareAsk, &CloudflareTask)> {
+    match effect {
+        Effect::Cloudflare(ask) => match &ask.what {
+            CloudflareWhat::Once { task } => Some((ask, task)),
+            CloudflareWhat::Change { .. } | CloudflareWhat::End { .. } => None,
+        },
+        _ => None,
+    }
+}
+
+impl Effector for CloudflareTasks {
+    fn perform(&mut self, item: &Item<'_>) -> Attempt {
+        let Some((ask, task)) = task(item.effect) else {
+            return Attempt::Failed("it is nothing that is done once at Cloudflare".to_owned());
+        };
+        match task {
+            CloudflareTask::Purge(what) => {
+                self.purges.add(item.id, &ask.zone, what, Instant::now());
+                Attempt::Pending
+            }
+            CloudflareTask::Warm { urls } => {
+                match self.warming.add(item.id, &ask.zone, urls, Instant::now()) {
+                    Ok(()) => Attempt::Pending,
+                    Err(reason) => Attempt::Failed(reason),
+                }
+            }
+            CloudflareTask::DnsSet { .. } | CloudflareTask::DnsDelete { .. } => {
+                self.record(item.id, ask, task)
+            }
+        }
+    }
+
+    fn rehearse(&mut self, item: &Item<'_>) -> Result<String, String> {
+        let (ask, task) = task(item.effect).ok_or("it is nothing that is done once")?;
+        let calls = match task {
+            CloudflareTask::Purge(what) => purges::calls(&ask.zone, what),
+            CloudflareTask::Warm { urls } => {
+                return Ok(urls.iter().map(|url| format!("GET {url}\n")).collect());
+            }
+            // Names stand for the ids, which only reading would tell.
+            record => records::rehearsed(&ask.zone, record, &self.mark),
+        };
+        let texts: Vec<String> = calls.iter().map(ToString::to_string).collect();
+        Ok(texts.join("\n"))
+    }
+
+    fn waits(&self) -> bool {
+        self.purges.waits() || self.warming.waits()
+    }
+
+    fn later(&mut self) -> Vec<(ActionId, Attempt)> {
+        let mut ended = self.purges.flush(&mut self.account, Instant::now(), false);
+        ended.extend(self.warming.step(Instant::now()));
+        ended
+    }
+
+    fn stop(&mut self) {
+        // What is told now finds nobody; the outbox has it still, and a purge twice harms nobody.
+        drop(self.purges.flush(&mut self.account, Instant::now(), true));
+    }
+}
+
+/// The destinations of an account.
+pub(super) fn destinations(config: &CloudflareConfig) -> [String; 2] {
+    ["tasks", "warm"].map(|kind| format!("{kind}:{}", config.name))
+}
+
+/// Where an ask goes, of an account whose changes go to `changes`.
+pub(super) fn destination(ask: &CloudflareAsk, changes: String) -> String {
+    let kind = match &ask.what {
+        CloudflareWhat::Once { task: CloudflareTask::Warm { .. } } => "warm",
+        CloudflareWhat::Once { .. } => "tasks",
+        CloudflareWhat::Change { .. } | CloudflareWhat::End { .. } => return changes,
+    };
+    let account = changes.split_once(':').map_or("", |(_, account)| account);
+    format!("{kind}:{account}")
+}
