@@ -265,7 +265,7 @@ const SET_OPTIONS: &[&str] = &["create", "ttl", "proxied", "zone", "via"];
 
 fn set(
     context: &NativeCallContext,
-    (name, kind, content): (&str, &str, &str),
+    (name, kind, leads_to): (&str, &str, &str),
     map: &Map,
 ) -> Answer<String> {
     let options = Options::read(context, map, SET_OPTIONS)?;
@@ -275,14 +275,14 @@ fn set(
         let words = "a rule sets records of the types `A`, `AAAA`, `CNAME` and `TXT`";
         return Err(value_error(context, words));
     }
-    if content.is_empty() || content.len() > limits::MESSAGE_BYTES_MAX {
+    if leads_to.is_empty() || leads_to.len() > limits::MESSAGE_BYTES_MAX {
         return Err(value_error(context, "a record's content is empty or too long"));
     }
     let zone = options.text("zone").unwrap_or_else(|| zone_of(&name));
     let set = CloudflareTask::DnsSet {
         name,
         kind,
-        content: content.to_owned(),
+        content: leads_to.to_owned(),
         create: options.truth("create")?,
         ttl: options.ttl()?,
         proxied: options.truth("proxied")?,
