@@ -174,7 +174,7 @@ impl Effector for CloudflareTasks {
         let calls = match task {
             CloudflareTask::Purge(what) => purges::calls(&ask.zone, what),
             CloudflareTask::Warm { urls } => {
-                return Ok(urls.iter().map(|url| format!("GET {url}\n")).collect());
+                return Ok(format!("GET {}", urls.join("\nGET ")));
             }
             // Names stand for the ids, which only reading would tell.
             record => records::rehearsed(&ask.zone, record, &self.mark),
