@@ -198,7 +198,9 @@ fn targets(cf: &mut Module, api: &mut Api<'_>) {
     let down = |context: &NativeCallContext, name: &str, part: &str, believed: Duration| {
         let (name, parts) = (self::name(context, name)?, target(context, &part.into())?);
         with_state(context, &name, |state, host| {
-            parts.iter().for_each(|part| state.down(part, believed, host.now()));
+            for part in &parts {
+                state.down(part, believed, host.now());
+            }
         })
     };
     cf.set_native_fn("target_down", move |context: NativeCallContext, name: &str, part: &str| {
@@ -214,7 +216,9 @@ fn targets(cf: &mut Module, api: &mut Api<'_>) {
     cf.set_native_fn("target_up", |context: NativeCallContext, name: &str, part: &str| {
         let (name, parts) = (self::name(&context, name)?, target(&context, &part.into())?);
         with_state(&context, &name, |state, host| {
-            parts.iter().for_each(|part| state.up(part, host.now()));
+            for part in &parts {
+                state.up(part, host.now());
+            }
         })
     });
     api.doc(
