@@ -119,9 +119,9 @@ fn of_a_broken_archive_what_could_be_read_is_used_and_the_rest_told() {
 fn the_summary_says_what_a_person_wants_to_know() {
     let small = Small::new();
     let log = [line(0, 9, "/.env"), line(1, 9, "/.git/config"), "what is this\n".to_owned()];
-    small.write("a.log", log.concat() + &line(60, 7, "/"));
+    small.write("a.log", log.concat() + line(60, 7, "/").as_str());
     let two = [line(90, 8, "/.env"), line(95, 8, "/.env"), line(100, 9, "/.env")];
-    small.write("b.log", two.concat() + &line(110, 9, "/.env"));
+    small.write("b.log", two.concat() + line(110, 9, "/.env").as_str());
     let ran = small.run(&["replay", "b.log", "a.log"]);
     assert_eq!(ran.code, 0);
     let summary = ran.stdout.split("\nsummary").nth(1).unwrap();
@@ -178,7 +178,7 @@ fn a_body_that_fails_is_named_with_its_place() {
         "rule(\"good\").on(\"http\").when(|e| e.path == \"/.env\").by(\"ip\").count(1, \"1s\")\n    .then(|hit| block(hit.ip, \"1h\"));\n\
          rule(\"bad\").on(\"http\").when(|e| e.path == \"/.env\").by(\"ip\").count(1, \"1s\")\n    .then(|hit| {\n        let n = parse_int(hit.event.path);\n        block(hit.ip, \"1h\");\n    });\n",
     );
-    small.write("a.log", line(0, 9, "/.env") + &line(5, 8, "/.env"));
+    small.write("a.log", line(0, 9, "/.env") + line(5, 8, "/.env").as_str());
     let ran = small.run(&["replay", "--json", "a.log"]);
     let fault = ran.stdout.lines().find(|line| line.contains("\"type\":\"fault\"")).unwrap();
     let fault: serde_json::Value = serde_json::from_str(fault).unwrap();
