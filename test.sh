@@ -5,10 +5,12 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-packages=(nftables iproute2 iputils-ping nginx-light logrotate curl haproxy apache2-bin caddy neovim python3-jsonschema chromium)
-programs=(nft ip ping nginx logrotate curl haproxy apache2 caddy nvim jsonschema chromium)
+packages=(nftables iproute2 iputils-ping nginx-light logrotate curl haproxy apache2-bin caddy neovim python3-jsonschema python3-venv chromium)
+programs=(nft ip ping nginx logrotate curl haproxy apache2 caddy nvim jsonschema ensurepip chromium)
 missing=()
 for i in "${!programs[@]}"; do
+  # What isn't a program but a part of Python is asked for there.
+  [ "${programs[$i]}" = ensurepip ] && python3 -c 'import ensurepip, venv' 2>/dev/null && continue
   PATH="$PATH:/usr/sbin:/sbin" command -v "${programs[$i]}" >/dev/null || missing+=("${packages[$i]}")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -27,6 +29,14 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 export PATH="$PATH:/usr/sbin:/sbin"
 
+# Where Cloudflare's published schema is at hand, all that tests say to the look-alike, and what it
+# answers, is kept and held to it.
+if [ -n "${RIPOSTE_CLOUDFLARE_SCHEMA:-}" ]; then
+  export RIPOSTE_CLOUDFLARE_TRANSCRIPTS=$PWD/target/cloudflare-transcripts
+  rm -rf "$RIPOSTE_CLOUDFLARE_TRANSCRIPTS"
+  mkdir -p "$RIPOSTE_CLOUDFLARE_TRANSCRIPTS"
+fi
+
 if cargo nextest --version >/dev/null 2>&1; then
   # All faults of a run are told, not just the first.
   cargo nextest run --no-fail-fast "$@"
@@ -35,6 +45,15 @@ else
   cargo test -- --test-threads=1 "$@"
 fi
 cargo test --doc -q
+
+python=target/tmp/official-client/venv/bin/python
+if [ -n "${RIPOSTE_CLOUDFLARE_SCHEMA:-}" ] && compgen -G "$RIPOSTE_CLOUDFLARE_TRANSCRIPTS/*.jsonl" >/dev/null; then
+  if [ -x "$python" ] && [ -e "$(dirname "$RIPOSTE_CLOUDFLARE_SCHEMA")/check_exchange.py" ]; then
+    "$python" tests/official_client/hold.py "$RIPOSTE_CLOUDFLARE_SCHEMA" "$RIPOSTE_CLOUDFLARE_TRANSCRIPTS"/*.jsonl
+  else
+    echo "test.sh: no Python with jsonschema, or no check_exchange.py, so transcripts are not held to the schema"
+  fi
+fi
 
 # What is shipped is checked and tested by the product itself.
 cargo run -q -- check rules

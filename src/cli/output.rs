@@ -69,6 +69,18 @@ impl Output {
         writeln!(self.out, "{}", text::escape_json(&json)).map_err(|_| Gone)
     }
 
+    /// Bytes from outside as they are; on a terminal escaped, and with a line's end.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        if std::io::stdout().is_terminal() {
+            let text = String::from_utf8_lossy(bytes);
+            for line in text.lines() {
+                writeln!(self.out, "{}", text::escape(line)).map_err(|_| Gone)?;
+            }
+            return Ok(());
+        }
+        self.out.write_all(bytes).map_err(|_| Gone)
+    }
+
     /// The text in a style, where colours are wanted.
     pub fn styled(&self, style: Style, text: impl AsRef<str>) -> String {
         let text = text.as_ref();

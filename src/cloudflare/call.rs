@@ -42,6 +42,20 @@ pub enum Area {
     Purge,
     /// Cloudflare's own address ranges.
     Ranges,
+    /// Members of an account and their roles.
+    Members,
+    /// Who changed what.
+    Audit,
+    /// Figures and events, by GraphQL.
+    Analytics,
+    /// Jobs that push logs somewhere.
+    Logpush,
+    /// Notifications: where they go, and of what.
+    Alerts,
+    /// Workers: programs at Cloudflare, their routes and secrets.
+    Workers,
+    /// Keys and values that Workers read.
+    KeyValue,
 }
 
 impl Area {
@@ -65,6 +79,13 @@ impl Area {
             Self::AccessRules => "access rules",
             Self::Purge => "purge",
             Self::Ranges => "ips",
+            Self::Members => "members",
+            Self::Audit => "audit log",
+            Self::Analytics => "analytics",
+            Self::Logpush => "logpush",
+            Self::Alerts => "notifications",
+            Self::Workers => "workers",
+            Self::KeyValue => "kv",
         }
     }
 
@@ -72,7 +93,9 @@ impl Area {
     /// "Write"); `None` where any token will do.
     pub const fn permission(self, writes: bool, of_account: bool) -> Option<&'static str> {
         Some(match (self, writes, of_account) {
-            (Self::Accounts, _, _) => "Account Settings Read",
+            (Self::Accounts, _, _) | (Self::Members | Self::Audit, false, _) => {
+                "Account Settings Read"
+            }
             (Self::Zones, false, _) => "Zone Read",
             (Self::Zones, true, _) => "Zone Write",
             (Self::Dns, false, _) => "DNS Read",
@@ -104,7 +127,23 @@ impl Area {
                 "Firewall Services Write"
             }
             (Self::Purge, _, _) => "Cache Purge",
-            (Self::Tokens | Self::Ranges, _, _) => return None,
+            (Self::Tokens, false, false) => "API Tokens Read",
+            (Self::Tokens, true, false) => "API Tokens Write",
+            (Self::Tokens, false, true) => "Account API Tokens Read",
+            (Self::Tokens, true, true) => "Account API Tokens Write",
+            (Self::Members | Self::Audit, true, _) => "Account Settings Write",
+            (Self::Analytics, _, _) => "Analytics Read",
+            (Self::Logpush, false, _) => "Logs Read",
+            (Self::Logpush, true, _) => "Logs Write",
+            (Self::Alerts, false, _) => "Notifications Read",
+            (Self::Alerts, true, _) => "Notifications Write",
+            (Self::Workers, false, true) => "Workers Scripts Read",
+            (Self::Workers, true, true) => "Workers Scripts Write",
+            (Self::Workers, false, false) => "Workers Routes Read",
+            (Self::Workers, true, false) => "Workers Routes Write",
+            (Self::KeyValue, false, _) => "Workers KV Storage Read",
+            (Self::KeyValue, true, _) => "Workers KV Storage Write",
+            (Self::Ranges, _, _) => return None,
         })
     }
 }
@@ -131,6 +170,34 @@ pub enum Lane {
     Purge,
 }
 
+/// How a reply is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// In Cloudflare's envelope.
+    #[default]
+    Envelope,
+    /// The reply itself is what was asked for; refusals are in the envelope.
+    Raw,
+    /// As GraphQL answers: `data` and `errors`, with HTTP 200 either way.
+    GraphQl,
+}
+
+/// A body that is no JSON.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RawBody {
+    /// Its content type.
+    pub content_type: String,
+    /// What is sent.
+    pub bytes: Vec<u8>,
+}
+
+/// Its size alone: it may be large, and may hold secrets.
+impl fmt::Debug for RawBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes of {}]", self.bytes.len(), self.content_type)
+    }
+}
+
 /// A request, as it would be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
@@ -142,6 +209,12 @@ pub struct Call {
     pub path: String,
     /// The body.
     pub body: Option<Value>,
+    /// A body that is no JSON; then `body` is not sent.
+    pub raw: Option<RawBody>,
+    /// How the reply is to be read.
+    pub form: Form,
+    /// Request or reply holds a secret: neither body is ever shown.
+    pub hidden: bool,
     /// Who goes first.
     pub priority: Priority,
     /// What it uses up.
@@ -152,7 +225,17 @@ impl Call {
     /// A call without a query.
     pub fn new(area: Area, method: Method, path: impl Into<String>) -> Self {
         let priority = Priority::Ordinary;
-        Self { area, method, path: path.into(), body: None, priority, lane: Lane::General }
+        Self {
+            area,
+            method,
+            path: path.into(),
+            body: None,
+            raw: None,
+            form: Form::Envelope,
+            hidden: false,
+            priority,
+            lane: Lane::General,
+        }
     }
 
     /// A reading call.
@@ -164,6 +247,27 @@ impl Call {
     #[must_use]
     pub fn body(mut self, body: Value) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    /// With a body that is no JSON.
+    #[must_use]
+    pub fn raw(mut self, content_type: impl Into<String>, bytes: Vec<u8>) -> Self {
+        self.raw = Some(RawBody { content_type: content_type.into(), bytes });
+        self
+    }
+
+    /// With another way of reading the reply.
+    #[must_use]
+    pub fn form(mut self, form: Form) -> Self {
+        self.form = form;
+        self
+    }
+
+    /// Never shown: the request or its reply holds a secret.
+    #[must_use]
+    pub fn hidden(mut self) -> Self {
+        self.hidden = true;
         self
     }
 
@@ -191,9 +295,9 @@ impl Call {
         self
     }
 
-    /// Whether it changes anything.
+    /// Whether it changes anything; GraphQL asks by POST.
     pub fn writes(&self) -> bool {
-        self.method != Method::GET
+        self.method != Method::GET && self.form != Form::GraphQl
     }
 
     /// The permission that a token needs for it.
@@ -206,9 +310,11 @@ impl Call {
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.path)?;
-        match &self.body {
-            Some(body) => write!(f, "\n{body}"),
-            None => Ok(()),
+        match (&self.body, &self.raw) {
+            (None, None) => Ok(()),
+            _ if self.hidden => f.write_str("\n[a body with a secret]"),
+            (_, Some(raw)) => write!(f, "\n{raw:?}"),
+            (Some(body), None) => write!(f, "\n{body}"),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! out by reading back.
 
 use super::budget::{Budget, BudgetFigures, backoff};
-use super::call::Call;
+use super::call::{Area, Call};
 use super::envelope::{self, Answer};
 use super::error::{ApiError, ErrorKind};
 use super::shared::{self, SharedBudget};
@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 /// Cloudflare's own API.
 pub const BASE: &str = "https://api.cloudflare.com/client/v4";
 
+/// Areas whose listings name the size of a page `limit`.
+const PAGES_BY_LIMIT: [Area; 2] = [Area::Audit, Area::KeyValue];
+
 /// How often a read that failed is tried.
 const READS_MAX: u32 = 3;
 
@@ -29,6 +32,8 @@ const READS_MAX: u32 = 3;
 pub struct Client {
     base: String,
     token: Mutex<Secret>,
+    /// The user's mail address: then the token is that user's global API key.
+    email: Option<String>,
     /// Built when first needed: reading the root certificates takes time and memory.
     http: OnceLock<HttpClient>,
     /// Whose budget it is, and the budget, shared with other clients of this process.
@@ -70,6 +75,7 @@ impl Client {
             budget: shared::budget(&key),
             key,
             token: Mutex::new(token),
+            email: None,
             http: OnceLock::new(),
             patience,
             time_limit: Duration::from_secs(CLOUDFLARE_CALL_SECS_MAX),
@@ -89,6 +95,14 @@ impl Client {
     #[must_use]
     pub fn with_time_limit(mut self, time_limit: Duration) -> Self {
         self.time_limit = time_limit;
+        self
+    }
+
+    /// Takes the token for the global API key of the user with this mail address. Such a key may do
+    /// everything: a token for each use is better.
+    #[must_use]
+    pub fn with_email(mut self, email: Option<String>) -> Self {
+        self.email = email;
         self
     }
 
@@ -213,19 +227,25 @@ impl Client {
             ApiError::new(call, kind, error.to_string())
         };
         let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut headers = vec![
-            ("authorization".to_owned(), format!("Bearer {}", token.reveal())),
-            ("accept".to_owned(), "application/json".to_owned()),
-        ];
+        let mut headers = match &self.email {
+            None => vec![("authorization".to_owned(), format!("Bearer {}", token.reveal()))],
+            Some(email) => vec![
+                ("x-auth-email".to_owned(), email.clone()),
+                ("x-auth-key".to_owned(), token.reveal().to_owned()),
+            ],
+        };
+        headers.push(("accept".to_owned(), "application/json".to_owned()));
         let body = call.body.as_ref().map(Value::to_string).unwrap_or_default();
-        if call.body.is_some() {
-            headers.push(("content-type".to_owned(), "application/json".to_owned()));
-        }
+        let (content_type, body) = match &call.raw {
+            Some(raw) => (Some(raw.content_type.clone()), raw.bytes.clone()),
+            None => (call.body.as_ref().map(|_| "application/json".to_owned()), body.into_bytes()),
+        };
+        headers.extend(content_type.map(|name| ("content-type".to_owned(), name)));
         let request = Request {
             method: call.method.clone(),
             url: format!("{}{}", self.base, call.path),
             headers,
-            body: body.into_bytes(),
+            body,
             time_limit: self.time_limit,
             reply_bytes_max: CLOUDFLARE_REPLY_BYTES_MAX,
         };
@@ -243,6 +263,7 @@ impl Client {
         };
         if let Some(trace) = &self.trace {
             let body = String::from_utf8_lossy(&reply.body);
+            let body = if call.hidden { "[a body with a secret]".into() } else { body };
             trace.tell(&format!("< HTTP {}\n{body}", reply.status), &token);
         }
         self.lock_budget().learn(&reply, Instant::now());
@@ -288,7 +309,8 @@ impl Client {
         let mut all = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..CLOUDFLARE_PAGES_MAX {
-            let mut next = call.clone().query("per_page", &per_page.to_string());
+            let size = if PAGES_BY_LIMIT.contains(&call.area) { "limit" } else { "per_page" };
+            let mut next = call.clone().query(size, &per_page.to_string());
             if let Some(cursor) = &cursor {
                 next = next.query("cursor", cursor);
             }

@@ -1,8 +1,9 @@
 //! A reply becomes an answer or an error. Replies may be HTML, partial, without fields that are
 //! documented, or with others: nothing here depends on more than it uses.
 
-use super::call::{Area, Call};
+use super::call::{Area, Call, Form};
 use super::error::{ApiError, ErrorKind};
+use super::graphql;
 use crate::http_client::Reply;
 use crate::limits::{CLOUDFLARE_SHOWN_CHARS_MAX, CLOUDFLARE_STOP_SECS_MAX};
 use serde::de::DeserializeOwned;
@@ -16,6 +17,8 @@ pub struct Answer {
     pub result: Value,
     /// The envelope's `result_info`.
     pub info: Value,
+    /// The reply itself, of calls that are answered without an envelope.
+    pub raw: Vec<u8>,
     area: Area,
     writes: bool,
 }
@@ -32,7 +35,8 @@ impl Answer {
 
     /// Where the next page begins, of listings with cursors.
     pub fn cursor(&self) -> Option<&str> {
-        let after = self.info.pointer("/cursors/after").and_then(Value::as_str);
+        let cursor = self.info.pointer("/cursors/after").or_else(|| self.info.get("cursor"));
+        let after = cursor.and_then(Value::as_str);
         after.filter(|cursor| !cursor.is_empty())
     }
 
@@ -42,39 +46,50 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// A result that came without the envelope.
+    pub(super) fn of(call: &Call, result: Value) -> Self {
+        let (area, writes) = (call.area, call.writes());
+        Self { result, info: Value::Null, raw: Vec::new(), area, writes }
+    }
+}
+
 /// Reads a reply to a call.
 pub(super) fn read(call: &Call, reply: &Reply) -> Result<Answer, ApiError> {
+    let succeeded = (200..300).contains(&reply.status);
+    let answer = |result: Value, info: Value, raw: Vec<u8>| Answer {
+        result,
+        info,
+        raw,
+        area: call.area,
+        writes: call.writes(),
+    };
+    if call.form == Form::Raw && succeeded && reply.whole {
+        return Ok(answer(Value::Null, Value::Null, reply.body.clone()));
+    }
     let ray = reply.header("cf-ray").filter(|ray| is_plain(ray)).map(Box::from);
     let json: Option<Value> =
         if reply.whole { serde_json::from_slice(&reply.body).ok() } else { None };
-    let succeeded = (200..300).contains(&reply.status);
     let json = json.filter(Value::is_object);
     let said_success = json.as_ref().and_then(|json| json.get("success")?.as_bool());
     match json {
         // A reply without `success` counts by its status: some products leave it out.
         Some(mut json) if succeeded && said_success != Some(false) => {
             let mut take = |name: &str| json.get_mut(name).map(Value::take).unwrap_or_default();
-            Ok(Answer {
-                result: take("result"),
-                info: take("result_info"),
-                area: call.area,
-                writes: call.writes(),
-            })
+            if call.form == Form::GraphQl {
+                return graphql::read(call, take("data"), &take("errors"), ray);
+            }
+            Ok(answer(take("result"), take("result_info"), Vec::new()))
         }
         // Deleting may answer with nothing at all.
-        None if succeeded && reply.whole && reply.body.is_empty() => Ok(Answer {
-            result: Value::Null,
-            info: Value::Null,
-            area: call.area,
-            writes: call.writes(),
-        }),
+        None if succeeded && reply.whole && reply.body.is_empty() => {
+            Ok(answer(Value::Null, Value::Null, Vec::new()))
+        }
         // A few reads answer with the thing itself, as plain text.
-        None if succeeded && reply.whole && !call.writes() && is_text(reply) => Ok(Answer {
-            result: Value::String(String::from_utf8_lossy(&reply.body).into_owned()),
-            info: Value::Null,
-            area: call.area,
-            writes: false,
-        }),
+        None if succeeded && reply.whole && !call.writes() && is_text(reply) => {
+            let text = String::from_utf8_lossy(&reply.body).into_owned();
+            Ok(answer(Value::String(text), Value::Null, Vec::new()))
+        }
         json => Err(failure(call, reply, json.as_ref(), ray)),
     }
 }

@@ -150,3 +150,31 @@ pub const CLOUDFLARE_NEW_ZONE_TRIES: u32 = 6;
 
 /// The pause between two of these tries.
 pub const CLOUDFLARE_NEW_ZONE_PAUSE_SECS: u64 = 5;
+
+/// Pages of events that are read of one time: Cloudflare keeps a sample, so that more would be a
+/// fault.
+pub const CLOUDFLARE_EVENT_PAGES_MAX: usize = 100;
+
+/// Keys in one bulk write to KV (read in November 2026).
+pub const CLOUDFLARE_KV_PAIRS_PER_CALL: usize = 10_000;
+
+/// Bytes in one bulk write to KV; Cloudflare takes 100 MB, and a call has to end in its time.
+pub const CLOUDFLARE_KV_BYTES_PER_CALL: usize = 20 * 1024 * 1024;
+
+/// A file of keys and values that is brought in is read up to this size.
+pub const CLOUDFLARE_KV_FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// A Worker's module is read up to this size; paid plans take 10 MB when compressed.
+pub const CLOUDFLARE_WORKER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A token's value is called old after so many days.
+pub const CLOUDFLARE_TOKEN_DAYS_MAX: u64 = 90;
+
+/// A token's end is told so many days before.
+pub const CLOUDFLARE_TOKEN_EXPIRY_DAYS: u64 = 14;
+
+/// A token with more permissions than this is told: what riposte needs are five.
+pub const CLOUDFLARE_TOKEN_PERMISSIONS_MAX: usize = 10;
+
+/// Changes that the look-alike's audit log remembers.
+pub const SIMULATOR_AUDIT_ENTRIES_MAX: usize = 10_000;

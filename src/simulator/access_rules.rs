@@ -48,6 +48,10 @@ pub(super) fn answer(
             let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
             create(&body, rules, &scope)
         }
+        ("GET", [id]) => match rules.iter().find(|rule| rule.id == *id) {
+            Some(rule) => Reply::result(shown(rule, &scope)),
+            None => not_found(),
+        },
         ("PATCH", [id]) => {
             let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
             change(&body, rules, (id, &scope))
@@ -56,12 +60,20 @@ pub(super) fn answer(
             let before = rules.len();
             rules.retain(|rule| rule.id != *id);
             if rules.len() == before {
-                return Reply::refused(404, 10_001, "firewallaccessrules.api.not_found");
+                return not_found();
             }
             Reply::result(json!({ "id": id }))
         }
         _ => Reply::refused(404, 7003, "Could not route to the requested path"),
     }
+}
+
+fn not_found() -> Reply {
+    Reply::refused(404, 10_001, "firewallaccessrules.api.not_found")
+}
+
+fn invalid_mode() -> Reply {
+    Reply::refused(400, 10_010, "firewallaccessrules.api.invalid_mode")
 }
 
 fn list(request: &Request, rules: &[AccessRule], scope: &str) -> Reply {
@@ -96,7 +108,7 @@ fn create(body: &Value, rules: &mut Vec<AccessRule>, scope: &str) -> Reply {
     let (mode, target) = (text("/mode"), text("/configuration/target"));
     let value = text("/configuration/value");
     if !MODES.contains(&mode.as_str()) {
-        return Reply::refused(400, 10_010, "firewallaccessrules.api.invalid_mode");
+        return invalid_mode();
     }
     if !is_right(&target, &value) {
         return Reply::refused(400, 10_011, "firewallaccessrules.api.invalid_configuration");

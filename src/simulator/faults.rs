@@ -20,6 +20,8 @@ pub enum FaultKind {
     Refused,
     /// 200 without `result`; it is done.
     NoResult,
+    /// It is done in part, as far as that can be said in a reply (bulk writes to KV).
+    Partial,
     /// The connection is closed before anything is done.
     Drop,
     /// It is done, and the connection is closed without a reply.

@@ -24,6 +24,8 @@ pub(super) struct Request {
     pub(super) method: String,
     /// Without the query.
     pub(super) path: String,
+    /// The same as it came, with its percent signs.
+    pub(super) raw_path: String,
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
@@ -132,6 +134,7 @@ fn read(reader: &mut BufReader<TcpStream>, stream: &TcpStream) -> io::Result<Opt
     method.clone_into(&mut request.method);
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     request.path = decoded(path);
+    path.clone_into(&mut request.raw_path);
     request.query = query
         .split('&')
         .filter(|part| !part.is_empty())

@@ -123,6 +123,7 @@ pub(super) fn answer(world: &mut World, request: &Request, rest: &[&str]) -> Rep
         ("GET", ["bulk_operations", id]) => operation(world, id),
         ("GET" | "PUT" | "DELETE", [id]) => one(world, &request.method, id, &body),
         ("GET", [id, "items"]) => items(world, request, id),
+        ("GET", [id, "items", item]) => item_of(world, id, item),
         ("POST" | "PUT" | "DELETE", [id, "items"]) => change(world, &request.method, id, &body),
         _ => Reply::refused(404, 7003, "Could not route to the requested path"),
     }
@@ -207,6 +208,22 @@ fn operation(world: &World, id: &str) -> Reply {
     })
 }
 
+fn item_shown(item: &Item) -> Value {
+    json!({
+        "id": item.id, "ip": item.ip, "comment": item.comment,
+        "created_on": item.created, "modified_on": item.modified,
+    })
+}
+
+fn item_of(world: &World, list: &str, id: &str) -> Reply {
+    let Some(list) = world.lists.iter().find(|known| known.id == list) else { return not_found() };
+    let item = list.items.iter().find(|item| item.id == id);
+    item.map_or_else(
+        || Reply::refused(404, 10_034, "could not find item"),
+        |item| Reply::result(item_shown(item)),
+    )
+}
+
 fn items(world: &World, request: &Request, id: &str) -> Reply {
     let Some(list) = world.lists.iter().find(|list| list.id == id) else { return not_found() };
     let number = |name: &str| request.parameter(name).and_then(|text| text.parse::<usize>().ok());
@@ -214,17 +231,8 @@ fn items(world: &World, request: &Request, id: &str) -> Reply {
     let from = number("cursor").unwrap_or(0);
     let search = request.parameter("search").unwrap_or_default();
     let found: Vec<&Item> = list.items.iter().filter(|item| item.ip.starts_with(search)).collect();
-    let page: Vec<Value> = found
-        .iter()
-        .skip(from)
-        .take(per_page)
-        .map(|item| {
-            json!({
-                "id": item.id, "ip": item.ip, "comment": item.comment,
-                "created_on": item.created, "modified_on": item.modified,
-            })
-        })
-        .collect();
+    let page: Vec<Value> =
+        found.iter().skip(from).take(per_page).copied().map(item_shown).collect();
     let cursors = if from + per_page < found.len() {
         json!({ "after": (from + per_page).to_string() })
     } else {

@@ -48,6 +48,22 @@ impl Reply {
         Self { status: 204, headers: Vec::new(), body: Vec::new() }
     }
 
+    /// With another status.
+    pub(super) fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// It went well; the reply is JSON without an envelope.
+    pub(super) fn bare(body: Value) -> Self {
+        Self::json(200, &body)
+    }
+
+    /// It went well; the reply is the thing itself.
+    pub(super) fn file(kind: &str, body: Vec<u8>) -> Self {
+        Self { status: 200, headers: vec![("Content-Type", kind.to_owned())], body }
+    }
+
     /// It was refused. `result` is an empty object or `null`, as the area has it.
     pub(super) fn refused(status: u16, code: i64, message: &str) -> Self {
         Self::refused_at(status, code, message, None)

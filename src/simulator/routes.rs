@@ -4,12 +4,15 @@ use super::faults::{Fault, FaultKind};
 use super::http::Request;
 use super::reply::Reply;
 use super::world::World;
-use super::{Shared, access_rules, dns, firewall, gate, lists, pools, rulesets, settings, simple};
+use super::{
+    Shared, access_rules, account, audit, dns, firewall, gate, lists, pools, rulesets, settings,
+    simple, tokens,
+};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// Where the API begins.
-const BASE: &str = "/client/v4";
+pub(super) const BASE: &str = "/client/v4";
 
 /// The reply to a request, and what is to go wrong with it on its way.
 pub(super) fn answer(request: &Request, shared: &Shared) -> (Reply, Option<FaultKind>) {
@@ -26,6 +29,7 @@ pub(super) fn answer(request: &Request, shared: &Shared) -> (Reply, Option<Fault
     let now = Instant::now();
     lists::settle(&mut world, now);
     let fault = world.faults.take(request);
+    world.partial = fault == Some(FaultKind::Partial);
     let reply = match fault {
         Some(FaultKind::TooMany) => gate::too_many(Duration::from_secs(1)),
         Some(FaultKind::ShutOut) => gate::too_many(world.options.shut_for),
@@ -49,7 +53,7 @@ pub(super) fn answer(request: &Request, shared: &Shared) -> (Reply, Option<Fault
     let reply = gate::with_figures(&world, reply, now);
     drop(world);
     if let Some(transcript) = shared.transcript.as_ref().filter(|_| fault.is_none()) {
-        transcript.keep(request, path, &reply);
+        transcript.keep(request, &reply);
     }
     (reply, fault)
 }
@@ -130,7 +134,7 @@ fn route(world: &mut World, request: &Request, path: &str) -> Reply {
         ["zones", zone, "rulesets", rest @ ..] => {
             Some(rulesets::permission(world, request, zone, rest))
         }
-        parts => permission(parts, writes),
+        parts => account::permission(parts, writes).or_else(|| permission(parts, writes)),
     };
     if needed.is_some_and(|name| !gate::allowed(&grant, name)) {
         return gate::forbidden();
@@ -140,10 +144,20 @@ fn route(world: &mut World, request: &Request, path: &str) -> Reply {
     {
         return Reply::refused(403, 9109, "Unauthorized to access requested resource");
     }
-    match parts.as_slice() {
-        ["user", "tokens", "verify"] => simple::verify(&grant, false),
-        ["accounts", _, "tokens", "verify"] => simple::verify(&grant, true),
-        ["accounts"] if !writes => simple::accounts(world),
+    tokens::used(world, &grant.token);
+    let reply = match account::answer(world, request, &grant, &parts) {
+        Some(reply) => reply,
+        None => area(world, request, &parts),
+    };
+    audit::note(world, request, &parts, &grant, reply.status);
+    reply
+}
+
+fn area(world: &mut World, request: &Request, parts: &[&str]) -> Reply {
+    let writes = request.method != "GET";
+    match parts {
+        ["accounts"] if !writes => simple::accounts(world, request),
+        ["accounts", _] if !writes => Reply::result(simple::account(world)),
         ["accounts", _, "rules", "lists", rest @ ..] => lists::answer(world, request, rest),
         ["accounts", _, "firewall", "access_rules", "rules", rest @ ..] => {
             access_rules::answer(world, request, None, rest)

@@ -1,8 +1,8 @@
-//! Areas with little to them: tokens, accounts, zones, purges, ranges.
+//! Areas with little to them: accounts, zones, purges, ranges.
 
 use super::http::Request;
 use super::reply::Reply;
-use super::world::{TokenGrant, World, Zone};
+use super::world::{World, Zone};
 use serde_json::{Value, json};
 
 /// Cloudflare's ranges, as published.
@@ -35,21 +35,17 @@ const RANGES: ([&str; 15], [&str; 7]) = (
     ],
 );
 
-/// `…/tokens/verify`: each kind of token has its own call.
-pub(super) fn verify(grant: &TokenGrant, as_account: bool) -> Reply {
-    if grant.of_account != as_account {
-        return Reply::refused(401, 1000, "Invalid API Token");
-    }
-    Reply::result(json!({ "id": "7e57000000000000000000000000c0de", "status": "active" }))
+/// `/accounts`
+pub(super) fn accounts(world: &World, request: &Request) -> Reply {
+    paged(request, vec![account(world)], 50, 20)
 }
 
-/// `/accounts`
-pub(super) fn accounts(world: &World) -> Reply {
-    let account = json!({
+/// `/accounts/{account}`
+pub(super) fn account(world: &World) -> Value {
+    json!({
         "id": world.account, "name": "Simulated account", "type": "standard",
         "settings": { "enforce_twofactor": false }, "created_on": world.started,
-    });
-    Reply::page(json!([account]), info(1, 20, 1, 1))
+    })
 }
 
 fn info(page: usize, per_page: usize, count: usize, total: usize) -> Value {

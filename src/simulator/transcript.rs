@@ -21,11 +21,11 @@ impl Transcript {
     }
 
     /// Keeps an exchange. A transcript that can't be written is told of, and stops nothing.
-    pub(super) fn keep(&self, request: &Request, path: &str, reply: &Reply) {
+    pub(super) fn keep(&self, request: &Request, reply: &Reply) {
         let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
         let exchange = json!({
             "method": request.method,
-            "path": path,
+            "path": request.raw_path.trim_start_matches(super::routes::BASE),
             "request": read(&request.body),
             "status": reply.status,
             "response": read(&reply.body),

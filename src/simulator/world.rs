@@ -1,6 +1,7 @@
 //! All that the look-alike holds: accounts, zones, tokens, lists, rules, records.
 
 use super::access_rules::AccessRule;
+use super::account::Account;
 use super::faults::Faults;
 use super::firewall::Firewall;
 use super::lists::{List, Operation};
@@ -151,6 +152,10 @@ pub(super) struct World {
     pub(super) faults: Faults,
     /// An incident on the status page.
     pub(super) incident: Option<String>,
+    /// What the account's areas hold.
+    pub(super) areas: Account,
+    /// The request under way is to do only a part of many things.
+    pub(super) partial: bool,
     pub(super) calls: u64,
     pub(super) recent: VecDeque<Instant>,
     pub(super) changed: VecDeque<(Instant, usize)>,
@@ -176,8 +181,11 @@ impl World {
             Zone::new(format!("{:032x}", 0x20_0000 + number), name.clone())
         };
         let zones = options.zones.iter().enumerate().map(zone).collect();
+        let areas = Account::new(&options, ACCOUNT);
         Self {
             options,
+            areas,
+            partial: false,
             account: ACCOUNT.to_owned(),
             started: stamp(),
             zones,

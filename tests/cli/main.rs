@@ -3,6 +3,7 @@
 
 mod chat;
 mod cloudflare;
+mod cloudflare_account;
 mod configs;
 mod explain;
 mod formats;

@@ -13,6 +13,7 @@
 )]
 
 mod ci;
+mod cloudflare_cli;
 mod definition_file;
 mod definitions;
 mod examples;

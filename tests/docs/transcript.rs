@@ -13,8 +13,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+/// What a page's text becomes before it is done, and what comes out before it is compared.
+pub(super) struct Stage<'s> {
+    pub(super) before: &'s dyn Fn(&str) -> String,
+    pub(super) after: &'s dyn Fn(&str) -> String,
+}
+
 /// The page with the answers that the commands give now.
-fn performed(page: &str) -> String {
+pub(super) fn performed(page: &str, stage: &Stage<'_>) -> String {
     let folder = tempfile::tempdir().unwrap();
     let mut out = String::new();
     let mut lines = page.lines();
@@ -33,13 +39,14 @@ fn performed(page: &str) -> String {
         if info == "console" {
             for command in block.iter().filter_map(|line| line.strip_prefix("$ ")) {
                 writeln!(out, "$ {command}").unwrap();
-                out.push_str(&answer(command, folder.path()));
+                let said = answer(&(stage.before)(command), folder.path());
+                out.push_str(&(stage.after)(&said));
             }
         } else {
             if let Some((_, name)) = info.split_once(' ') {
                 let path = folder.path().join(name);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, block.join("\n") + "\n").unwrap();
+                fs::write(path, (stage.before)(&(block.join("\n") + "\n"))).unwrap();
             }
             for line in block {
                 writeln!(out, "{line}").unwrap();
@@ -91,7 +98,9 @@ fn steady(text: &str) -> String {
 fn is_performed(name: &str) {
     let page = fs::read_to_string(root().join(name)).unwrap();
     let mut stale = Vec::new();
-    hold(name, &performed(&page), &mut stale);
+    let as_it_is = |text: &str| text.to_owned();
+    let stage = Stage { before: &as_it_is, after: &as_it_is };
+    hold(name, &performed(&page, &stage), &mut stale);
     assert_fresh(&stale);
 }
 

@@ -25,8 +25,16 @@ rule("one").on("http").when(|e| e.status == 403).by("ip").count(1, "1h")
     .then(|hit| block(hit.ip, "1h"));
 "#;
 
+/// Where exchanges with the look-alike are kept, for those who hold them to Cloudflare's schema
+/// (`test.sh`).
+fn transcript() -> Option<std::path::PathBuf> {
+    let folder = std::env::var_os("RIPOSTE_CLOUDFLARE_TRANSCRIPTS")?;
+    Some(std::path::Path::new(&folder).join(format!("{}.jsonl", std::process::id())))
+}
+
 pub fn simulator(bulk_takes: Duration) -> Simulator {
-    Simulator::start(0, Options { bulk_takes, ..Options::new(TOKEN) }, None).unwrap()
+    let options = Options { bulk_takes, ..Options::new(TOKEN) };
+    Simulator::start(0, options, transcript().as_deref()).unwrap()
 }
 
 pub fn place(root: &tempfile::TempDir, simulator: &Simulator) -> Place {

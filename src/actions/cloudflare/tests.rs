@@ -30,8 +30,15 @@ fn options() -> Options {
     Options { bulk_takes: Duration::from_millis(20), ..Options::new(TOKEN) }
 }
 
+/// Where exchanges with the look-alike are kept, for those who hold them to Cloudflare's schema
+/// (`test.sh`).
+fn transcript() -> Option<std::path::PathBuf> {
+    let folder = std::env::var_os("RIPOSTE_CLOUDFLARE_TRANSCRIPTS")?;
+    Some(std::path::Path::new(&folder).join(format!("{}.jsonl", std::process::id())))
+}
+
 fn stage(options: Options, more: &str) -> Stage {
-    let simulator = Simulator::start(0, options, None).unwrap();
+    let simulator = Simulator::start(0, options, transcript().as_deref()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     std::fs::write(&file, TOKEN).unwrap();

@@ -4,20 +4,10 @@ use super::{Session, told};
 use crate::cli::output::{self, Output, Style};
 use crate::cli::{End, Usage};
 use crate::cloudflare::lists::{self, Item, List};
-use crate::cloudflare::zones;
 use crate::event::text;
 use crate::limits::CLOUDFLARE_ITEMS_PER_PAGE;
 
-/// The account of the config, or the one of the first zone.
-pub fn account(session: &Session) -> anyhow::Result<String> {
-    if let Some(account) = &session.config.account {
-        return Ok(account.clone());
-    }
-    let zones = zones::all(&session.client).map_err(|error| told(&error))?;
-    zones.into_iter().next().map(|zone| zone.account.id).ok_or_else(|| {
-        Usage::of("the token sees no zone, so the account isn't known\nhint: name `account` in the config")
-    })
-}
+pub use super::account::account;
 
 /// All lists, or the items of one.
 pub fn lists(session: &Session, name: Option<&str>, out: &mut Output) -> anyhow::Result<End> {

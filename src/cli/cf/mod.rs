@@ -2,15 +2,24 @@
 
 mod apply;
 pub mod changes;
+mod account;
+mod analytics;
+mod audit;
+mod billing;
 mod confirm;
 mod dns;
+mod kv;
 mod lists;
+mod members;
 mod purge;
 mod rules;
 mod settings;
+mod rotate;
 mod show;
+mod tokens;
 mod warm;
 mod zones;
+mod workers;
 
 use super::output::{Output, Style};
 use super::{End, Usage, context};
@@ -35,6 +44,9 @@ use zones::ZonesArgs;
 /// A person waits this long for the budget within one call.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// What is said of a key that may do everything.
+const GLOBAL_KEY: &str = "warning: a global API key may do everything, in every account, and can't be limited\nhint: make a token with the permissions of docs/cloudflare.md at https://dash.cloudflare.com/profile/api-tokens, and leave `--email` out";
+
 /// `riposte cf`
 #[derive(Debug, Args)]
 pub struct CfArgs {
@@ -45,6 +57,9 @@ pub struct CfArgs {
     /// The API's address, where it isn't the config's (`riposte sim` says its own)
     #[arg(long, global = true, value_name = "URL")]
     pub api: Option<String>,
+    /// The token is the global API key of the user with this mail address; a token is better
+    #[arg(long = "email", global = true, value_name = "EMAIL")]
+    pub key_email: Option<String>,
     /// Print JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -91,6 +106,22 @@ pub enum CfCommand {
         /// A list's name
         list: Option<String>,
     },
+    /// Show API tokens and what is wrong with them; rotate one
+    Tokens(tokens::TokensArgs),
+    /// Show the account's members; invite, change and remove them
+    Members(members::MembersArgs),
+    /// Show who changed what
+    Audit(audit::AuditArgs),
+    /// Show a zone's traffic and what its rules did
+    Analytics(analytics::AnalyticsArgs),
+    /// Show subscriptions and what was used
+    Billing,
+    /// Deploy, list and remove Workers
+    #[command(subcommand)]
+    Workers(workers::WorkersCommand),
+    /// Read and write Workers KV
+    #[command(subcommand)]
+    Kv(kv::KvCommand),
 }
 
 /// `riposte cf changes`
@@ -135,6 +166,13 @@ pub fn cf(path: &Path, args: &CfArgs, out: &mut Output) -> anyhow::Result<End> {
         CfCommand::Warm(args) => warm::warm(args, session.json, out),
         CfCommand::Purge(args) => purge::purge(&session, args, out),
         CfCommand::Lists { list } => lists::lists(&session, list.as_deref(), out),
+        CfCommand::Tokens(args) => tokens::run(&session, args, out),
+        CfCommand::Members(args) => members::run(&session, args, out),
+        CfCommand::Audit(args) => audit::run(&session, args, out),
+        CfCommand::Analytics(args) => analytics::run(&session, args, out),
+        CfCommand::Billing => billing::run(&session, out),
+        CfCommand::Workers(command) => workers::run(&session, command, out),
+        CfCommand::Kv(command) => kv::run(&session, command, out),
     }
 }
 
@@ -168,7 +206,11 @@ fn session(path: &Path, args: &CfArgs) -> anyhow::Result<Session> {
             drop(writeln!(std::io::stderr(), "{}", text::escape(text)));
         })
     });
-    let client = Client::new(&config.api, token, PATIENCE);
+    if args.key_email.is_some() {
+        // Nobody is helped by an end because standard error is closed.
+        drop(writeln!(std::io::stderr(), "{GLOBAL_KEY}"));
+    }
+    let client = Client::new(&config.api, token, PATIENCE).with_email(args.key_email.clone());
     let client = client.with_user(config.user.as_deref()).with_trace(trace);
     Ok(Session { client, config, proxies, json: args.json })
 }
