@@ -183,11 +183,15 @@ fn variants<'t>(lines: &mut impl Iterator<Item = &'t str>, case: &str) -> Vec<(S
 
 /// As `rename_all` of the attributes says.
 fn cased(name: &str, attributes: &str) -> String {
-    let dash = attributes.contains("kebab-case");
+    let between = match attributes {
+        words if words.contains("kebab-case") => Some('-'),
+        words if words.contains("snake_case") => Some('_'),
+        _ => None,
+    };
     let mut out = String::new();
     for character in name.chars() {
-        if character.is_uppercase() && dash && !out.is_empty() {
-            out.push('-');
+        if character.is_uppercase() && !out.is_empty() {
+            out.extend(between);
         }
         out.extend(character.to_lowercase());
     }

@@ -21,6 +21,7 @@ mod pages;
 mod schema;
 mod schema_use;
 mod transcript;
+mod zone_schema;
 
 use definitions::Definitions;
 use riposte::config::Config;
