@@ -14,6 +14,10 @@ security_level = \"high\"
 ref = \"env\"
 expression = 'ends_with(http.request.uri.path, \"/.env\")'
 action = \"block\"
+[[dns]]
+type = \"A\"
+name = \"shop\"
+content = \"203.0.113.80\"
 ";
 
 fn simulator() -> Simulator {
@@ -42,6 +46,7 @@ fn a_file_is_checked_applied_and_then_nothing_is_to_do() {
     assert_eq!(code, Some(1), "{err}");
     assert!(out.contains("~ security_level: \"medium\" → \"high\""), "{out}");
     assert!(out.contains("+ env: block ends_with("), "{out}");
+    assert!(out.contains("+ A shop: 203.0.113.80"), "{out}");
     let (code, _, err) = cf(&simulator, &["apply", file]);
     assert_eq!(code, Some(2), "nobody can be asked: {err}");
     assert!(err.contains("`--yes`"), "{err}");

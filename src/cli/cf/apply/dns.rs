@@ -269,13 +269,13 @@ impl DnsPlan {
 fn shown(record: &Record) -> Value {
     json!({
         "content": record.content, "proxied": record.proxied.unwrap_or(false), "ttl": record.ttl,
-        "comment": record.comment.as_deref().unwrap_or_default(),
+        "comment": record.comment.as_deref().unwrap_or_default(), "data": record.data,
     })
 }
 
 fn to(wanted: &FileRecord) -> Value {
     json!({
         "content": wanted.content, "proxied": wanted.proxied, "ttl": f64::from(wanted.ttl),
-        "comment": wanted.comment,
+        "comment": wanted.comment, "data": wanted.data,
     })
 }

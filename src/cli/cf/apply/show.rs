@@ -77,10 +77,15 @@ fn line(change: &Change, out: &mut Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a rule does, in one line.
-fn brief(rule: &Value) -> String {
-    let part = |name: &str| rule.get(name).and_then(Value::as_str).unwrap_or_default();
-    text::escape(&format!("{} {}", part("action"), part("expression"))).into_owned()
+/// What a rule does, or where a record leads, in one line.
+fn brief(thing: &Value) -> String {
+    let part = |name: &str| thing.get(name).and_then(Value::as_str).unwrap_or_default();
+    let words = match (thing.get("content"), thing.get("data")) {
+        (Some(_), None | Some(Value::Null)) => part("content").to_owned(),
+        (_, Some(data)) => data.to_string(),
+        (None, None) => format!("{} {}", part("action"), part("expression")),
+    };
+    text::escape(&words).into_owned()
 }
 
 fn value(value: &Value) -> String {
