@@ -5,11 +5,13 @@
 //! remembers is made again from the outbox at start. A change that goes on and off all day harms
 //! visitors more than the attack; so past a few starts a day a person is asked.
 
-use super::change::{ChangePlace, CloudflareAsk, CloudflareWhat};
+use super::change::{ChangeKind, ChangePlace, CloudflareAsk, CloudflareWhat};
 use super::config::GuardConfig;
 use super::model::{RuleName, Verdict};
 use crate::clock::Timestamp;
+use crate::event::net::parse_net;
 use crate::limits::CHANGE_GUARD_PLACES_MAX;
+use ipnet::IpNet;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -172,6 +174,14 @@ impl ChangeGuard {
             !starts.is_empty()
         });
     }
+}
+
+/// The client that a rule to be made at Cloudflare is to keep out: the guard judges it like a block's.
+pub fn client_of(ask: &CloudflareAsk) -> Option<IpNet> {
+    let CloudflareWhat::Change { kind, value, .. } = &ask.what else { return None };
+    let keeps_out = matches!(kind, ChangeKind::RateLimit | ChangeKind::WafRule);
+    let text = value.get("ip").filter(|_| keeps_out)?.as_str()?;
+    parse_net(text)
 }
 
 /// What an alarm says of a refused ask.

@@ -6,9 +6,12 @@
 
 use super::alarm::{Alarm, AlarmKind};
 use super::allowlist::{Entry, Full, Subject};
+use super::change::CloudflareAsk;
+use super::change_guard;
 use super::config::GuardConfig;
 use super::guard::{Context, GoodClient, Guard, Judged, Judgement};
 use super::model::{Decision, DecisionId, Mode, Remedy, Target, Verdict};
+use super::never_block::Refusal;
 use super::release::TickContext;
 use super::standing::Standing;
 use crate::clock::Timestamp;
@@ -87,6 +90,16 @@ impl Desk {
         let judgement = self.guard.judge(decision, &context);
         self.book(judgement, now, &mut steps);
         steps
+    }
+
+    /// Why nothing may be done to what a change at Cloudflare is about; `None` where it may.
+    pub fn change_refusal(&self, ask: &CloudflareAsk) -> Option<String> {
+        let net = change_guard::client_of(ask)?;
+        let refusal = self.guard.facts().refusal(&Target::Net(net), Remedy::Block);
+        refusal.map(|refusal| refusal.to_string()).or_else(|| {
+            let allow = self.standing.allows(net)?;
+            Some(Refusal::Allowed(allow.target.net()?).to_string())
+        })
     }
 
     /// Judges and books a decision that no rule made (a person, an import, a feed).

@@ -1,6 +1,7 @@
 //! The books: what is lifted when, and what must hold whatever happens.
 
 use super::*;
+use crate::decisions::change::{ChangeKind, CloudflareWhat};
 use crate::decisions::model::{Ask, DurationAsk};
 use crate::decisions::testing::{Office, ask, block, entry, hit, manual, net, secs};
 use std::time::Duration;
@@ -158,4 +159,33 @@ fn what_is_shed_at_the_bound_is_lifted_and_told() {
     assert_eq!(steps.judged[0].verdict, Verdict::Pass);
     assert_eq!(steps.lifted.len(), 1);
     assert_eq!(steps.alarms[0].kind, AlarmKind::StandingFull);
+}
+
+#[test]
+fn a_rule_at_cloudflare_is_judged_like_a_block_of_its_client() {
+    let change = |kind: ChangeKind, ip: &str| CloudflareAsk {
+        zone: "example.com".to_owned(),
+        via: None,
+        what: CloudflareWhat::Change {
+            kind,
+            name: "wall".to_owned(),
+            value: serde_json::json!({ "expression": "e", "action": "block", "ip": ip }),
+            seconds: 600,
+        },
+    };
+    let mut desk = Desk::new(GuardConfig::default());
+    desk.allow(entry("203.0.113.0/24")).unwrap();
+    desk.set_own(&["198.51.100.7".parse().unwrap()]);
+    for (ip, why) in [
+        ("203.0.113.9", "allowlist entry"),
+        ("198.51.100.7", "this machine's address"),
+        ("0.0.0.0/0", "wider than"),
+    ] {
+        for kind in [ChangeKind::WafRule, ChangeKind::RateLimit] {
+            let refused = desk.change_refusal(&change(kind, ip)).unwrap_or_default();
+            assert!(refused.contains(why), "{ip}: {refused}");
+        }
+        assert_eq!(desk.change_refusal(&change(ChangeKind::CacheTtl, ip)), None);
+    }
+    assert_eq!(desk.change_refusal(&change(ChangeKind::WafRule, "192.0.2.1")), None);
 }

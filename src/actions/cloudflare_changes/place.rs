@@ -88,9 +88,14 @@ pub(super) fn same(place: &ChangePlace, one: &Json, other: &Json) -> bool {
     }
 }
 
-/// Whether whatever is found at such a place is what we made.
-pub(super) const fn is_ours(kind: ChangeKind) -> bool {
-    matches!(kind, ChangeKind::RateLimit | ChangeKind::WafRule | ChangeKind::CacheTtl)
+/// Whether whatever is found at such a place is what we made: where nothing was before, the rule
+/// that runs a managed ruleset is ours too.
+pub(super) fn is_ours(kind: ChangeKind, before: &Json) -> bool {
+    match kind {
+        ChangeKind::RateLimit | ChangeKind::WafRule | ChangeKind::CacheTtl => true,
+        ChangeKind::Managed => before.is_null(),
+        _ => false,
+    }
 }
 
 /// Writes a value over what is there; gives what is there then, as far as the reply tells.

@@ -109,13 +109,6 @@ fn write(
     Seen::Write(wanted.clone())
 }
 
-/// A write did not happen, and trying again would be no use: the row is as before it.
-pub(super) fn undone(row: &mut ChangeRow) {
-    row.set = row.prior.clone();
-    row.got = None;
-    row.sure = true;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +190,22 @@ mod tests {
             seen(&mut row, &json!("medium"), want.as_ref(), &equal(), at(1));
             assert!(!row.sure);
             assert_eq!(seen(&mut row, &json!(present), want.as_ref(), &equal(), at(2)), then);
+        }
+    }
+
+    #[test]
+    fn a_write_that_may_have_happened_is_not_forgotten_with_its_claim() {
+        for (present, then) in [
+            ("under_attack", Seen::Write(json!("medium"))),
+            ("medium", Seen::Done),
+            ("high", Seen::Left),
+        ] {
+            let mut row = row(&["under_attack"]);
+            let want = wanted(&row, at(1));
+            seen(&mut row, &json!("medium"), want.as_ref(), &equal(), at(1));
+            row.claims.clear();
+            assert_eq!(next(&row, None, false, at(2)), Step::Look);
+            assert_eq!(seen(&mut row, &json!(present), None, &equal(), at(2)), then);
         }
     }
 

@@ -222,8 +222,9 @@ pub(super) fn write(
         return Ok(Some(wanted.clone()));
     }
     client.send(&call_of(zone, &batch))?;
-    let after = listed(client, zone, name)?;
-    Ok(Some(value(after.iter().map(Entry::of).collect())))
+    // It is done: where this look fails, the next one says how it is.
+    let after = listed(client, zone, name).ok();
+    Ok(after.map(|after| value(after.iter().map(Entry::of).collect())))
 }
 
 /// The call that would write a value; ids, which only reading tells, are `TYPE:CONTENT`.

@@ -5,7 +5,7 @@ use super::plan::{self, Seen, Step};
 use super::worker::{ChangesWorker, Halt, Held};
 use crate::actions::executors::HealthState;
 use crate::clock::{self, Timestamp};
-use crate::cloudflare::ErrorKind;
+use crate::cloudflare::{ApiError, Area, ErrorKind};
 use crate::decisions::change::value_words;
 use crate::decisions::{ChangePlace, Outcome};
 use crate::limits::CHANGE_RETRY_SECS_MAX;
@@ -27,6 +27,12 @@ enum Look {
     Again,
     /// The row is gone.
     Gone,
+}
+
+/// The reply to a write shows what was there before it.
+fn still_as_before() -> ApiError {
+    let words = "the change was taken, and what is there reads as if it had not been";
+    ApiError::of(Area::Zones, ErrorKind::Busy, words)
 }
 
 impl ChangesWorker {
@@ -65,6 +71,7 @@ impl ChangesWorker {
                 }
                 Ok(Look::Settled) => {
                     (held.failures, held.trouble, held.wrote) = (0, None, false);
+                    held.renewed = false;
                     self.health.well();
                     if now >= held.verify {
                         held.verify = now.plus(self.config.reconcile_every);
@@ -115,7 +122,7 @@ impl ChangesWorker {
         let target = |value: &Json| place::target(&site, &place, &before, value);
         let wanted = value.as_ref().map(target).transpose().map_err(Halt::Config)?;
         let same = |one: &Json, other: &Json| place::same(&place, one, other);
-        let ours = place::is_ours(place.kind);
+        let ours = place::is_ours(place.kind, &before);
         let eyes = plan::Eyes { same: &same, ours };
         match plan::seen(&mut held.row, &present.value, wanted.as_ref(), &eyes, now) {
             Seen::Done => self.gone(held, now),
@@ -136,14 +143,19 @@ impl ChangesWorker {
                 telemetry::counter(names::CHANGES_WRITTEN).add(1);
                 held.wrote = true;
                 let after = place::write(&client, &site, &place, &present, &value)?;
-                // Of what we make, the reply says how Cloudflare writes it.
+                // The reply says how Cloudflare writes it; what is as it was has yet to follow.
                 let is_it = |after: &Json| {
-                    same(after, &value) || (ours && after.is_null() == value.is_null())
+                    let agrees = after.is_null() == value.is_null();
+                    same(after, &value) || (agrees && !same(after, &present.value))
                 };
-                if let Some(after) = after.filter(is_it) {
-                    held.row.got = Some(after);
-                    held.row.sure = true;
-                    held.dirty = true;
+                match after {
+                    Some(after) if is_it(&after) => {
+                        held.row.got = Some(after);
+                        held.row.sure = true;
+                        held.dirty = true;
+                    }
+                    Some(_) => return Err(still_as_before().into()),
+                    None => {}
                 }
                 Ok(Look::Again)
             }
@@ -197,7 +209,8 @@ impl ChangesWorker {
         }
         if error.kind == ErrorKind::Forbidden {
             self.renew_token();
-            if held.failures == 1 {
+            held.renewed = !held.renewed;
+            if held.renewed {
                 return Duration::ZERO;
             }
         }
@@ -223,9 +236,7 @@ impl ChangesWorker {
             return REFUSED_PAUSE;
         };
         self.outbox.alarm(&self.destination, format!("{} can't be set: {reason}", held.row.place));
-        if !held.row.sure {
-            plan::undone(&mut held.row);
-        }
+        // A row that isn't sure stays so: what was written may be there all the same, and is read back.
         held.wrote = false;
         held.row.claims.retain(|claim| claim.action != winner);
         self.began(winner, &Outcome::Failed(reason.to_owned()));

@@ -39,6 +39,8 @@ pub(super) struct Held {
     /// When it is read although nothing seems to be the matter.
     pub(super) verify: Timestamp,
     pub(super) failures: u32,
+    /// The last refusal was met with the token as it is now.
+    pub(super) renewed: bool,
     /// What went wrong last.
     pub(super) trouble: Option<String>,
     /// Something was written since the last outcome.
@@ -56,6 +58,7 @@ impl Held {
             due: Some(now),
             verify: now,
             failures: 0,
+            renewed: false,
             trouble: None,
             wrote: false,
             ends: Vec::new(),

@@ -6,7 +6,8 @@ use super::act::dry;
 use crate::clock::{self, Timestamp};
 use crate::decisions::change::value_words;
 use crate::decisions::{
-    Action, ChangeRow, CloudflareAsk, CloudflareWhat, Effect, Hit, Verdict, change_guard, ids,
+    Action, ChangeRow, ChangeVerdict, CloudflareAsk, CloudflareWhat, Effect, Hit, Verdict,
+    change_guard, ids,
 };
 use crate::pipeline::control::ChangeStatus;
 use crate::store::{OutboxRow, StoreError};
@@ -25,7 +26,11 @@ impl Engine {
         now: Timestamp,
     ) -> (Effect, Verdict) {
         let Effect::Cloudflare(ask) = effect else { return (effect, Verdict::Pass) };
-        let said = self.changes.judge(&hit.rule, ask, hit.time, now, &self.config.guard);
+        let refusal = self.desk().change_refusal(&ask);
+        let said = match refusal {
+            Some(why) => ChangeVerdict { verdict: Verdict::Refused(why), ask },
+            None => self.changes.judge(&hit.rule, ask, hit.time, now, &self.config.guard),
+        };
         if let Verdict::Refused(why) = &said.verdict {
             let text = change_guard::alarm_text(&said.ask, why);
             self.alarm(&hit.rule, text);

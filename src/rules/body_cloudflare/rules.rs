@@ -6,6 +6,7 @@
 use super::{change, of_place, shown};
 use crate::clock::parse_duration;
 use crate::decisions::ChangeKind;
+use crate::event::net::{display_net, parse_net};
 use crate::limits;
 use crate::rules::body_api::Answer;
 use crate::rules::book::{Api, Place};
@@ -62,26 +63,37 @@ fn quoted(text: &str) -> Option<String> {
 fn expression(context: &NativeCallContext, fields: &Map) -> Answer<String> {
     let mut parts = Vec::new();
     if let Some(text) = fields.get("expression") {
-        let text = to_text(text).ok_or_else(|| value_error(context, "`expression` is a text"))?;
+        let text = to_text(text).filter(|text| !text.trim().is_empty());
+        let text =
+            text.ok_or_else(|| value_error(context, "`expression` is a text that says something"))?;
         parts.push(if fields.len() > 1 { format!("({text})") } else { text });
     }
     for (name, before, after) in ABOUT {
         let Some(value) = fields.get(*name) else { continue };
-        let text = to_text(value).and_then(|text| quoted(&text)).ok_or_else(|| {
-            value_error(context, format!("`{name}` is a text without control characters"))
+        // Every path starts with an empty text: such a rule would be about everybody.
+        let given = to_text(value).filter(|text| !text.trim().is_empty());
+        let text = given.and_then(|text| quoted(&text)).ok_or_else(|| {
+            let text = format!("`{name}` is a text, not an empty one, without control characters");
+            value_error(context, text)
         })?;
         parts.push(format!("{before}{text}{after}"));
     }
-    if let Some(value) = fields.get("ip") {
-        let text = to_text(value).filter(|text| crate::event::net::parse_net(text).is_some());
-        let text = text.ok_or_else(|| value_error(context, "`ip` is an address or prefix"))?;
-        parts.push(format!("ip.src in {{{text}}}"));
+    if let Some(net) = client(context, fields)? {
+        parts.push(format!("ip.src in {{{net}}}"));
     }
     if parts.is_empty() {
         let text = "it says nothing of whom it is about: `expression`, `path`, `path_starts`, `host`, `user_agent`, `country` or `ip`";
         return Err(value_error(context, text));
     }
     Ok(parts.join(" and "))
+}
+
+/// The client that a rule is about, in its one way of writing.
+fn client(context: &NativeCallContext, fields: &Map) -> Answer<Option<String>> {
+    let Some(value) = fields.get("ip") else { return Ok(None) };
+    let net = to_text(value).and_then(|text| parse_net(&text));
+    let net = net.ok_or_else(|| value_error(context, "`ip` is an address or prefix"))?;
+    Ok(Some(display_net(&net)))
 }
 
 fn secs(context: &NativeCallContext, name: &str, value: &Dynamic) -> Answer<u64> {
@@ -130,6 +142,10 @@ fn value(context: &NativeCallContext, shape: &Shape, given: &Map) -> Answer<Json
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
         fields.insert("expression".to_owned(), json!(expression(context, &about)?));
+        // The guard judges it; it is no part of the rule that is sent.
+        if let Some(net) = client(context, &about)? {
+            fields.insert("ip".to_owned(), json!(net));
+        }
     }
     if json!(fields).to_string().len() > limits::MESSAGE_BYTES_MAX * 2 {
         return Err(value_error(context, "the rule is too long"));

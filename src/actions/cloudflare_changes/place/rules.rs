@@ -90,6 +90,8 @@ pub(super) fn target(
 fn made(site: &Site, place: &ChangePlace, value: &Json) -> Result<Json, String> {
     let mut fields = value.clone();
     if let Some(fields) = fields.as_object_mut() {
+        // What the guard judged stands in the expression too.
+        fields.remove("ip");
         fields.insert("ref".to_owned(), json!(reference(site, place)));
         let words = format!("made by riposte for a while: {}", place.name);
         fields.insert("description".to_owned(), json!(words));
