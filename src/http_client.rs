@@ -101,10 +101,17 @@ impl HttpClient {
         Self::build(|builder| builder)
     }
 
+    /// As [`HttpClient::new`] for an address like this one. What goes in the clear stays on this
+    /// machine or its link, and is there to carry tokens: no proxy of the environment gets it.
+    pub fn towards(url: &str) -> Result<Self, HttpError> {
+        let clear = url.starts_with("http://");
+        Self::build(|builder| if clear { builder.no_proxy() } else { builder })
+    }
+
     /// As [`HttpClient::new`], but what goes to `host` connects to that address, whatever the DNS
-    /// says of it; certificates are still those of `host`.
+    /// says of it and past any proxy; certificates are still those of `host`.
     pub fn leading(host: &str, address: std::net::SocketAddr) -> Result<Self, HttpError> {
-        Self::build(|builder| builder.resolve(host, address))
+        Self::build(|builder| builder.resolve(host, address).no_proxy())
     }
 
     fn build(

@@ -8,6 +8,7 @@
 //! that is read again; this is only to find further faults, never to run on.
 
 mod draft;
+mod hide;
 mod locate;
 
 pub use locate::locate;
@@ -28,7 +29,7 @@ pub struct Fault {
     pub column: usize,
     /// The column after the last character of what is meant.
     pub end_column: usize,
-    /// The source line.
+    /// The source line; `"…"` stands for a value that may be a secret.
     pub source_line: String,
     /// What is wrong.
     pub message: String,
@@ -170,6 +171,14 @@ fn at_place(text: &str, line: usize, column: usize, length: usize) -> Fault {
     let source_line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().to_owned();
     let left = source_line.trim_end().chars().count().saturating_sub(column.saturating_sub(1));
     let end_column = column + length.min(left).max(1);
+    // Of a value that is hidden not even the length is shown.
+    let (source_line, end_column) = match hide::line(text, line) {
+        Some(hidden) => {
+            let end = hidden.chars().count() + 1;
+            (hidden, end_column.min(end).max(column + 1))
+        }
+        None => (source_line, end_column),
+    };
     Fault { line, column, end_column, source_line, message: String::new(), hint: String::new() }
 }
 
@@ -183,6 +192,8 @@ fn of_toml(
     let words = error.message().trim();
     let (message, hint) = words.split_once("\nhint: ").unwrap_or((words, ""));
     let (line, column) = draft.place(span.start);
+    let message =
+        if hide::line(text, line).is_some() { hide::words(message) } else { message.to_owned() };
     let length = draft
         .text
         .get(span.clone())

@@ -22,6 +22,23 @@ pub fn distrust(path: &Path) -> Option<Distrust> {
     distrust_of(path, &std::fs::metadata(path).ok()?)
 }
 
+/// Why a file or folder is not used, or a folder that it lies in: whoever can write that can put
+/// another in its place. In a folder such as `/tmp` nobody can.
+pub fn distrust_chain(path: &Path) -> Option<Distrust> {
+    if let Some(why) = distrust(path) {
+        return Some(why);
+    }
+    let real = path.canonicalize().ok()?;
+    real.ancestors().skip(1).find_map(|above| {
+        let metadata = std::fs::metadata(above).ok()?;
+        let sticky = metadata.mode() & 0o1000 != 0;
+        if sticky && metadata.uid() == 0 {
+            return None;
+        }
+        distrust_of(above, &metadata)
+    })
+}
+
 /// The same from what is known of the file already.
 pub fn distrust_of(path: &Path, metadata: &Metadata) -> Option<Distrust> {
     let shown = path.display();

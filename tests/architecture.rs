@@ -12,7 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("telemetry", &["limits"]),
     ("secret", &["limits"]),
-    ("process", &["limits", "telemetry", "secret"]),
+    ("process", &["limits", "telemetry", "secret", "trust"]),
     ("http_client", &["limits", "telemetry", "secret"]),
     ("vaults", &["limits", "telemetry", "secret", "process", "http_client", "clock"]),
     ("trust", &[]),

@@ -17,6 +17,7 @@ mod outcomes;
 mod plan;
 mod present;
 mod read;
+pub(super) mod rotation;
 mod running;
 mod site;
 mod spill;
@@ -36,13 +37,13 @@ use crate::cloudflare::access_rules::Scope;
 use crate::cloudflare::status_page::StatusPage;
 use crate::decisions::{Decision, Outcome};
 use crate::limits::CLOUDFLARE_READS_LEFT_OUT;
-use crate::secret::Secret;
 use crate::telemetry::{self, names};
 use chunk::Chunk;
 use ipnet::IpNet;
 use measure::{Each, Measure};
 use plan::{Wanted, list_takes};
 use present::Present;
+use rotation::Rotation;
 use running::Running;
 use site::{Site, SiteError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -119,8 +120,7 @@ pub struct Cloudflare {
     removes_next: bool,
     failures: u32,
     trouble: Option<EnforceError>,
-    /// A rotated token that does not work.
-    token_refused: Option<Secret>,
+    rotation: Rotation,
     /// What Cloudflare said of its room.
     told: Option<String>,
     /// What others hold in our lists, as it was last read for the doctor.

@@ -61,9 +61,16 @@ pub(super) enum Attempt {
 ///
 /// - `perform` makes one attempt, blocks no longer than its own limit, and does not retry.
 /// - The same call again carries the same idempotency key.
+/// - `ready` says whether an attempt could be made: it costs no place in the pace.
 /// - `rehearse` gives the exact call, without secrets, and reaches nothing outside.
 pub(super) trait Effector: Send {
     fn perform(&mut self, call: &Call<'_>) -> Attempt;
+
+    /// Whether all is there that the call needs; `Err` is the attempt as it would end.
+    fn ready(&mut self, _call: &Call<'_>) -> Result<(), Attempt> {
+        Ok(())
+    }
+
     fn rehearse(&mut self, call: &Call<'_>) -> Result<String, String>;
 
     /// Whether [`Effector::later`] has to be asked.
@@ -99,6 +106,7 @@ impl EffectWorker {
     /// outbox.
     pub(super) fn run(mut self) {
         let mut breaker = Breaker::default();
+        let mut missing = None;
         loop {
             let soon = self.effector.waits().then(|| Instant::now() + LATER_PAUSE);
             let woken = self.queue.take(1, soon);
@@ -112,7 +120,8 @@ impl EffectWorker {
                     continue;
                 };
                 let call = Call { id: item.id, rule, key, time: *time, effect };
-                let Some((outcome, attempt)) = self.carry_out(&call, &item, &mut breaker) else {
+                let Some((outcome, attempt)) = self.carry_out(&call, &item, &mut breaker, &mut missing)
+                else {
                     self.effector.stop();
                     return;
                 };
@@ -148,22 +157,21 @@ impl EffectWorker {
         call: &Call<'_>,
         item: &Item,
         breaker: &mut Breaker,
+        missing: &mut Option<String>,
     ) -> Option<(Outcome, u32)> {
         if self.dry_run {
-            let outcome = match self.effector.rehearse(call) {
-                Ok(text) => Outcome::DryRun(call_text(&text)),
-                Err(reason) => Outcome::Failed(reason),
-            };
-            return Some((outcome, item.attempt));
+            return Some((self.rehearse(call), item.attempt));
         }
         let mut arrived = false;
         let mut tries = 0;
-        let begun = Instant::now();
         loop {
-            self.wait_turn(item.urgent, breaker)?;
+            let made = self.attempt(call, item.urgent, breaker)?;
             tries += 1;
             let attempt = item.attempt.saturating_add(tries);
-            match self.effector.perform(call) {
+            if !matches!(made, Attempt::Wait(_)) {
+                *missing = None;
+            }
+            match made {
                 done @ (Attempt::Done | Attempt::Unchanged | Attempt::Pending) => {
                     breaker.success();
                     self.health.well();
@@ -186,12 +194,12 @@ impl EffectWorker {
                 }
                 // A secret's vault is down: the item waits for it, which is no attempt.
                 Attempt::Wait(reason) => {
-                    self.fault(&reason);
-                    if begun.elapsed() >= Duration::from_secs(SECRET_WAIT_SECS_MAX) {
+                    if is_too_late(call) {
+                        self.fault(&reason);
                         return Some((Outcome::Failed(reason), attempt));
                     }
                     tries -= 1;
-                    self.queue.pause(WAIT_PAUSE).then_some(())?;
+                    self.wait_for(reason, missing)?;
                 }
                 // It failed because the thread has to end: it keeps its place in the outbox.
                 Attempt::Retry { .. } if self.queue.stopped() => return None,
@@ -217,6 +225,34 @@ impl EffectWorker {
         }
     }
 
+    fn rehearse(&mut self, call: &Call<'_>) -> Outcome {
+        match self.effector.rehearse(call) {
+            Ok(text) => Outcome::DryRun(call_text(&text)),
+            Err(reason) => Outcome::Failed(reason),
+        }
+    }
+
+    /// One attempt, in its turn; `None` when the thread has to end.
+    fn attempt(&mut self, call: &Call<'_>, urgent: bool, breaker: &Breaker) -> Option<Attempt> {
+        if let Err(attempt) = self.effector.ready(call) {
+            return Some(attempt);
+        }
+        self.wait_turn(urgent, breaker)?;
+        Some(self.effector.perform(call))
+    }
+
+    /// Waits a moment for something that is missing, and tells it where that is news; `None` when
+    /// the thread has to end.
+    fn wait_for(&self, reason: String, missing: &mut Option<String>) -> Option<()> {
+        if missing.as_ref() != Some(&reason) {
+            let destination = &self.destination;
+            tracing::warn!(destination, reason, "messages wait for something that is missing");
+            self.health.fault(HealthState::Failing, &reason);
+            *missing = Some(reason);
+        }
+        self.queue.pause(WAIT_PAUSE).then_some(())
+    }
+
     /// Waits until the circuit and the quota let a call through; `None` when the thread has to end.
     fn wait_turn(&self, urgent: bool, breaker: &Breaker) -> Option<()> {
         while let Some(left) = breaker.wait(Instant::now()) {
@@ -232,4 +268,10 @@ impl EffectWorker {
         tracing::warn!(destination = self.destination, reason, "an attempt failed");
         self.health.fault(HealthState::Failing, reason);
     }
+}
+
+/// Whether a call has waited for too long: from when it was decided, however long others before it
+/// have waited.
+fn is_too_late(call: &Call<'_>) -> bool {
+    clock::now().since(call.time) >= Duration::from_secs(SECRET_WAIT_SECS_MAX)
 }

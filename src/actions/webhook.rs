@@ -27,8 +27,9 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Webhook {
     config: WebhookConfig,
-    /// Built when first needed: reading the root certificates takes time and memory.
-    client: Option<HttpClient>,
+    /// Built when first needed: reading the root certificates takes time and memory. And whether it
+    /// is one for what goes in the clear.
+    client: Option<(bool, HttpClient)>,
 }
 
 impl Webhook {
@@ -36,13 +37,13 @@ impl Webhook {
         Self { config: config.clone(), client: None }
     }
 
-    /// The address; what is wrong with it may be mended where it comes from.
+    /// The address.
     fn url(&self) -> Result<Secret, Attempt> {
         match &self.config.url {
             Destination::Url(url) => Ok(Secret::new(url.clone())),
             Destination::Secret(reference) => {
                 let url = resolve_secret(reference).map_err(waits)?;
-                super::config::check_url(url.reveal()).map_err(Attempt::Wait)?;
+                super::config::check_url(url.reveal()).map_err(Attempt::Failed)?;
                 Ok(url)
             }
         }
@@ -95,11 +96,12 @@ impl Webhook {
     }
 
     fn send(&mut self, request: &Request) -> Result<Reply, HttpError> {
+        let clear = request.url.starts_with("http://");
         let client = match self.client.take() {
-            Some(client) => client,
-            None => HttpClient::new()?,
+            Some((is_clear, client)) if is_clear == clear => client,
+            _ => HttpClient::towards(&request.url)?,
         };
-        self.client.insert(client).call(request)
+        self.client.insert((clear, client)).1.call(request)
     }
 }
 
@@ -191,6 +193,10 @@ impl Effector for Webhook {
                 after: None,
             },
         }
+    }
+
+    fn ready(&mut self, call: &Call<'_>) -> Result<(), Attempt> {
+        self.request(call, clock::now()).map(drop)
     }
 
     fn rehearse(&mut self, call: &Call<'_>) -> Result<String, String> {

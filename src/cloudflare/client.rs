@@ -274,7 +274,7 @@ impl Client {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
-        let built = HttpClient::new()?;
+        let built = HttpClient::towards(&self.base)?;
         Ok(self.http.get_or_init(|| built))
     }
 

@@ -78,3 +78,7 @@ pub const ADDITIONS_PENDING_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Whether a running program's secrets have been rotated is looked at this often.
 pub const PLUGIN_SECRETS_LOOK_SECS: u64 = 15;
+
+/// Outcomes that a plugin still owes are waited for this long before it is ended for a rotated
+/// secret.
+pub const PLUGIN_OWED_SECS_MAX: u64 = 10;

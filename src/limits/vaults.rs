@@ -30,6 +30,10 @@ pub const SECRET_REFUSED_SECS: u64 = 15;
 /// is told of even where nobody uses them just now.
 pub const SECRET_LOOK_SECS: u64 = 15;
 
+/// A secret on this machine that can't be read any more (its file is gone) stays in use this long:
+/// whoever replaces it may need a moment, whoever took it away means it.
+pub const SECRET_GONE_SECS: u64 = 60;
+
 /// The most often that `vaults.reread` may ask a vault again.
 pub const SECRET_REREAD_SECS_MIN: u64 = 5;
 

@@ -76,7 +76,7 @@ pub struct Live {
     /// Plugins that could not be used at the start.
     lacks: Vec<Lack>,
     /// Reads secrets again in time.
-    _secrets: Watch,
+    _secrets: Option<Watch>,
     /// As it was at the start: what a reload can't change is compared with it.
     config: Box<Config>,
 }
@@ -124,7 +124,7 @@ impl Live {
         let (inputs, taken) = Inputs::new();
         let read = read_plugins(config);
         let (lacks, enabled) = (lacking::lacking(config, &read), read.enabled);
-        let secrets = secrets::keep(config, &inputs.control)?;
+        let secrets = secrets::keep(config, &inputs.control, with_sources)?;
         let keepers = |plugin: &Enabled| plugins::keeper(plugin, &inputs.control);
         let tell = programs::tell(&inputs.control);
         let (book, programs) = source_book(config, &enabled, (&keepers, &tell))?;

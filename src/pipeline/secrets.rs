@@ -11,10 +11,18 @@ use crossbeam_channel::Sender;
 use std::sync::Arc;
 
 /// Keeps the secrets of a config for as long as the watch lives. Nothing waits for them here: who
-/// needs one that can't be had waits for it by itself.
-pub fn keep(config: &Config, alarms: &Sender<Message>) -> Result<Watch, StartError> {
+/// needs one that can't be had waits for it by itself. One command alone (`watches` is false) reads
+/// only what it uses.
+pub fn keep(
+    config: &Config,
+    alarms: &Sender<Message>,
+    watches: bool,
+) -> Result<Option<Watch>, StartError> {
     let keeper = Keeper::new(&config.vaults);
     secret::install(Arc::clone(&keeper) as Arc<dyn secret::Keeping>);
+    if !watches {
+        return Ok(None);
+    }
     let references: Vec<SecretRef> =
         config.secrets().into_iter().map(|secret| secret.reference).collect();
     let alarms = alarms.clone();
@@ -25,5 +33,6 @@ pub fn keep(config: &Config, alarms: &Sender<Message>) -> Result<Watch, StartErr
     };
     keeper
         .watch(&references, Box::new(tell))
+        .map(Some)
         .map_err(|error| StartError::Io { what: "the keeper of secrets", error })
 }

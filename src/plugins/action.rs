@@ -6,7 +6,7 @@
 //! → `{"type":"act","id":"…","do":"notify",…}` ← `{"type":"outcome","id":"…","outcome":"applied"}`
 
 use crate::decisions::Carried;
-use crate::limits::PLUGIN_UNASKED_MAX;
+use crate::limits::{PLUGIN_OWED_SECS_MAX, PLUGIN_UNASKED_MAX};
 use crate::plugins::{Keeper, Message, Talk, TalkError};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
@@ -110,7 +110,10 @@ impl ActionProgram {
         if let Some(talk) = self.talk.take() {
             match self.hear(&talk) {
                 // It gets its rotated secrets with its greeting.
-                Ok(()) if talk.is_outdated() => self.keeper.stop(talk),
+                Ok(()) if talk.is_outdated() => {
+                    self.hear_out(&talk, stopping);
+                    self.keeper.stop(talk);
+                }
                 Ok(()) => return Ok(talk),
                 Err(error) => {
                     self.keeper.failed(talk, &error);
@@ -171,6 +174,22 @@ impl ActionProgram {
             self.heard(&of, carried)?;
         }
         Ok(())
+    }
+
+    /// Waits for what the program still owes before it is ended, some seconds at most.
+    fn hear_out(&mut self, talk: &Talk, stopping: &dyn Fn() -> bool) {
+        let until = Instant::now() + Duration::from_secs(PLUGIN_OWED_SECS_MAX);
+        while !self.open.is_empty() && Instant::now() < until && !stopping() {
+            let heard = match talk.receive(LOOK_UP) {
+                Ok(Some(message)) => read(&message).and_then(|(of, how)| self.heard(&of, how)),
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if heard.is_err() {
+                // It is ended anyway.
+                return;
+            }
+        }
     }
 
     fn heard(&mut self, id: &str, carried: Carried) -> Result<(), TalkError> {

@@ -14,10 +14,10 @@ use crate::limits::{
 };
 use crate::process::CLEAN_PATH;
 use crate::toml_text::Fault;
-use crate::trust::{distrust, distrust_of};
+use crate::trust::{distrust, distrust_chain};
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -253,18 +253,7 @@ fn read_text(path: &Path, bytes_max: u64) -> Result<String, Fault> {
 /// A folder or program, and all folders above it: who can write one of these can put another in
 /// place. In a sticky folder (`/tmp`) what is ours can't be replaced.
 fn distrusted_chain(dir: &Path) -> Option<Fault> {
-    if let Some(why) = distrust(dir) {
-        return Some(Fault::whole(why.message, why.hint));
-    }
-    let real = dir.canonicalize().ok()?;
-    real.ancestors().skip(1).find_map(|above| {
-        let metadata = std::fs::metadata(above).ok()?;
-        let sticky = metadata.mode() & 0o1000 != 0;
-        if sticky && metadata.uid() == 0 {
-            return None;
-        }
-        distrust_of(above, &metadata).map(|why| Fault::whole(why.message, why.hint))
-    })
+    distrust_chain(dir).map(|why| Fault::whole(why.message, why.hint))
 }
 
 /// A plugin's folder with everything in it. Links are followed to what they lead to, but folders

@@ -10,11 +10,12 @@ pub use follower::Follower;
 
 use crate::limits::PROGRAM_OUTPUT_BYTES_MAX;
 use crate::secret::{self, Secret, SecretError, SecretRef};
+use crate::trust::distrust_chain;
 use crate::telemetry;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -322,6 +323,11 @@ pub fn read_secret(reference: &SecretRef) -> Result<Secret, SecretError> {
     let SecretRef::Exec(argv) = reference else {
         return reference.resolve();
     };
+    // Who can write it would hand us a secret of theirs, and act with our rights.
+    let program = argv.first().map(Path::new);
+    if let Some(why) = program.and_then(distrust_chain) {
+        return Err(reference.unreadable(&format!("{}\nhint: {}", why.message, why.hint)));
+    }
     let finished = run(&Program::new(argv.clone()))
         .map_err(|error| reference.unreadable(&error.to_string()))?;
     if !finished.success() {

@@ -162,7 +162,8 @@ fn blank_range(text: &mut String, range: Range<usize>) -> bool {
     true
 }
 
-fn is_head(text: &str) -> bool {
+/// Whether a line is the head of a table.
+pub(super) fn is_head(text: &str) -> bool {
     let line = text.lines().next().unwrap_or_default().trim();
     // The rest of a list over lines begins with a bracket too, but ends a head's way only by chance.
     line.starts_with('[') && line.split('#').next().unwrap_or_default().trim_end().ends_with(']')

@@ -42,7 +42,8 @@ impl Aws {
         });
         Self {
             config: config.clone(),
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            // The signature holds the host, which is sent in lower case.
+            endpoint: endpoint.trim_end_matches('/').to_ascii_lowercase(),
             peer: Peer::new("AWS Secrets Manager"),
             metadata: Peer::new("the instance's metadata service"),
             held: Mutex::new(None),

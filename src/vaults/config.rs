@@ -221,6 +221,13 @@ impl AwsConfig {
         }
         if let Some(endpoint) = &self.endpoint {
             faults.extend(check_address("vaults.aws.endpoint", endpoint).err());
+            let host = endpoint.split_once("://").map_or("", |(_, host)| host);
+            // The signature is for the service's one path.
+            if host.trim_end_matches('/').contains('/') {
+                faults.push(
+                    "`vaults.aws.endpoint` has a path\nhint: the scheme and the host alone".to_owned(),
+                );
+            }
         }
         faults.extend(check_metadata("vaults.aws.metadata", &self.metadata).err());
         if self.access_key_id.is_some() != self.secret_access_key.is_some() {

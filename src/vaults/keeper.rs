@@ -6,7 +6,8 @@
 //! (files, the environment) is read at each use.
 //!
 //! - Nothing is written anywhere; the store knows nothing of secrets.
-//! - Whoever asks for a secret that was had once is never held up and never refused.
+//! - Whoever asks for a secret that was had once is never held up, and refused only where its file
+//!   was taken away or others can read it.
 //! - One that was never had is read by whoever asks first; others wait for that reading. After a
 //!   failure it isn't tried again before a pause that grows.
 

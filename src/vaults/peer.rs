@@ -6,8 +6,9 @@
 use crate::http_client::{HttpClient, HttpError, Method, Request};
 use crate::limits::{VAULT_CALL_SECS_MAX, VAULT_DOWN_SECS, VAULT_REPLY_BYTES_MAX};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What came back.
@@ -32,13 +33,13 @@ pub(super) struct Peer {
     name: &'static str,
     /// Built when first needed: reading the root certificates takes time and memory.
     http: OnceLock<HttpClient>,
-    /// It could not be reached, and until when it is left alone.
-    down: Mutex<Option<(Instant, String)>>,
+    /// Hosts that could not be reached: until when they are left alone, and why.
+    down: Mutex<BTreeMap<String, (Instant, String)>>,
 }
 
 impl Peer {
     pub(super) const fn new(name: &'static str) -> Self {
-        Self { name, http: OnceLock::new(), down: Mutex::new(None) }
+        Self { name, http: OnceLock::new(), down: Mutex::new(BTreeMap::new()) }
     }
 
     /// Sends a request and waits for the reply.
@@ -49,10 +50,11 @@ impl Peer {
         headers: Vec<(String, String)>,
         body: Vec<u8>,
     ) -> Result<Answer, String> {
-        if let Some((until, why)) = self.down.lock().unwrap_or_else(PoisonError::into_inner).clone()
-            && Instant::now() < until
+        let host = host(&url).to_owned();
+        if let Some((until, why)) = self.lock().get(&host)
+            && Instant::now() < *until
         {
-            return Err(why);
+            return Err(why.clone());
         }
         let request = Request {
             method,
@@ -62,19 +64,21 @@ impl Peer {
             time_limit: Duration::from_secs(VAULT_CALL_SECS_MAX),
             reply_bytes_max: VAULT_REPLY_BYTES_MAX,
         };
-        let reply = match self.http().and_then(|http| http.call(&request)) {
+        let reply = match self.http(&request.url).and_then(|http| http.call(&request)) {
             Ok(reply) => reply,
             Err(error) => {
                 let why = format!("{} can't be reached: {error}", self.name);
                 if !matches!(error, HttpError::Malformed { .. }) {
                     let until = Instant::now() + Duration::from_secs(VAULT_DOWN_SECS);
-                    *self.down.lock().unwrap_or_else(PoisonError::into_inner) =
-                        Some((until, why.clone()));
+                    let mut down = self.lock();
+                    let now = Instant::now();
+                    down.retain(|_, (until, _)| now < *until);
+                    down.insert(host, (until, why.clone()));
                 }
                 return Err(why);
             }
         };
-        *self.down.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.lock().remove(&host);
         if !reply.whole {
             let long = reply.body.len() >= VAULT_REPLY_BYTES_MAX;
             return Err(if long {
@@ -92,13 +96,25 @@ impl Peer {
         Ok(Answer { status: reply.status, body })
     }
 
-    fn http(&self) -> Result<&HttpClient, HttpError> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (Instant, String)>> {
+        self.down.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client; all addresses of a peer have the same scheme.
+    fn http(&self, url: &str) -> Result<&HttpClient, HttpError> {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
-        let built = HttpClient::new()?;
+        let built = HttpClient::towards(url)?;
         Ok(self.http.get_or_init(|| built))
     }
+}
+
+/// Scheme and host of an address.
+fn host(url: &str) -> &str {
+    let start = url.find("://").map_or(0, |at| at + "://".len());
+    let length = url.get(start..).and_then(|rest| rest.find('/'));
+    length.and_then(|length| url.get(..start + length)).unwrap_or(url)
 }
 
 /// Whether secrets may be fetched there: HTTPS, or plain HTTP on this machine alone.

@@ -138,24 +138,39 @@ impl Vault {
         session.renew_at.map(|at| at.max(now + Duration::from_secs(1)))
     }
 
-    /// Does something with the session's token; where it is refused, once more with a new one.
+    /// Does something with the session's token; where the token itself is no longer taken, once
+    /// more with a new one.
     fn with_session<T>(&self, work: impl Fn(&Secret) -> Result<T, Refusal>) -> Result<T, String> {
         let (token, is_new) = self.token()?;
         match work(&token) {
             Ok(done) => Ok(done),
-            // It may have been revoked, or rotated where it comes from.
-            Err(Refusal::Denied(_)) if !is_new => {
-                let mut session = self.lock();
-                // Another reader may have begun a new one meanwhile.
-                if session.as_ref().is_some_and(|session| session.token == token) {
-                    *session = None;
-                }
-                drop(session);
-                let (token, _) = self.token()?;
+            // The vault says the same of a token that has ended and of a path without a policy.
+            Err(Refusal::Denied(_)) if !is_new && self.has_ended(&token) => {
+                let token = self.anew(&token)?;
                 work(&token).map_err(Refusal::into_words)
             }
             Err(refusal) => Err(refusal.into_words()),
         }
+    }
+
+    /// Whether the vault takes a token no longer, or doesn't let it ask that.
+    fn has_ended(&self, token: &Secret) -> bool {
+        let answer = self.call(Method::GET, "auth/token/lookup-self", None, Some(token));
+        answer.is_ok_and(|answer| matches!(answer.status, 400 | 401 | 403))
+    }
+
+    /// Another token than this one. The session stays where none is to be had: it may do for other
+    /// paths.
+    fn anew(&self, token: &Secret) -> Result<Secret, String> {
+        let mut session = self.lock();
+        // Another reader may have begun a new one meanwhile.
+        if let Some(held) = session.as_ref().filter(|held| held.token != *token) {
+            return Ok(held.token.clone());
+        }
+        let begun = self.begin()?;
+        let token = begun.token.clone();
+        *session = Some(begun);
+        Ok(token)
     }
 
     /// The session's token, and whether the session was begun just now.
@@ -177,8 +192,8 @@ impl Vault {
         Ok((token, true))
     }
 
-    /// Renews the token in use; where the vault refuses, the next use begins a new session. What
-    /// is only out of reach is tried again later.
+    /// Renews the token in use; where the vault refuses, a new session is begun. What can't be done
+    /// now is tried again later, and the token is used until its end.
     fn renew_session(&self, session: &mut Option<Session>) {
         let Some(held) = session.clone() else { return };
         let path = "auth/token/renew-self";
@@ -193,7 +208,11 @@ impl Vault {
                 *session =
                     Some(Session { renew_at: renewed.renew_at.filter(|_| !dwindles), ..renewed });
             }
-            Ok(answer) if answer.status == 400 || answer.status == 403 => *session = None,
+            Ok(answer) if answer.status == 400 || answer.status == 403 => {
+                let later = Instant::now() + Duration::from_secs(30);
+                let kept = || Session { renew_at: Some(later), ..held };
+                *session = Some(self.begin().unwrap_or_else(|_| kept()));
+            }
             Ok(_) | Err(_) => {
                 let later = Instant::now() + Duration::from_secs(5);
                 *session = Some(Session { renew_at: Some(later), ..held });
@@ -362,36 +381,5 @@ fn said(answer: &Answer, sent: &[&Secret]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_of_the_second_version_go_below_data() {
-        let mount = |path: &str, versioned| Mount { path: path.to_owned(), versioned };
-        let of = |path, mount: Option<&Mount>| place(path, mount);
-        let second = mount("team/kv/", true);
-        assert_eq!(of("team/kv/a b/c", Some(&second)), "team/kv/data/a%20b/c");
-        assert_eq!(of("team/kv/data/a", Some(&second)), "team/kv/data/a");
-        assert_eq!(of("kv/a", Some(&mount("kv/", false))), "kv/a");
-        assert_eq!(of("database/creds/riposte", None), "database/creds/riposte");
-    }
-
-    #[test]
-    fn replies_of_both_versions_are_read() {
-        let second = json!({"lease_id": "", "lease_duration": 0, "data":
-            {"data": {"n": 5, "token": "abc"}, "metadata": {"version": 3}}});
-        let second = document(&second).unwrap();
-        assert_eq!(second.fields["token"].reveal(), "abc");
-        assert_eq!(second.fields["n"].reveal(), "5");
-        assert_eq!((second.good_for, second.lease), (None, None));
-        let first =
-            json!({"lease_id": "", "lease_duration": 30, "data": {"data": "x", "user": "u"}});
-        let first = document(&first).unwrap();
-        assert_eq!(first.fields["data"].reveal(), "x", "a field may be called so");
-        assert_eq!(first.good_for, Some(Duration::from_secs(30)));
-        let gone = json!({"data": {"data": null, "metadata": {"version": 3}}});
-        assert!(document(&gone).unwrap_err().contains("deleted"));
-        assert!(document(&json!("<html>")).is_err());
-        assert!(document(&json!({"data": null})).is_err());
-    }
-}
+#[path = "vault_tests.rs"]
+mod tests;

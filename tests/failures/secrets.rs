@@ -249,6 +249,27 @@ fn descendants(of: u32) -> BTreeSet<u32> {
 }
 
 #[test]
+fn a_secret_that_was_written_out_is_not_repeated() {
+    const OUT: &str = "pl4nted-written-out";
+    for more in [
+        format!("[[actions.cloudflare]]\ntoken = \"{OUT}\""),
+        format!("[[actions.cloudflare]]\ntokn = \"{OUT}\""),
+        format!("[[actions.cloudflare]]\ntoken = {OUT}"),
+        format!("[[actions.webhooks]]\nname = \"a\"\nurl = \"{OUT}\""),
+        format!("[vaults.vault]\naddress = \"https://v\"\napprole = \"{OUT}\""),
+        format!("[vaults]\nvault = {{ address = \"https://v\", token = \"{OUT}\" }}"),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let place = Place::with_config(root.path(), "p", &format!("{more}\n"));
+        for words in [&["check"][..], &["check", "--json"], &["run"]] {
+            let (code, said) = place.code(words);
+            assert!(code != 0 && said.contains('…'), "{words:?}: {said}");
+            assert!(!said.contains(OUT), "{words:?}: {said}");
+        }
+    }
+}
+
+#[test]
 fn planted_secrets_are_found_nowhere() {
     for token in TOKENS {
         let root = tempfile::tempdir().unwrap();

@@ -46,7 +46,7 @@ impl Cloudflare {
             removes_next: false,
             failures: 0,
             trouble: None,
-            token_refused: None,
+            rotation: super::rotation::Rotation::default(),
             told: None,
             others: Vec::new(),
         }

@@ -7,7 +7,6 @@ use super::spill::Denied;
 use crate::actions::enforcer::EnforceError;
 use crate::cloudflare::{Area, Call, ErrorKind, lists};
 use crate::limits::CLOUDFLARE_BACKOFF_SECS_MAX;
-use crate::process::{resolve_secret, secret_refused};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -18,49 +17,26 @@ const BUSY_PAUSE: Duration = Duration::from_secs(2);
 const REFUSED_PAUSE: Duration = Duration::from_mins(1);
 
 impl Cloudflare {
-    /// Uses the token as it is now, when it is another than before and Cloudflare accepts it; until
-    /// then the old one is used, so that a half-done rotation stops nothing.
+    /// Uses the token as it is now, when it is another than before and Cloudflare accepts it.
     pub(super) fn renew_token(&mut self) {
         let Some(client) = &self.client else { return };
-        let destination = self.config.name.as_str();
-        let token = match resolve_secret(&self.config.token) {
-            Ok(token) => token,
-            Err(error) => {
-                tracing::warn!(destination, %error, "the token can't be read again; the one from before is used");
-                return;
-            }
-        };
-        // One that was refused is not tried again until it is another, or the one in use fails too.
-        if client.has_token(&token) || self.token_refused.as_ref() == Some(&token) {
-            return;
-        }
-        let call = match &self.site {
-            Some(site) => lists::all(&site.account),
-            None => Call::get(Area::Zones, "/zones").query("per_page", "5"),
-        };
-        match client.like(token.clone()).send(&call) {
-            Ok(_) => {
-                tracing::info!(destination, "the token was changed, and the new one is used");
-                client.set_token(token);
-                self.token_refused = None;
-            }
-            Err(error) => {
-                if error.kind == ErrorKind::Forbidden {
-                    self.token_refused = Some(token);
-                }
-                tracing::warn!(destination, %error, "the token was changed, and Cloudflare does not accept the new one; the old one is used");
-            }
-        }
+        let trial = self.trial();
+        self.rotation.renew(client, &self.config, &trial);
     }
 
     /// The token in use was refused: it may have been rotated.
     fn token_was_refused(&mut self) {
-        if let Some(client) = &self.client {
-            secret_refused(&self.config.token, &client.token());
+        let Some(client) = &self.client else { return };
+        let trial = self.trial();
+        self.rotation.was_refused(client, &self.config, &trial);
+    }
+
+    /// What a new token is tried with.
+    fn trial(&self) -> Call {
+        match &self.site {
+            Some(site) => lists::all(&site.account),
+            None => Call::get(Area::Zones, "/zones").query("per_page", "5"),
         }
-        // What was refused a while ago may have been given its rights meanwhile.
-        self.token_refused = None;
-        self.renew_token();
     }
 
     /// The place and what fits may all be others by now.

@@ -19,6 +19,12 @@ const LOOKS_MAX: usize = 4;
 /// How long to wait where a person has to do something.
 const REFUSED_PAUSE: Duration = Duration::from_secs(CHANGE_RETRY_SECS_MAX);
 
+/// How long a rotated token has to be read and tried before the next attempt.
+const TOKEN_PAUSE: Duration = Duration::from_secs(5);
+
+/// So often a refused token is waited for: longer than a new one that can't be tried takes.
+const REFUSALS_MAX: u32 = 5;
+
 /// What one look led to.
 enum Look {
     /// It is as it should be.
@@ -70,8 +76,8 @@ impl ChangesWorker {
                     return false;
                 }
                 Ok(Look::Settled) => {
-                    (held.failures, held.trouble, held.wrote) = (0, None, false);
-                    held.renewed = false;
+                    (held.failures, held.refusals) = (0, 0);
+                    (held.trouble, held.wrote) = (None, false);
                     self.health.well();
                     if now >= held.verify {
                         held.verify = now.plus(self.config.reconcile_every);
@@ -208,11 +214,17 @@ impl ChangesWorker {
             return backoff.max(error.wait.unwrap_or_default());
         }
         if error.kind == ErrorKind::Forbidden {
-            self.renew_token();
-            held.renewed = !held.renewed;
-            if held.renewed {
+            held.refusals = held.refusals.saturating_add(1);
+            let renewed = self.token_was_refused();
+            if held.refusals == 1 || (renewed && held.refusals <= REFUSALS_MAX) {
                 return Duration::ZERO;
             }
+            if held.refusals <= REFUSALS_MAX && self.token_may_come() {
+                self.trouble(held, HealthState::Failing, &reason);
+                return TOKEN_PAUSE;
+            }
+            // The next claim's chances are its own.
+            held.refusals = 0;
         }
         self.trouble(held, HealthState::Down, &reason);
         self.give_up(held, &reason, now)

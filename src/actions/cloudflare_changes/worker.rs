@@ -3,6 +3,7 @@
 
 use super::Ledger;
 use super::place::{self, Site};
+use crate::actions::cloudflare::rotation::Rotation;
 use crate::actions::config::CloudflareConfig;
 use crate::actions::executors::{HealthCell, HealthState};
 use crate::actions::message::call_text;
@@ -10,7 +11,7 @@ use crate::actions::queue::Queue;
 use crate::actions::{Item, Outbox};
 use crate::clock::{self, Timestamp};
 use crate::cloudflare::plans::Level;
-use crate::cloudflare::{ApiError, Area, Client, ErrorKind, zones};
+use crate::cloudflare::{ApiError, Area, Call, Client, ErrorKind, zones};
 use crate::decisions::{
     Action, ActionId, ChangePlace, ChangeRow, Claim, CloudflareAsk, CloudflareWhat, Effect,
     Outcome, RuleName,
@@ -39,8 +40,8 @@ pub(super) struct Held {
     /// When it is read although nothing seems to be the matter.
     pub(super) verify: Timestamp,
     pub(super) failures: u32,
-    /// The last refusal was met with the token as it is now.
-    pub(super) renewed: bool,
+    /// How often of those the token was refused, one after the other.
+    pub(super) refusals: u32,
     /// What went wrong last.
     pub(super) trouble: Option<String>,
     /// Something was written since the last outcome.
@@ -58,7 +59,7 @@ impl Held {
             due: Some(now),
             verify: now,
             failures: 0,
-            renewed: false,
+            refusals: 0,
             trouble: None,
             wrote: false,
             ends: Vec::new(),
@@ -94,6 +95,7 @@ pub(in crate::actions) struct ChangesWorker {
     pub(super) dry_run: bool,
     pub(super) held: BTreeMap<ChangePlace, Held>,
     client: Option<Arc<Client>>,
+    rotation: Rotation,
     /// Zones by name.
     zones: BTreeMap<String, Site>,
 }
@@ -116,6 +118,7 @@ impl ChangesWorker {
             dry_run,
             held: BTreeMap::new(),
             client: None,
+            rotation: Rotation::default(),
             zones: BTreeMap::new(),
         }
     }
@@ -309,11 +312,16 @@ impl ChangesWorker {
         Ok(client)
     }
 
-    /// Uses the token as it is now: it may have been rotated.
-    pub(super) fn renew_token(&self) {
-        if let (Some(client), Ok(token)) = (&self.client, resolve_secret(&self.config.token)) {
-            client.set_token(token);
-        }
+    /// The token in use was refused: it may have been rotated. Whether another is used from now on.
+    pub(super) fn token_was_refused(&mut self) -> bool {
+        let Some(client) = &self.client else { return false };
+        let trial = Call::get(Area::Zones, "/zones").query("per_page", "5");
+        self.rotation.was_refused(client, &self.config, &trial)
+    }
+
+    /// Whether another token may be in use soon.
+    pub(super) const fn token_may_come(&self) -> bool {
+        self.rotation.may_come(&self.config)
     }
 
     /// Where a zone is. The config's `zones`, where there are some, are the only ones.

@@ -3,7 +3,7 @@
 //! The keeper reads; this remembers. The time is a value.
 
 use super::super::{Document, Lease};
-use crate::limits::{SECRET_LOOK_SECS, SECRET_PAUSE_SECS_MAX, SECRET_REFUSED_SECS};
+use crate::limits::{SECRET_GONE_SECS, SECRET_LOOK_SECS, SECRET_PAUSE_SECS_MAX, SECRET_REFUSED_SECS};
 use crate::secret::{SecretError, SecretRef, SecretReport, SecretState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,6 +29,8 @@ struct State {
     /// When it was last read because it was refused.
     hurried: Option<Instant>,
     failures: u32,
+    /// Since when it can't be read.
+    failing_since: Option<Instant>,
     fault: Option<String>,
 }
 
@@ -70,6 +72,7 @@ impl Entry {
                 due: Instant::now(),
                 hurried: None,
                 failures: 0,
+                failing_since: None,
                 fault: None,
             }),
         }
@@ -141,7 +144,7 @@ impl Entry {
         state.lease_until = Some(now + lasts);
         // A lease's secret doesn't change while it lasts: only the lease is to be kept.
         state.due = now + due_after(Some(lasts), reread.max(lasts), true);
-        (state.failures, state.fault) = (0, None);
+        (state.failures, state.failing_since, state.fault) = (0, None, None);
     }
 
     /// It was read.
@@ -164,7 +167,7 @@ impl Entry {
         state.due = now + due_after(document.good_for, reread, leased.is_some());
         state.document = Some(document);
         state.read_at = Some(now);
-        (state.failures, state.fault) = (0, None);
+        (state.failures, state.failing_since, state.fault) = (0, None, None);
         match (changed, recovered) {
             (true, _) => Told::Changed,
             (false, true) => Told::Recovered,
@@ -187,7 +190,10 @@ impl Entry {
             pause_after(state.failures).mul_f64(0.5 + fastrand::f64() / 2.0)
         };
         state.due = now + pause;
-        let is_new = state.fault.as_ref() != Some(&fault);
+        let failing = now.duration_since(*state.failing_since.get_or_insert(now));
+        let ends = self.reference.is_at_hand() && !outlasts(error, failing);
+        let dropped = ends && state.document.take().is_some();
+        let is_new = dropped || state.fault.as_ref() != Some(&fault);
         state.fault = Some(fault.clone());
         let kept = state.document.is_some();
         if is_new { Told::Fault { fault, kept } } else { Told::Nothing }
@@ -221,6 +227,14 @@ impl Entry {
             fault: state.fault.clone().unwrap_or_default(),
         }
     }
+}
+
+/// Whether what was read of a secret on this machine stays in use, after it could not be read for so
+/// long: a file that is being replaced may be absent for a moment. One that others can read or
+/// write is used no longer, and neither is one that was taken away.
+fn outlasts(error: &SecretError, failing: Duration) -> bool {
+    matches!(error, SecretError::Unreadable { .. })
+        && failing < Duration::from_secs(SECRET_GONE_SECS)
 }
 
 /// When to read again: after `reread`, and in time before it ends, where the vault says how long
@@ -281,6 +295,26 @@ mod tests {
         entry.succeeded(document("one"), Duration::from_mins(5));
         assert!(!entry.hurry(now + Duration::from_secs(1)), "not at once again");
         assert!(entry.hurry(now + Duration::from_secs(SECRET_REFUSED_SECS)));
+    }
+
+    #[test]
+    fn what_is_on_this_machine_is_kept_only_over_a_short_trouble() {
+        let secs = Duration::from_secs;
+        let reference = SecretRef::parse("file:/a").unwrap();
+        let gone = reference.unreadable("No such file");
+        let exposed = SecretError::Exposed { path: "/a".to_owned(), mode: 0o644 };
+        assert!(outlasts(&gone, secs(SECRET_GONE_SECS - 1)));
+        assert!(!outlasts(&gone, secs(SECRET_GONE_SECS)));
+        assert!(!outlasts(&exposed, Duration::ZERO));
+        let entry = Entry::new(&reference);
+        entry.succeeded(document("one"), secs(300));
+        entry.failed(&gone);
+        assert_eq!(entry.held(), Some(document("one")));
+        let told = entry.failed(&exposed);
+        assert!(matches!(told, Told::Fault { kept: false, .. }), "{told:?}");
+        assert_eq!((entry.held(), entry.report(Instant::now()).state), (None, SecretState::Missing));
+        assert_eq!(entry.succeeded(document("two"), secs(300)), Told::Recovered);
+        assert_eq!(entry.held(), Some(document("two")));
     }
 
     #[test]

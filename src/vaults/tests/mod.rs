@@ -73,6 +73,7 @@ fn faults_of_the_config_are_told_with_their_hints() {
         ("[aws]\nregion = \"eu.evil\"", "is no region"),
         ("[aws]\nregion = \"eu-1\"\naccess_key_id = \"env:A\"", "need each other"),
         ("[aws]\nregion = \"eu-1\"\nmetadata = \"http://10.0.0.1\"", "no address of a metadata"),
+        ("[aws]\nregion = \"eu-1\"\nendpoint = \"https://a/b\"", "has a path"),
         ("[azure]\nclient_secret = \"env:A\"", "is required with `tenant`"),
         ("[azure]\ndomain = \"a/b\"", "is no domain"),
     ] {

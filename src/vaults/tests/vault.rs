@@ -83,7 +83,45 @@ fn a_token_that_was_rotated_is_read_again_where_it_is_refused() {
     vaults.read(&secret).unwrap();
     files.write("token", "third");
     vaults.read(&secret).unwrap();
-    assert_eq!(server.count("GET /v1/auth/token/lookup-self"), 3, "the session lasts");
+    // One at the start, and two where it is refused: of the old token, and of the one that is there.
+    assert_eq!(server.count("GET /v1/auth/token/lookup-self"), 5, "the session lasts");
+}
+
+#[test]
+fn a_path_without_a_policy_costs_no_session() {
+    let files = Files::new();
+    files.write("role", "the-role");
+    files.write("secret-id", "the-secret-id");
+    // The secret id does for one login.
+    let logins = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&logins);
+    let server = Server::start(move |seen| match seen.line.as_str() {
+        "POST /v1/auth/approle/login" if count.fetch_add(1, Ordering::SeqCst) == 0 => Does::Json(
+            200,
+            json!({ "auth": { "client_token": "session", "lease_duration": 3600, "renewable": true } }),
+        ),
+        "POST /v1/auth/approle/login" => {
+            Does::Json(400, json!({ "errors": ["invalid role or secret ID"] }))
+        }
+        line if line.contains("/secret/data/mistyped") => {
+            Does::Json(403, json!({ "errors": ["permission denied"] }))
+        }
+        _ => ordinary(seen, "session"),
+    });
+    let vaults = Vaults::new(&config(&format!(
+        "[vault]\naddress = \"{}\"\n[vault.approle]\nrole_id = \"file:{}\"\nsecret_id = \"file:{}\"",
+        server.url,
+        files.path("role").display(),
+        files.path("secret-id").display()
+    )));
+    let well = reference("vault:secret/riposte#token");
+    vaults.read(&well).unwrap();
+    for _ in 0..2 {
+        let error = vaults.read(&reference("vault:secret/mistyped#token")).unwrap_err().to_string();
+        assert!(error.contains("needs a policy"), "{error}");
+    }
+    vaults.read(&well).unwrap();
+    assert_eq!(logins.load(Ordering::SeqCst), 1);
 }
 
 #[test]

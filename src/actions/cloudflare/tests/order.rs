@@ -173,7 +173,7 @@ fn a_refused_token_costs_neither_the_client_nor_its_budget() {
     let now = clock::now();
     stage.enforcer.reconcile(&[], now).unwrap();
     let client = stage.enforcer.client().unwrap();
-    client.set_token(Secret::new("wrong".to_owned()));
+    client.set_token(crate::secret::Secret::new("wrong".to_owned()));
     let before = client.budget().calls;
     stage.apply(&[block("192.0.2.1", None)]);
     stage.work();
