@@ -120,7 +120,8 @@ impl EffectWorker {
                     continue;
                 };
                 let call = Call { id: item.id, rule, key, time: *time, effect };
-                let Some((outcome, attempt)) = self.carry_out(&call, &item, &mut breaker, &mut missing)
+                let Some((outcome, attempt)) =
+                    self.carry_out(&call, &item, &mut breaker, &mut missing)
                 else {
                     self.effector.stop();
                     return;

@@ -10,8 +10,8 @@ pub use follower::Follower;
 
 use crate::limits::PROGRAM_OUTPUT_BYTES_MAX;
 use crate::secret::{self, Secret, SecretError, SecretRef};
-use crate::trust::distrust_chain;
 use crate::telemetry;
+use crate::trust::distrust_chain;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};

@@ -225,7 +225,8 @@ impl AwsConfig {
             // The signature is for the service's one path.
             if host.trim_end_matches('/').contains('/') {
                 faults.push(
-                    "`vaults.aws.endpoint` has a path\nhint: the scheme and the host alone".to_owned(),
+                    "`vaults.aws.endpoint` has a path\nhint: the scheme and the host alone"
+                        .to_owned(),
                 );
             }
         }

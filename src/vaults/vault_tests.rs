@@ -21,8 +21,7 @@ fn replies_of_both_versions_are_read() {
     assert_eq!(second.fields["token"].reveal(), "abc");
     assert_eq!(second.fields["n"].reveal(), "5");
     assert_eq!((second.good_for, second.lease), (None, None));
-    let first =
-        json!({"lease_id": "", "lease_duration": 30, "data": {"data": "x", "user": "u"}});
+    let first = json!({"lease_id": "", "lease_duration": 30, "data": {"data": "x", "user": "u"}});
     let first = document(&first).unwrap();
     assert_eq!(first.fields["data"].reveal(), "x", "a field may be called so");
     assert_eq!(first.good_for, Some(Duration::from_secs(30)));

@@ -3,7 +3,9 @@
 //! The keeper reads; this remembers. The time is a value.
 
 use super::super::{Document, Lease};
-use crate::limits::{SECRET_GONE_SECS, SECRET_LOOK_SECS, SECRET_PAUSE_SECS_MAX, SECRET_REFUSED_SECS};
+use crate::limits::{
+    SECRET_GONE_SECS, SECRET_LOOK_SECS, SECRET_PAUSE_SECS_MAX, SECRET_REFUSED_SECS,
+};
 use crate::secret::{SecretError, SecretRef, SecretReport, SecretState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -312,7 +314,10 @@ mod tests {
         assert_eq!(entry.held(), Some(document("one")));
         let told = entry.failed(&exposed);
         assert!(matches!(told, Told::Fault { kept: false, .. }), "{told:?}");
-        assert_eq!((entry.held(), entry.report(Instant::now()).state), (None, SecretState::Missing));
+        assert_eq!(
+            (entry.held(), entry.report(Instant::now()).state),
+            (None, SecretState::Missing)
+        );
         assert_eq!(entry.succeeded(document("two"), secs(300)), Told::Recovered);
         assert_eq!(entry.held(), Some(document("two")));
     }
