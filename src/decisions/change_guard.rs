@@ -33,6 +33,30 @@ struct Known {
     until: Timestamp,
 }
 
+/// What an ask is, given what the rule has in force at the place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// The same for longer.
+    GoesOn,
+    /// A name that was turned leads to another target. Were that refused like a start, it would lead
+    /// to what has gone down since; nothing goes on and off.
+    Turns,
+    /// Everything else.
+    Starts,
+}
+
+impl Step {
+    fn of(held: Option<&Known>, value: &Json) -> Self {
+        match held {
+            Some(known) if known.value == *value => Self::GoesOn,
+            Some(known) if known.value.get("target").is_some() && value.get("target").is_some() => {
+                Self::Turns
+            }
+            _ => Self::Starts,
+        }
+    }
+}
+
 /// What the guard says of an ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeVerdict {
@@ -87,18 +111,27 @@ impl ChangeGuard {
         if going_on && held.is_some_and(|known| known.until >= until) {
             return ChangeVerdict { verdict: Verdict::AlreadyInForce, ask };
         }
-        if !going_on && let Some(why) = self.refusal(&name, config) {
+        let step = Step::of(held, value);
+        if step != Step::GoesOn
+            && let Some(why) = self.refusal(&name, step, config)
+        {
             return ChangeVerdict { verdict: Verdict::Refused(why), ask };
         }
         let value = value.clone();
-        self.book(name, &value, now, until, !going_on);
+        self.book(name, &value, now, until, step);
         ChangeVerdict { verdict: Verdict::Pass, ask }
     }
 
-    /// Why a start can't be.
-    fn refusal(&self, name: &(RuleName, ChangePlace), config: &GuardConfig) -> Option<String> {
+    /// Why a start or a turn can't be.
+    fn refusal(
+        &self,
+        name: &(RuleName, ChangePlace),
+        step: Step,
+        config: &GuardConfig,
+    ) -> Option<String> {
         let starts = self.known.get(name).map_or(0, |known| known.starts.len());
-        if starts >= usize::try_from(config.changes_per_day).unwrap_or(usize::MAX) {
+        let most = usize::try_from(config.changes_per_day).unwrap_or(usize::MAX);
+        if step == Step::Starts && starts >= most {
             return Some(format!(
                 "it changed {} {starts} times within a day; a person has to decide (`guard.changes_per_day`)",
                 name.1
@@ -124,13 +157,13 @@ impl ChangeGuard {
         value: &Json,
         now: Timestamp,
         until: Timestamp,
-        start: bool,
+        step: Step,
     ) {
-        if start {
+        if step != Step::GoesOn {
             self.shares.entry(RuleName::clone(&name.0)).or_default().push(now);
         }
         let known = self.known.entry(name).or_default();
-        if start {
+        if step == Step::Starts {
             known.starts.push(now);
         }
         known.value = value.clone();
@@ -152,8 +185,8 @@ impl ChangeGuard {
         let until = time.plus(Duration::from_secs(*seconds));
         let name = (RuleName::clone(rule), place);
         let held = self.known.get(&name).filter(|known| known.until > passed);
-        let start = !held.is_some_and(|known| known.value == *value);
-        self.book(name, value, passed, until, start);
+        let step = Step::of(held, value);
+        self.book(name, value, passed, until, step);
     }
 
     /// A panic ended everything: what is asked for later begins anew.
@@ -269,6 +302,27 @@ mod tests {
         }
         assert!(matches!(bench.at(30_000, "under_attack", 600).verdict, Verdict::Refused(_)));
         assert_eq!(bench.at(20_100, "under_attack", 100).verdict, Verdict::AlreadyInForce);
+    }
+
+    #[test]
+    fn a_name_that_was_turned_may_leave_what_has_gone_down_since() {
+        let mut bench = Bench::new();
+        let mut turn = |secs: i64, target: &str| {
+            let what = CloudflareWhat::Change {
+                kind: ChangeKind::Records,
+                name: "www.example.com".to_owned(),
+                value: json!({ "target": target }),
+                seconds: 3_600,
+            };
+            let (now, zone) = (Timestamp::from_secs(secs), "example.com".to_owned());
+            let ask = CloudflareAsk { zone, via: None, what };
+            bench.0.judge(&"r".into(), ask, now, now, &bench.1).verdict
+        };
+        for start in [0, 10_000, 20_000] {
+            assert_eq!(turn(start, "192.0.2.7"), Verdict::Pass);
+        }
+        assert_eq!(turn(20_100, "192.0.2.8"), Verdict::Pass, "no start: it is turned already");
+        assert!(matches!(turn(30_000, "192.0.2.7"), Verdict::Refused(_)), "the fourth start");
     }
 
     #[test]

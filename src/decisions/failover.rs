@@ -8,10 +8,12 @@
 //! Three things keep a flapping origin from turning the name back and forth: it goes back only after
 //! a quiet time, which doubles with each turn of the last hour; a target that is well is kept for a
 //! least time, even when a better one is back; and after so many turns within an hour, or a day, it
-//! stays where it is, and a person is asked.
+//! stays where it is while that is well, and a person is asked.
 
 use crate::clock::Timestamp;
-use crate::limits::{FAILOVER_DOWN_MAX, FAILOVER_HELD_SECS, FAILOVER_TURNS_KEPT};
+use crate::limits::{
+    FAILOVER_ASKED_SECS, FAILOVER_DOWN_MAX, FAILOVER_HELD_SECS, FAILOVER_TURNS_KEPT,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,10 +31,11 @@ pub struct FailoverOptions {
     pub back_after: Duration,
     /// A target that is well is kept at least so long.
     pub dwell: Duration,
-    /// So many turns within an hour; after the next one away from what is down it stays.
+    /// So many turns within an hour; after that it only leaves what is down, and then for a day.
     pub turns_per_hour: usize,
     /// The same within a day. The guard refuses a rule's fourth start of a day: then the name would
-    /// lead to what is down, so it has to stay before.
+    /// lead to what is down, so it has to stay before. Another target while one is in force is no
+    /// start.
     pub turns_per_day: usize,
 }
 
@@ -65,6 +68,17 @@ struct Current {
     target: Target,
     since: Timestamp,
     until: Timestamp,
+    /// When that was last asked for.
+    asked: Timestamp,
+}
+
+impl Current {
+    /// What was asked for may have been refused or have failed: nobody tells. So it is asked for
+    /// again now and then; where it is in force that takes no call.
+    fn is_to_be_asked_again(&self, options: &FailoverOptions, now: Timestamp) -> bool {
+        let soon = options.back_after.min(Duration::from_secs(FAILOVER_ASKED_SECS));
+        now.since(self.asked) >= soon
+    }
 }
 
 /// What is known of a name.
@@ -119,11 +133,16 @@ impl Failover {
                 if well && now.since(current.since) < options.dwell {
                     return self.go_on(current, options, now);
                 }
-                if often {
+                if well && often {
+                    // It was held already: that is not to be told with each ask.
+                    if current.until > now.plus(HOUR) {
+                        return self.go_on(current, options, now);
+                    }
                     return self.lead(current.target, held(), (false, true), now);
                 }
-                let lasts = self.quiet(options, now);
-                self.lead(best, lasts, (true, false), now)
+                // Away from what is down in any case, also while it is held.
+                let lasts = if often { held() } else { self.quiet(options, now) };
+                self.lead(best, lasts, (true, often), now)
             }
         }
     }
@@ -142,11 +161,11 @@ impl Failover {
     fn go_on(&mut self, current: Current, options: &FailoverOptions, now: Timestamp) -> Choice {
         // A quarter more than asked for, so that not every ask has to go out.
         let wanted = now.plus(options.back_after);
-        if current.until >= wanted {
+        if current.until >= wanted && !current.is_to_be_asked_again(options, now) {
             return Choice::Stay;
         }
         let lasts = options.back_after.saturating_add(options.back_after / 4);
-        self.lead(current.target, lasts, (false, false), now)
+        self.lead(current.target, lasts.max(current.until.since(now)), (false, false), now)
     }
 
     fn lead(
@@ -162,12 +181,10 @@ impl Failover {
             let surplus = self.turns.len().saturating_sub(FAILOVER_TURNS_KEPT);
             self.turns.drain(..surplus);
         }
-        // It was held already: that is not to be told with each ask.
-        let known = held && before.as_ref().is_some_and(|before| before.until > now.plus(HOUR));
         let since = before.as_ref().map_or(now, |before| before.since);
         let until = before.map_or(now, |before| before.until).max(now.plus(lasts));
-        self.current = Some(Current { target: target.clone(), since, until });
-        if known { Choice::Stay } else { Choice::Lead { target, lasts, turn, held } }
+        self.current = Some(Current { target: target.clone(), since, until, asked: now });
+        Choice::Lead { target, lasts, turn, held }
     }
 
     fn forget_old(&mut self, now: Timestamp) {
@@ -263,7 +280,23 @@ mod tests {
             told,
             [(60, true, false), (120, true, false), (240, true, false), (day, true, true)]
         );
-        assert_eq!(name.ask(&targets(), &soon, at(500)), Choice::Stay, "and it is told once");
+        assert_eq!(name.ask(&targets(), &soon, at(430)), Choice::Stay);
+        let choice = name.ask(&targets(), &soon, at(500));
+        let why = "asked for again, as it may have been refused; and it is told once";
+        assert_eq!(lead(&choice), Some(("a", day - 80, false, false)), "{why}");
+    }
+
+    #[test]
+    fn a_name_that_is_held_leaves_what_goes_down() {
+        let (mut name, mut options) = (Failover::default(), options());
+        options.turns_per_day = 0;
+        let day = FAILOVER_HELD_SECS;
+        assert_eq!(lead(&name.ask(&targets(), &options, at(0))), Some(("a", day, true, true)));
+        name.down("a", MINUTE * 10, at(3_600));
+        assert_eq!(lead(&name.ask(&targets(), &options, at(3_600))), Some(("b", day, true, true)));
+        name.up("a", at(4_000));
+        let choice = name.ask(&targets(), &options, at(8_000));
+        assert_eq!(lead(&choice), Some(("b", day - 4_400, false, false)), "well, so it stays");
     }
 
     #[test]
@@ -309,9 +342,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens: no more turns within an hour than allowed, but for one away from what
-        /// is down, after which it stays for a day; never to a target that is down; and a restart
-        /// changes nothing.
+        /// Whatever happens: past the turns that are allowed it only leaves what is down, and then
+        /// for a day; it never goes to a target that is down; a refused ask is made again; and a
+        /// restart changes nothing.
         #[test]
         fn it_never_flaps(moves in moves()) {
             let names = ["a", "b", "c"];
@@ -320,7 +353,9 @@ mod tests {
             let mut name = Failover::default();
             let mut now = 0_i64;
             let mut turns: Vec<i64> = Vec::new();
-            let mut held_until = 0;
+            // Where it leads, and until when.
+            let mut leads: Option<(Target, i64)> = None;
+            let mut told = 0;
             for (pause, one) in moves {
                 now += i64::from(pause);
                 match one {
@@ -332,20 +367,30 @@ mod tests {
                         name = serde_json::from_str(&text).unwrap();
                     }
                     Move::Ask => {
+                        leads.take_if(|(_, until)| *until <= now);
                         let choice = name.ask(&targets, &options, at(now));
+                        if choice == Choice::Stay {
+                            let since = u64::try_from(now - told).unwrap();
+                            prop_assert!(since < FAILOVER_ASKED_SECS, "it is asked for again");
+                        }
                         let Choice::Lead { target, lasts, turn, held } = choice else { continue };
+                        told = now;
+                        prop_assert!(lasts >= options.back_after);
+                        let mut until = now + i64::try_from(lasts.as_secs()).unwrap();
                         if turn {
                             prop_assert!(!name.is_down(&target));
-                            prop_assert!(now >= held_until, "it was to stay");
                             turns.retain(|before| now - before < 3_600);
+                            let often = turns.len() >= options.turns_per_hour;
+                            prop_assert_eq!(held, often);
+                            let leaves_well = leads.is_some_and(|(from, _)| !name.is_down(&from));
+                            prop_assert!(!often || !leaves_well, "it was to stay");
                             turns.push(now);
-                            prop_assert!(turns.len() <= options.turns_per_hour + 1);
-                            prop_assert_eq!(held, turns.len() > options.turns_per_hour);
+                        } else {
+                            let before = leads.unwrap();
+                            prop_assert_eq!(&before.0, &target);
+                            until = until.max(before.1);
                         }
-                        if held && turn {
-                            held_until = now + i64::try_from(lasts.as_secs()).unwrap();
-                        }
-                        prop_assert!(lasts >= options.back_after);
+                        leads = Some((target, until));
                     }
                 }
             }

@@ -134,6 +134,10 @@ pub const FAILOVER_TURNS_KEPT: usize = 64;
 /// A name that was turned too often stays for this long, unless a person ends it.
 pub const FAILOVER_HELD_SECS: u64 = 24 * 3_600;
 
+/// Where a name leads is asked for again after so long at most: what was asked for before may have
+/// been refused, or have failed. Where it is in force that takes no call.
+pub const FAILOVER_ASKED_SECS: u64 = 300;
+
 /// Targets of a failover, and addresses of one target.
 pub const FAILOVER_TARGETS_MAX: usize = 8;
 

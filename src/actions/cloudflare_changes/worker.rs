@@ -238,9 +238,22 @@ impl ChangesWorker {
             return Err(Outcome::Failed("its time was over before it could be set".to_owned()));
         }
         held.dirty = true;
+        // A name that the rule has led elsewhere since, and that is to lead here again: the newest
+        // claim wins, so the older one of this value can't stand for it.
+        let winner = held.row.winner(now);
+        let back = winner.filter(|won| won.rule == claim.rule && won.value != claim.value);
+        let back = back.map(|won| won.action);
+        let is_back = back.is_some();
+        if let Some(winner) = back {
+            held.row.claims.retain(|known| {
+                let older = known.rule == claim.rule && known.value == claim.value;
+                !older || !known.told || known.action == winner
+            });
+        }
         let same = held.row.claims.iter_mut().find(|known| {
             known.rule == claim.rule && known.value == claim.value && known.stands_at(now)
         });
+        let same = same.filter(|_| !is_back);
         if let Some(same) = same {
             same.until = same.until.max(claim.until);
             // What can't be kept now is kept with the next step.

@@ -28,6 +28,8 @@ struct Account {
     client: Option<Client>,
     /// Ids of zones by name.
     zones: BTreeMap<String, String>,
+    /// The token was read again after a refusal, and nothing has succeeded since.
+    renewed: bool,
 }
 
 impl Account {
@@ -39,12 +41,20 @@ impl Account {
                 after: None,
                 may_have_arrived: false,
             })?;
-            self.client = Some(Client::new(&self.config.api, token, PATIENCE));
+            let client = Client::new(&self.config.api, token, PATIENCE);
+            self.client = Some(client.with_user(self.config.user.as_deref()));
         }
         self.client.as_ref().ok_or_else(|| Attempt::Failed("there is no client".to_owned()))
     }
 
-    /// The id of a zone.
+    /// Whether the config's `zones` let something be done in a zone of this name and id. Where there
+    /// are some, they are the only ones.
+    fn names(&self, name: &str, id: Option<&str>) -> bool {
+        let named = |known: &String| known.eq_ignore_ascii_case(name) || Some(known.as_str()) == id;
+        self.config.zones.is_empty() || self.config.zones.iter().any(named)
+    }
+
+    /// The id of a zone that the config lets be changed.
     fn zone(&mut self, name: &str) -> Result<String, Attempt> {
         if let Some(id) = self.zones.get(name) {
             return Ok(id.clone());
@@ -55,6 +65,9 @@ impl Account {
                 "the token sees no zone `{name}`\nhint: `riposte cf zones` lists those that it sees; `zone` names it where it isn't the name's last two parts"
             )));
         };
+        if !self.names(&zone.name, Some(&zone.id)) {
+            return Err(Attempt::Failed(format!("`zones` of the config does not name `{name}`")));
+        }
         self.zones.insert(name.to_owned(), zone.id.clone());
         Ok(zone.id)
     }
@@ -62,14 +75,24 @@ impl Account {
     /// Sends a call.
     fn send(&mut self, call: &cloudflare::Call) -> Result<(), Attempt> {
         let sent = self.client()?.send(call).map(drop);
-        sent.map_err(|error| self.failed(&error))
+        sent.map_err(|error| self.failed(&error))?;
+        self.renewed = false;
+        Ok(())
     }
 
     /// What a failed call means for the next attempt.
     fn failed(&mut self, error: &ApiError) -> Attempt {
         if error.kind == ErrorKind::Forbidden {
-            // The token may have been rotated: the next attempt reads it again.
+            // The token may have been rotated: it is read again, and tried once more.
             self.client = None;
+            self.renewed = !self.renewed;
+            if self.renewed {
+                return Attempt::Retry {
+                    reason: error.to_string(),
+                    after: None,
+                    may_have_arrived: false,
+                };
+            }
         }
         if error.may_pass() {
             return Attempt::Retry {
@@ -97,7 +120,12 @@ impl CloudflareTasks {
     /// For an account; nothing is opened yet.
     pub(super) fn new(config: &CloudflareConfig) -> Self {
         let machine = || rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let account = Account { config: config.clone(), client: None, zones: BTreeMap::new() };
+        let account = Account {
+            config: config.clone(),
+            client: None,
+            zones: BTreeMap::new(),
+            renewed: false,
+        };
         Self {
             account,
             mark: config.mark.clone().unwrap_or_else(machine),
@@ -158,6 +186,12 @@ impl Effector for CloudflareTasks {
                 Attempt::Pending
             }
             CloudflareTask::Warm { urls } => {
+                // Only an id in `zones` takes a look at which zone that is.
+                if !self.account.names(&ask.zone, None)
+                    && let Err(attempt) = self.account.zone(&ask.zone)
+                {
+                    return attempt;
+                }
                 match self.warming.add(item.id, &ask.zone, urls, Instant::now()) {
                     Ok(()) => Attempt::Pending,
                     Err(reason) => Attempt::Failed(reason),
@@ -214,3 +248,6 @@ pub(super) fn destination(ask: &CloudflareAsk, changes: String) -> String {
     let account = changes.split_once(':').map_or("", |(_, account)| account);
     format!("{kind}:{account}")
 }
+
+#[cfg(test)]
+mod tests;

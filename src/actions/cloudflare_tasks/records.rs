@@ -4,8 +4,9 @@ use crate::cloudflare::Call;
 use crate::cloudflare::dns::{self, NewRecord, Patch, Record};
 use crate::decisions::CloudflareTask;
 
-/// How the comment of everything of riposte's begins; the mark follows.
-const OURS: &str = "riposte/";
+/// How the comment of a record that a rule made begins; the mark follows. Records of a file
+/// (`riposte cf apply`) begin with `riposte/`: neither removes what is the other's.
+const OURS: &str = "riposte-rule/";
 
 /// The name that a task is about.
 pub(super) fn name(task: &CloudflareTask) -> Option<&str> {
@@ -162,7 +163,7 @@ mod tests {
         assert!(shown(&set("A", "203.0.113.9", false), &[]).is_err());
         let made = shown(&set("A", "203.0.113.9", true), &[]).unwrap().unwrap();
         assert!(
-            made.starts_with("POST ") && made.contains("\"comment\":\"riposte/web1\""),
+            made.starts_with("POST ") && made.contains("\"comment\":\"riposte-rule/web1\""),
             "{made}"
         );
         let two = [record("1", "A", "203.0.113.7", ""), record("2", "A", "203.0.113.8", "")];
@@ -176,9 +177,11 @@ mod tests {
             kind: "A".to_owned(),
             content: None,
         };
-        let mine = record("1", "A", "203.0.113.7", "riposte/web1 until never");
-        let of_others =
-            [record("2", "A", "203.0.113.8", "riposte/web10"), record("3", "A", "203.0.113.9", "")];
+        let mine = record("1", "A", "203.0.113.7", "riposte-rule/web1 until never");
+        let of_others = [
+            record("2", "A", "203.0.113.8", "riposte-rule/web10"),
+            record("3", "A", "203.0.113.9", "riposte/web1"),
+        ];
         assert!(shown(&delete, &of_others).is_err());
         let all = [vec![mine], of_others.to_vec()].concat();
         assert_eq!(shown(&delete, &all), Ok(Some("DELETE /zones/z/dns_records/1".to_owned())));
