@@ -420,7 +420,12 @@ fn rules_are_made_and_removed_and_those_of_others_stay() {
     client.send(&rulesets::create_entry_point(&zone.id, rulesets::CUSTOM, &theirs)).unwrap();
     let references = |phase: &str| -> Vec<String> {
         let rules = scene.simulator.rules(ZONE, phase);
-        rules.iter().filter_map(|rule| Some(rule.get("ref")?.as_str()?.to_owned())).collect()
+        // Ours end with a hash of mark and name.
+        let words = |reference: &str| match reference.rsplit_once('-') {
+            Some((words, _)) if reference.starts_with("riposte-web1-") => words.to_owned(),
+            _ => reference.to_owned(),
+        };
+        rules.iter().filter_map(|rule| Some(words(rule.get("ref")?.as_str()?))).collect()
     };
     let mut daemon = scene.place.start_and_wait();
     scene.attack(1, "30s");

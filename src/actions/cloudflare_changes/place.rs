@@ -3,6 +3,7 @@
 
 mod bots;
 mod rules;
+mod tightened;
 
 use super::records;
 use crate::cloudflare::bots::Switches;
@@ -74,6 +75,10 @@ pub(super) fn target(
 ) -> Result<Json, String> {
     match place.kind {
         ChangeKind::Setting | ChangeKind::Bots => Ok(value.clone()),
+        ChangeKind::Records if before.as_array().is_some_and(Vec::is_empty) => Err(format!(
+            "`{}` has no A, AAAA or CNAME record that could lead elsewhere",
+            place.name
+        )),
         ChangeKind::Records => Ok(records::target(before, value)),
         _ => rules::target(site, place, before, value),
     }
@@ -96,6 +101,12 @@ pub(super) fn is_ours(kind: ChangeKind, before: &Json) -> bool {
         ChangeKind::Managed => before.is_null(),
         _ => false,
     }
+}
+
+/// Whether two places of a zone are one thing under two names, as far as what is there tells.
+pub(super) fn is_one(place: &ChangePlace, present: &Present, other: &ChangePlace) -> bool {
+    let differ = place.zone == other.zone && place.kind == other.kind && place.name != other.name;
+    differ && rules::is_one(place, present, &other.name)
 }
 
 /// Writes a value over what is there; gives what is there then, as far as the reply tells.

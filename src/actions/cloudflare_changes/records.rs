@@ -117,10 +117,6 @@ fn listed(client: &Client, zone: &str, name: &str) -> Result<Vec<Record>, ApiErr
 /// The value of what is there.
 pub(super) fn read(client: &Client, zone: &str, name: &str) -> Result<Json, ApiError> {
     let found = listed(client, zone, name)?;
-    if found.is_empty() {
-        let words = format!("`{name}` has no A, AAAA or CNAME record that could lead elsewhere");
-        return Err(ApiError::of(Area::Dns, ErrorKind::NotFound, words));
-    }
     Ok(value(found.iter().map(Entry::of).collect()))
 }
 

@@ -3,7 +3,7 @@
 use super::worker::ChangesWorker;
 use crate::actions::config::CloudflareConfig;
 use crate::cloudflare::zones::is_id;
-use crate::decisions::{CloudflareAsk, Outcome};
+use crate::decisions::{CloudflareAsk, CloudflareWhat, Outcome};
 
 /// The accounts of the config and their zones.
 #[derive(Debug, Default)]
@@ -21,17 +21,30 @@ impl ChangesRoute {
         ask: &CloudflareAsk,
     ) -> Result<String, (String, Outcome)> {
         let nowhere = |text: String| ("changes".to_owned(), Outcome::Failed(text));
+        let found = self.account(ask).map_err(nowhere)?;
+        if !found.changes && matches!(ask.what, CloudflareWhat::Change { .. }) {
+            let text = format!(
+                "the `[[actions.cloudflare]]` named `{}` has `changes = false`: another machine makes them",
+                found.name
+            );
+            return Err(nowhere(text));
+        }
+        Ok(ChangesWorker::name(found))
+    }
+
+    /// The account of an ask, or why there is none.
+    fn account(&self, ask: &CloudflareAsk) -> Result<&CloudflareConfig, String> {
         if let Some(via) = &ask.via {
             let named = self.0.iter().find(|account| account.name == *via);
-            return named.map(ChangesWorker::name).ok_or_else(|| {
-                nowhere(format!("the config has no `[[actions.cloudflare]]` named `{via}`"))
+            return named.ok_or_else(|| {
+                format!("the config has no `[[actions.cloudflare]]` named `{via}`")
             });
         }
         let names = |account: &&CloudflareConfig| {
             account.zones.iter().any(|zone| zone.eq_ignore_ascii_case(&ask.zone))
         };
         if let Some(account) = self.0.iter().find(names) {
-            return Ok(ChangesWorker::name(account));
+            return Ok(account);
         }
         // An account without names of zones, or with ids, may have it.
         let may_have = |account: &&CloudflareConfig| {
@@ -39,18 +52,18 @@ impl ChangesRoute {
         };
         let mut possible = self.0.iter().filter(may_have);
         match (possible.next(), possible.next()) {
-            (Some(account), None) => Ok(ChangesWorker::name(account)),
-            (Some(_), Some(_)) => Err(nowhere(format!(
+            (Some(account), None) => Ok(account),
+            (Some(_), Some(_)) => Err(format!(
                 "several `[[actions.cloudflare]]` may have the zone `{}`\nhint: name it in `zones` of one, or choose one with `via`",
                 ask.zone
-            ))),
+            )),
             (None, _) if self.0.is_empty() => {
-                Err(nowhere("the config has no `[[actions.cloudflare]]`".to_owned()))
+                Err("the config has no `[[actions.cloudflare]]`".to_owned())
             }
-            (None, _) => Err(nowhere(format!(
+            (None, _) => Err(format!(
                 "no `[[actions.cloudflare]]` of the config names the zone `{}`",
                 ask.zone
-            ))),
+            )),
         }
     }
 }
@@ -58,7 +71,6 @@ impl ChangesRoute {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decisions::CloudflareWhat;
 
     #[test]
     fn a_change_goes_to_the_account_that_has_the_zone() {
@@ -79,6 +91,18 @@ mod tests {
         assert_eq!(to("c.example", None).as_deref(), Some("changes:b"));
         assert_eq!(to("c.example", Some("a")).as_deref(), Some("changes:a"));
         assert_eq!(to("c.example", Some("x")), None);
+        let held =
+            ChangesRoute::new(&accounts("[[cloudflare]]\ntoken = \"env:T\"\nchanges = false\n"));
+        assert!(held.choose(&ask("a.example", None)).is_ok(), "what is there may be ended");
+        let what = CloudflareWhat::Change {
+            kind: crate::decisions::ChangeKind::Setting,
+            name: "security_level".to_owned(),
+            value: serde_json::json!("high"),
+            seconds: 60,
+        };
+        let (_, outcome) =
+            held.choose(&CloudflareAsk { what, ..ask("a.example", None) }).unwrap_err();
+        assert!(matches!(outcome, Outcome::Failed(why) if why.contains("`changes = false`")));
         assert_eq!(ChangesRoute::default().choose(&ask("a.example", None)).ok(), None);
     }
 }

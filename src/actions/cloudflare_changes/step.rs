@@ -7,7 +7,7 @@ use crate::actions::executors::HealthState;
 use crate::clock::{self, Timestamp};
 use crate::cloudflare::{ApiError, Area, ErrorKind};
 use crate::decisions::change::value_words;
-use crate::decisions::{ChangePlace, Outcome};
+use crate::decisions::{ChangePlace, ChangeRow, Outcome};
 use crate::limits::CHANGE_RETRY_SECS_MAX;
 use crate::telemetry::{self, names};
 use serde_json::Value as Json;
@@ -124,7 +124,11 @@ impl ChangesWorker {
         let client = self.client()?;
         let site = self.site(&client, &place.zone)?;
         let present = place::read(&client, &site, &place)?;
-        let before = held.row.before.clone().unwrap_or_else(|| present.value.clone());
+        let known = held.row.before.clone();
+        if known.is_none() {
+            self.is_free(&place, &present)?;
+        }
+        let before = known.unwrap_or_else(|| present.value.clone());
         let target = |value: &Json| place::target(&site, &place, &before, value);
         let wanted = value.as_ref().map(target).transpose().map_err(Halt::Config)?;
         let same = |one: &Json, other: &Json| place::same(&place, one, other);
@@ -154,18 +158,24 @@ impl ChangesWorker {
                     let agrees = after.is_null() == value.is_null();
                     same(after, &value) || (agrees && !same(after, &present.value))
                 };
-                match after {
-                    Some(after) if is_it(&after) => {
-                        held.row.got = Some(after);
-                        held.row.sure = true;
-                        held.dirty = true;
-                    }
-                    Some(_) => return Err(still_as_before().into()),
-                    None => {}
+                if after.as_ref().is_some_and(|after| !is_it(after)) {
+                    return Err(still_as_before().into());
+                }
+                if after.is_some() {
+                    (held.row.got, held.row.sure, held.dirty) = (after, true, true);
                 }
                 Ok(Look::Again)
             }
         }
+    }
+
+    /// Refuses what is being changed under another name: two rows would write over each other, and
+    /// take that for a person's doing.
+    fn is_free(&self, place: &ChangePlace, present: &place::Present) -> Result<(), Halt> {
+        let is_it =
+            |row: &&ChangeRow| row.before.is_some() && place::is_one(place, present, &row.place);
+        let words = |row: &ChangeRow| format!("it is being changed already, as {}", row.place);
+        self.rows().find(is_it).map_or(Ok(()), |row| Err(Halt::Config(words(row))))
     }
 
     fn gone(&self, held: &mut Held, now: Timestamp) -> Result<Look, Halt> {

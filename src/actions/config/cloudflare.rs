@@ -58,6 +58,11 @@ pub struct CloudflareConfig {
     /// less is read back. When absent, Cloudflare's own; with another `api`, and when empty, none.
     #[serde(default)]
     pub status_page: Option<String>,
+    /// Whether rules may change zones of it for a while. One machine alone should change a zone:
+    /// where several have the same rules, `false` on all but one keeps them from taking each
+    /// other's changes for a person's. What is in force already is still put back.
+    #[serde(default = "default_changes")]
+    pub changes: bool,
     /// The API's address; only `riposte sim` has another.
     #[serde(default = "default_api")]
     pub api: String,
@@ -102,6 +107,10 @@ const fn default_expire_every() -> Duration {
 
 const fn default_reconcile_every() -> Duration {
     Duration::from_mins(15)
+}
+
+const fn default_changes() -> bool {
+    true
 }
 
 fn default_api() -> String {

@@ -1,12 +1,13 @@
 //! Rules of a zone: those that we make and remove again, found by our reference, and those of others
 //! that are tightened, of which the whole rule is kept.
 
-use super::{Around, Present, Site};
+use super::{Around, Present, Site, tightened};
 use crate::cloudflare::rules::{CacheRule, CustomRule, ManagedRule, RateLimit};
 use crate::cloudflare::rulesets::{self, Rule, Ruleset};
 use crate::cloudflare::{ApiError, Call, Client};
 use crate::decisions::{ChangeKind, ChangePlace};
 use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
 
 /// A reference is cut at this length: Cloudflare's own limit is not known, 64 is within it.
 const REFERENCE_CHARS_MAX: usize = 64;
@@ -20,11 +21,23 @@ fn phase(kind: ChangeKind) -> &'static str {
     }
 }
 
-/// The reference of what we make under a name.
+/// The reference of what we make under a name: `riposte-MARK-NAME-` and a hash of both, since what is
+/// cut or not plain is not told apart in the words. The mark is cut before the name.
 fn reference(site: &Site, place: &ChangePlace) -> String {
-    let text = format!("riposte-{}-{}", site.mark, place.name);
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-    text.chars().map(plain).take(REFERENCE_CHARS_MAX).collect()
+    let digest = Sha256::new()
+        .chain_update(site.mark.len().to_le_bytes())
+        .chain_update(&site.mark)
+        .chain_update(&place.name)
+        .finalize();
+    let number = digest.iter().take(4).fold(0_u32, |number, byte| (number << 8) | u32::from(*byte));
+    let hash = format!("{number:08x}");
+    let frame = "riposte---".len() + hash.len();
+    let name: String =
+        place.name.chars().map(plain).take(REFERENCE_CHARS_MAX.saturating_sub(frame)).collect();
+    let room = REFERENCE_CHARS_MAX.saturating_sub(frame + name.len());
+    let mark: String = site.mark.chars().map(plain).take(room).collect();
+    format!("riposte-{mark}-{name}-{hash}")
 }
 
 /// The rule of a place.
@@ -57,6 +70,20 @@ fn managed_id(name: &str) -> Option<String> {
     body.pointer("/action_parameters/id")?.as_str().map(str::to_owned)
 }
 
+/// Whether another name stands for the rule of a place too: an id or a name.
+pub(super) fn is_one(place: &ChangePlace, present: &Present, other: &str) -> bool {
+    match (place.kind, &present.around) {
+        (ChangeKind::Tightened, Around::Phase(Some(set))) => {
+            let names = |rule: &Rule, name: &str| rule.reference == name || rule.id == name;
+            set.rules.iter().any(|rule| names(rule, &place.name) && names(rule, other))
+        }
+        (ChangeKind::Managed, _) => {
+            managed_id(other).is_some_and(|id| managed_id(&place.name) == Some(id))
+        }
+        _ => false,
+    }
+}
+
 pub(super) fn read(client: &Client, site: &Site, place: &ChangePlace) -> Result<Present, ApiError> {
     let set = rulesets::read(client, &site.zone, phase(place.kind))?;
     let value = find(site, place, set.as_ref()).map_or(Json::Null, kept);
@@ -80,7 +107,7 @@ pub(super) fn target(
     value: &Json,
 ) -> Result<Json, String> {
     match place.kind {
-        ChangeKind::Tightened => tightened(place, before, value),
+        ChangeKind::Tightened => tightened::target(site.level, place, before, value),
         ChangeKind::Managed => managed(site, place, before, value),
         _ => made(site, place, value),
     }
@@ -112,32 +139,6 @@ fn made(site: &Site, place: &ChangePlace, value: &Json) -> Result<Json, String> 
         }
     };
     if faults.is_empty() { Ok(body) } else { Err(faults.join("; ")) }
-}
-
-/// A rate limit of others, stricter.
-fn tightened(place: &ChangePlace, before: &Json, value: &Json) -> Result<Json, String> {
-    let mut rule = before.clone();
-    let limit = rule.get_mut("ratelimit").and_then(Json::as_object_mut);
-    let (Some(limit), Some(wanted)) = (limit, value.as_object()) else {
-        return Err(format!(
-            "there is no rate limit `{}`\nhint: `riposte cf ratelimit` lists them with their `ref`",
-            place.name
-        ));
-    };
-    let names = [
-        ("requests", "requests_per_period"),
-        ("period_secs", "period"),
-        ("timeout_secs", "mitigation_timeout"),
-    ];
-    for (ours, theirs) in names {
-        if let Some(value) = wanted.get(ours) {
-            limit.insert(theirs.to_owned(), value.clone());
-        }
-    }
-    if let (Some(action), Some(fields)) = (wanted.get("action"), rule.as_object_mut()) {
-        fields.insert("action".to_owned(), action.clone());
-    }
-    Ok(rule)
 }
 
 /// A managed ruleset with some of it overridden: the rule that runs it, or one of ours where none
@@ -233,7 +234,7 @@ mod tests {
             "requests": 5, "period_secs": 10, "timeout_secs": 10,
         });
         let body = target(&site(), &place, &Json::Null, &value).unwrap();
-        assert_eq!(body["ref"], "riposte-web-1-login");
+        assert!(body["ref"].as_str().unwrap().starts_with("riposte-web-1-login-"), "{body}");
         let set: Ruleset = serde_json::from_value(json!({
             "id": "s", "rules": [{ "id": "1", "ref": "login", "action": "block", "expression": "true" }],
         }))
@@ -243,6 +244,65 @@ mod tests {
         let call = call(&site(), &place, &present, &body).unwrap();
         assert_eq!(call.path, "/zones/z/rulesets/s/rules");
         assert!(call.body.unwrap().get("position").is_none());
+    }
+
+    #[test]
+    fn no_two_machines_and_names_share_a_reference() {
+        let long = "web-1234567890.a-long-name-of-a-data-centre.example.com";
+        let mut references = std::collections::BTreeSet::new();
+        for (mark, name) in [
+            ("web.1", "login"),
+            ("web-1", "login"),
+            ("web-1-a", "b"),
+            ("web-1", "a-b"),
+            (long, "login"),
+            (long, "logout"),
+            (&format!("{long}2"), "login"),
+            (long, &"n".repeat(40)),
+        ] {
+            let site = Site { mark: mark.to_owned(), ..site() };
+            let reference = reference(&site, &place(ChangeKind::WafRule, name));
+            assert!(
+                reference.len() <= REFERENCE_CHARS_MAX && reference.contains(name),
+                "{reference}"
+            );
+            assert!(references.insert(reference), "{mark} {name}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_never_loosened() {
+        let place = place(ChangeKind::Tightened, "theirs");
+        let before = |action: &str, timeout: u32| {
+            json!({
+                "ref": "theirs", "action": action, "expression": "true", "action_parameters": { "response": {} },
+                "ratelimit": {
+                    "characteristics": ["cf.colo.id", "ip.src"], "period": 60,
+                    "requests_per_period": 100, "mitigation_timeout": timeout,
+                },
+            })
+        };
+        let block = before("block", 600);
+        for looser in [
+            json!({ "requests": 101 }),
+            json!({ "period_secs": 10 }),
+            json!({ "timeout_secs": 60 }),
+            json!({ "requests": 3, "action": "log" }),
+            json!({ "action": "managed_challenge" }),
+            json!({ "requests": 0 }),
+            json!({ "requests": 3, "period_secs": 11 }),
+        ] {
+            assert!(target(&site(), &place, &block, &looser).is_err(), "{looser}");
+        }
+        let stricter = json!({ "requests": 10, "period_secs": 10, "timeout_secs": 3_600 });
+        assert!(target(&site(), &place, &block, &stricter).is_ok());
+        let value = json!({ "action": "managed_challenge" });
+        let challenge = target(&site(), &place, &before("log", 600), &value).unwrap();
+        assert_eq!(challenge["ratelimit"]["mitigation_timeout"], 0);
+        assert_eq!(challenge.get("action_parameters"), None);
+        let error =
+            target(&site(), &place, &before("challenge", 0), &json!({ "timeout_secs": 60 }));
+        assert!(error.unwrap_err().contains("a challenge has no `timeout_secs`"));
     }
 
     #[test]
@@ -259,6 +319,22 @@ mod tests {
         assert!(!same(&before, &stricter) && same(&before, &before.clone()));
         let error = target(&site(), &place, &Json::Null, &json!({ "requests": 10 })).unwrap_err();
         assert!(error.contains("no rate limit `theirs`"), "{error}");
+    }
+
+    #[test]
+    fn one_thing_under_two_names_is_known() {
+        let id = managed_id("cloudflare").unwrap();
+        let none = Present::unknown();
+        assert!(is_one(&place(ChangeKind::Managed, "cloudflare"), &none, &id));
+        assert!(!is_one(&place(ChangeKind::Managed, "owasp"), &none, &id));
+        let set: Ruleset = serde_json::from_value(json!({ "id": "s", "rules": [
+            { "id": "1", "ref": "theirs", "action": "block", "expression": "true" },
+            { "id": "2", "ref": "other", "action": "block", "expression": "true" },
+        ] }))
+        .unwrap();
+        let present = Present { value: Json::Null, around: Around::Phase(Some(set)) };
+        assert!(is_one(&place(ChangeKind::Tightened, "theirs"), &present, "1"));
+        assert!(!is_one(&place(ChangeKind::Tightened, "theirs"), &present, "2"));
     }
 
     #[test]
