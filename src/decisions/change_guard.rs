@@ -1,13 +1,15 @@
-//! The guard of temporary changes at Cloudflare: how short one may be, how often a rule may start
-//! the same one, and what share of the API's budget a rule has.
+//! The guard of changes at Cloudflare: how short a temporary one may be, how often a rule may start
+//! the same one, and what share of the API's budget a rule has, also for what is done once.
 //!
 //! In: what a rule asks for, and the time. Out: a verdict, and the ask as it may go on. Pure: what it
 //! remembers is made again from the outbox at start. A change that goes on and off all day harms
 //! visitors more than the attack; so past a few starts a day a person is asked.
 
 use super::change::{ChangeKind, ChangePlace, CloudflareAsk, CloudflareWhat};
+use super::cloudflare_task::CloudflareTask;
 use super::config::GuardConfig;
 use super::model::{RuleName, Verdict};
+use super::task_guard::TaskGuard;
 use crate::clock::Timestamp;
 use crate::event::net::parse_net;
 use crate::limits::CHANGE_GUARD_PLACES_MAX;
@@ -70,8 +72,9 @@ pub struct ChangeVerdict {
 #[derive(Debug, Clone, Default)]
 pub struct ChangeGuard {
     known: BTreeMap<(RuleName, ChangePlace), Known>,
-    /// Starts of each rule within the last hour.
+    /// Starts of each rule within the last hour, and what it did once.
     shares: BTreeMap<RuleName, Vec<Timestamp>>,
+    tasks: TaskGuard,
 }
 
 impl ChangeGuard {
@@ -86,9 +89,9 @@ impl ChangeGuard {
     ) -> ChangeVerdict {
         self.forget_old(now);
         let place = ask.place();
-        if matches!(ask.what, CloudflareWhat::Once { .. }) {
-            // The bound on a rule's effects a minute is the only one: nothing has to end.
-            return ChangeVerdict { verdict: Verdict::Pass, ask };
+        if let CloudflareWhat::Once { task } = &ask.what {
+            let verdict = self.judge_once(rule, (&ask.zone, task), now, config);
+            return ChangeVerdict { verdict, ask };
         }
         let CloudflareWhat::Change { value, seconds, .. } = &mut ask.what else {
             // Only people end changes.
@@ -122,6 +125,39 @@ impl ChangeGuard {
         ChangeVerdict { verdict: Verdict::Pass, ask }
     }
 
+    fn judge_once(
+        &mut self,
+        rule: &RuleName,
+        about: (&str, &CloudflareTask),
+        now: Timestamp,
+        config: &GuardConfig,
+    ) -> Verdict {
+        if self.tasks.repeats(about.0, about.1) {
+            return Verdict::Pass;
+        }
+        let refusal = self.tasks.refusal(rule, about, config.tasks_per_day);
+        if let Some(why) = refusal.or_else(|| self.used_up(rule, config)) {
+            return Verdict::Refused(why);
+        }
+        self.book_once(rule, about, now);
+        Verdict::Pass
+    }
+
+    fn book_once(&mut self, rule: &RuleName, about: (&str, &CloudflareTask), now: Timestamp) {
+        self.tasks.book(rule, about, now);
+        self.shares.entry(RuleName::clone(rule)).or_default().push(now);
+    }
+
+    /// Whether a rule has used up its share of the hour.
+    fn used_up(&self, rule: &RuleName, config: &GuardConfig) -> Option<String> {
+        let recent = self.shares.get(rule).map_or(0, Vec::len);
+        (recent >= usize::try_from(config.changes_per_hour).unwrap_or(usize::MAX)).then(|| {
+            format!(
+                "the rule has used up its share of Cloudflare's API: {recent} changes within an hour (`guard.changes_per_hour`)"
+            )
+        })
+    }
+
     /// Why a start or a turn can't be.
     fn refusal(
         &self,
@@ -137,11 +173,8 @@ impl ChangeGuard {
                 name.1
             ));
         }
-        let recent = self.shares.get(&name.0).map_or(0, Vec::len);
-        if recent >= usize::try_from(config.changes_per_hour).unwrap_or(usize::MAX) {
-            return Some(format!(
-                "the rule has used up its share of Cloudflare's API: {recent} changes within an hour (`guard.changes_per_hour`)"
-            ));
+        if let Some(why) = self.used_up(&name.0, config) {
+            return Some(why);
         }
         if !self.known.contains_key(name) && self.known.len() >= CHANGE_GUARD_PLACES_MAX {
             return Some(format!(
@@ -178,6 +211,12 @@ impl ChangeGuard {
         time: Timestamp,
         passed: Timestamp,
     ) {
+        if let CloudflareWhat::Once { task } = &ask.what {
+            if !self.tasks.repeats(&ask.zone, task) {
+                self.book_once(rule, (&ask.zone, task), passed);
+            }
+            return;
+        }
         let (Some(place), CloudflareWhat::Change { value, seconds, .. }) = (ask.place(), &ask.what)
         else {
             return;
@@ -198,6 +237,7 @@ impl ChangeGuard {
 
     fn forget_old(&mut self, now: Timestamp) {
         let (day, hour) = (now.minus(DAY), now.minus(HOUR));
+        self.tasks.forget_before(day);
         self.known.retain(|_, known| {
             known.starts.retain(|start| *start > day);
             !known.starts.is_empty() || known.until > now
@@ -219,10 +259,11 @@ pub fn client_of(ask: &CloudflareAsk) -> Option<IpNet> {
 
 /// What an alarm says of a refused ask.
 pub fn alarm_text(ask: &CloudflareAsk, why: &str) -> String {
-    format!(
-        "it asked to {}, and was refused: {why}\nhint: `riposte cf changes` shows what is in force",
-        ask.words()
-    )
+    let hint = match ask.what {
+        CloudflareWhat::Once { .. } => "",
+        _ => "\nhint: `riposte cf changes` shows what is in force",
+    };
+    format!("it asked to {}, and was refused: {why}{hint}", ask.words())
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod config;
 // Temporary changes at Cloudflare: asked for, allowed, and what was there before.
 pub mod change;
 pub mod change_guard;
+mod task_guard;
 pub mod zone_settings;
 
 // From an ask to a proposed decision.

@@ -1,5 +1,6 @@
 //! `riposte cf dns …`: a zone's records. What changes something shows its plan and asks first.
 
+mod file;
 mod plan;
 
 use super::confirm::{Consent, confirmed};
@@ -13,6 +14,7 @@ use crate::event::text;
 use clap::{Args, Subcommand, ValueHint};
 use plan::{Change, Wanted};
 use serde_json::json;
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 /// `riposte cf dns`
@@ -204,11 +206,18 @@ fn batch(session: &Session, args: &BatchArgs, out: &mut Output) -> anyhow::Resul
     let shown = text::escape(&args.file.display().to_string()).into_owned();
     let file = std::fs::read_to_string(&args.file)
         .map_err(|error| Usage::of(format!("failed to read `{shown}`: {error}")))?;
-    let file: plan::File = serde_json::from_str(&file)
+    let file: file::File = serde_json::from_str(&file)
         .map_err(|error| Usage::of(format!("`{shown}` is no file of changes: {error}")))?;
-    let present = dns::all(&session.client, &zone.id).map_err(|error| failed(&error))?;
-    let changes = file.plan(&present, &zone.name).map_err(Usage::of)?;
-    let planned = || Ok(changes.clone());
+    let before: OnceCell<Vec<Record>> = OnceCell::new();
+    let planned = || {
+        let present = dns::all(&session.client, &zone.id).map_err(|error| failed(&error))?;
+        let changes = match before.get() {
+            None => file.plan(&present, &zone.name),
+            Some(before) => file.left(before, &present, &zone.name),
+        };
+        before.get_or_init(|| present);
+        changes.map_err(Usage::of)
+    };
     carry_out(session, &zone, args.consent, &planned, out)
 }
 

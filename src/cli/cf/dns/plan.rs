@@ -3,7 +3,6 @@
 use crate::cli::output::Style;
 use crate::cloudflare::Call;
 use crate::cloudflare::dns::{self, Batch, NewRecord, Patch, Record};
-use serde::Deserialize;
 use std::fmt::Write as _;
 
 /// Types that share a name with others of their kind as a matter of course: what is there is not
@@ -193,61 +192,6 @@ fn proxiable(kind: &str) -> bool {
 /// Whether records of two types can't have the same name.
 fn clash(one: &str, other: &str) -> bool {
     proxiable(one) && proxiable(other) && one != other && (one == "CNAME" || other == "CNAME")
-}
-
-/// A file of changes, as the API takes it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct File {
-    #[serde(default)]
-    deletes: Vec<Id>,
-    #[serde(default)]
-    patches: Vec<IdAndPatch>,
-    #[serde(default)]
-    posts: Vec<NewRecord>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Id {
-    id: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct IdAndPatch {
-    id: String,
-    #[serde(flatten)]
-    patch: Patch,
-}
-
-impl File {
-    /// What it changes; ids that the zone doesn't have are a fault before anything is sent.
-    pub fn plan(&self, present: &[Record], zone: &str) -> Result<Vec<Change>, String> {
-        let find = |id: &str| {
-            let found = present.iter().find(|record| record.id == id);
-            found.cloned().ok_or_else(|| {
-                format!(
-                    "the zone has no record with the id `{}`\nhint: `riposte cf dns list --json` shows them",
-                    id.escape_debug()
-                )
-            })
-        };
-        let mut changes = Vec::new();
-        for gone in &self.deletes {
-            changes.push(Change::Remove(find(&gone.id)?));
-        }
-        for changed in &self.patches {
-            let record = find(&changed.id)?;
-            if !changed.patch.is_empty_for(&record) {
-                changes.push(Change::Alter(record, changed.patch.clone()));
-            }
-        }
-        for made in &self.posts {
-            let name = whole_name(&made.name, zone);
-            changes.push(Change::Make(NewRecord { name, ..made.clone() }));
-        }
-        Ok(changes)
-    }
 }
 
 /// A name with its zone.
