@@ -188,20 +188,6 @@ pub const CONTROL_REPLY_SECS_MAX: u64 = 60;
 /// The stack of threads that do little; the default of 2 MiB would be address space for nothing.
 pub const HELPER_THREAD_STACK_BYTES: usize = 256 * 1024;
 
-/// A source that delivered nothing for this long holds no timer up.
-pub const SOURCE_IDLE_SECS: u64 = 10;
-
-/// A source that delivered nothing for this long has no say in how long windows are kept. Web
-/// servers that write their log in pieces do so every few minutes (nginx's `flush=5m` is usual).
-pub const SOURCE_GONE_SECS: u64 = 15 * 60;
-
-/// A source whose newest event is this much older than its arrival is catching up.
-pub const CATCH_UP_SECS: u64 = 60;
-
-/// Without records, event time follows the wall clock this far behind, so that a line that is on
-/// its way still comes in order.
-pub const TICK_BEHIND_SECS: u64 = 2;
-
 /// Faults of a config that are looked for at once.
 pub const CONFIG_FAULTS_MAX: usize = 20;
 

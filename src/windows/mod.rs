@@ -180,9 +180,8 @@ impl Windows {
         updated.firing
     }
 
-    /// Moves time on: what is over is forgotten, and keys of `absent` that have been silent too
-    /// long fire, in the order in which they became due (then by rule and key). An earlier
-    /// watermark than the last changes nothing.
+    /// Moves time on: keys of `absent` that have been silent too long fire, in the order in which
+    /// they became due (then by rule and key). An earlier watermark than the last changes nothing.
     pub fn advance(&mut self, watermark: Timestamp) -> Vec<(usize, Key, Firing)> {
         let last = self.watermark.unwrap_or(Timestamp::from_micros(i64::MIN));
         if watermark <= last {
