@@ -88,3 +88,8 @@ pub const CATCH_UP_SECS: u64 = 60;
 /// Without records, event time follows the wall clock this far behind, so that a line that is on
 /// its way still comes in order.
 pub const TICK_BEHIND_SECS: u64 = 2;
+
+/// Windows that are over are kept so much longer: a web server writes a slow request's line when it
+/// ends, with the time when it began, after the lines of others. What comes later still may find its
+/// window gone, by where batches end.
+pub const EVENT_LATE_SECS_MAX: u64 = 120;

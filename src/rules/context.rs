@@ -28,6 +28,23 @@ pub(super) struct Unit {
     pub constants: BTreeMap<ImmutableString, Dynamic>,
     /// What is kept from one body of the file to the next.
     pub found: Found,
+    /// It may call functions of modules. Rhai looks up by name alone what a module's function calls,
+    /// in the same cache: kept, it would be taken for the file's own function of that name.
+    pub calls_modules: bool,
+}
+
+impl Unit {
+    /// A file that was loaded.
+    pub(super) fn new(
+        file: &Arc<str>,
+        text: &str,
+        ast: AST,
+        constants: BTreeMap<ImmutableString, Dynamic>,
+        calls_modules: bool,
+    ) -> Self {
+        let (file, text) = (Arc::clone(file), Arc::from(text));
+        Self { file, text, ast, constants, found: Found::default(), calls_modules }
+    }
 }
 
 /// Which functions calls in bodies of a file mean: Rhai looks each one up anew in every run, in all
@@ -198,7 +215,8 @@ impl ScriptFn {
         let mut arguments = self.captured.clone();
         arguments.extend(argument.filter(|_| self.takes_argument));
         begin_work();
-        let mut caches = self.unit.found.take();
+        let keeps = !self.unit.calls_modules;
+        let mut caches = if keeps { self.unit.found.take() } else { Found::default().take() };
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut global = engine.new_global_runtime_state();
             global.lib.push(Arc::clone(self.unit.ast.shared_lib()));
@@ -211,7 +229,9 @@ impl ScriptFn {
             // Nobody knows what state a panic left the caches in.
             return Err(CallError::Panic);
         };
-        self.unit.found.put(caches);
+        if keeps {
+            self.unit.found.put(caches);
+        }
         outcome.map_err(CallError::Script)
     }
 

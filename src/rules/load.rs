@@ -5,7 +5,7 @@ use super::book::{Api, Place};
 use super::builder;
 use super::builder_misuse;
 use super::check::{self, Checker};
-use super::context::{Found, Unit, freeze, lock};
+use super::context::{Unit, freeze, lock};
 use super::draft::{Collector, Draft, Param};
 use super::engine::{self, Purpose};
 use super::evaluate::Evaluator;
@@ -328,9 +328,8 @@ impl<'s> Loader<'s> {
                 !tests.iter().any(|test| test.body.name.as_str() == name)
             });
         }
-        let text = Arc::from(file.text.as_str());
-        let (file, found) = (Arc::clone(path), Found::default());
-        let unit = Unit { file, text, ast: functions, constants, found };
+        let calls_modules = self.modules.keys().any(|name| file.text.contains(name.as_str()));
+        let unit = Unit::new(path, &file.text, functions, constants, calls_modules);
         let drafts = collected.drafts.iter().map(|draft| lock(draft).clone()).collect();
         Ok(FileDraft { unit: Arc::new(unit), ast, drafts, collected })
     }

@@ -11,6 +11,7 @@
 
 mod ahead;
 mod distinct;
+mod image;
 mod kinds;
 mod ring;
 mod shard;
@@ -32,9 +33,9 @@ use crate::clock::Timestamp;
 use crate::event::Key;
 use crate::limits::{WINDOW_COUNT_EXACT_MAX, WINDOW_IDLE_SECS_MAX};
 use distinct::{Distinct, DistinctPlan};
+use image::{Header, with_header};
 use kinds::{Absent, Consecutive, Each, Leaky, LeakyPlan, Sequence, SequencePlan};
 use ring::{Ratio, RatioPlan, Ring, RingPlan};
-use serde::{Deserialize, Serialize};
 use slots::KeyHasher;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -73,14 +74,6 @@ pub const EACH_COOLDOWN: Duration = Duration::from_mins(1);
 /// The seed of windows that were given none: replays and tests agree from run to run.
 const SEED: u64 = 0x52b7_1a5d_03c9_e86f;
 
-/// What opens the bytes of an image.
-#[derive(Serialize, Deserialize)]
-struct Header {
-    seed: u64,
-    /// Only in the image that belongs to no rule.
-    watermark: Option<Timestamp>,
-}
-
 /// The windows of all rules.
 pub struct Windows {
     memory_bytes_max: u64,
@@ -91,7 +84,7 @@ pub struct Windows {
     /// For each table whether it may hold a key: of a thousand rules most hold none.
     held: Vec<bool>,
     bytes: u64,
-    /// Until when all is forgotten that is over. It isn't saved: after a restart forgetting begins anew.
+    /// How far forgetting has come.
     settled: Option<Timestamp>,
     watermark: Option<Timestamp>,
     watermark_dirty: bool,
@@ -210,6 +203,7 @@ impl Windows {
             return;
         }
         self.settled = Some(settled);
+        self.watermark_dirty = true;
         let tables = self.tables.iter_mut().zip(&mut self.held);
         for (table, held) in tables.filter(|(_, held)| **held) {
             let before = table.bytes();
@@ -241,7 +235,7 @@ impl Windows {
                     table: rule.rule.to_string(),
                     fingerprint: rule.fingerprint,
                     shard,
-                    bytes: with_header(self.seed, None, &content),
+                    bytes: with_header(self.seed, (None, None), &content),
                 });
             }
         }
@@ -250,7 +244,7 @@ impl Windows {
                 table: String::new(),
                 fingerprint: 0,
                 shard: 0,
-                bytes: with_header(self.seed, self.watermark, &[0]),
+                bytes: with_header(self.seed, (self.watermark, self.settled), &[0]),
             });
         }
         images
@@ -273,6 +267,7 @@ impl Windows {
         }
         if image.table.is_empty() {
             self.watermark = self.watermark.max(header.watermark);
+            self.settled = self.settled.max(header.settled);
             return Ok(());
         }
         let known =
@@ -339,16 +334,6 @@ impl Windows {
             self.bytes = (self.bytes + largest.bytes()).saturating_sub(before);
         }
     }
-}
-
-fn with_header(seed: u64, watermark: Option<Timestamp>, content: &[u8]) -> Vec<u8> {
-    if content.is_empty() {
-        return Vec::new();
-    }
-    // Serialising plain data into memory can't fail.
-    let mut bytes = postcard::to_stdvec(&Header { seed, watermark }).unwrap_or_default();
-    bytes.extend_from_slice(content);
-    bytes
 }
 
 fn table_for(rule: &RuleWindow, hasher: &KeyHasher) -> Box<dyn AnyTable> {

@@ -175,7 +175,7 @@ fn an_end_that_passed_while_it_was_down_is_made_up_for() {
 fn a_kill_in_the_middle_of_a_write_is_read_back() {
     let scene = Scene::new();
     let mut daemon = scene.place.start_and_wait();
-    let late = Fault::new(FaultKind::Slow(Duration::from_secs(60)), 1).only("PATCH", LEVEL);
+    let late = Fault::new(FaultKind::Slow(Duration::from_mins(1)), 1).only("PATCH", LEVEL);
     scene.simulator.fault(late);
     scene.attack(1, "1h");
     scene.wait_for("under_attack");

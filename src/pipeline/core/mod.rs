@@ -33,6 +33,7 @@ use events::{Cause, Pending, absent_event, decision_event, key_ip, place, push};
 use host::CoreHost;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The state of all rules.
 pub struct Core {
@@ -159,10 +160,11 @@ impl Core {
         self.drain(waiting, emitted, out);
     }
 
-    /// No event from before `settled` is to be expected any more: windows that are over by then are
-    /// forgotten.
+    /// Hardly an event from before `settled` is to be expected any more: windows that were over a
+    /// while before it are forgotten.
     pub fn forget_before(&mut self, settled: Timestamp) {
-        self.windows.forget_before(settled);
+        let late = Duration::from_secs(limits::EVENT_LATE_SECS_MAX);
+        self.windows.forget_before(settled.minus(late));
     }
 
     /// The timer that is due first, at or before `until`; `budget` bounds how many periods are

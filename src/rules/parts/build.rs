@@ -273,6 +273,7 @@ fn ready(
         ast,
         constants: old.constants.clone(),
         found: Found::default(),
+        calls_modules: old.calls_modules,
     });
     let run =
         Run { unit: Arc::clone(&unit), lookups: Arc::clone(&closure.run.lookups), body: None };

@@ -36,6 +36,24 @@ fn on(when: &str, then: &str) -> String {
     format!("rule(\"r\").on(\"http\").by(\"ip\")\n.when(|e| {when})\n.then(|hit| {then});")
 }
 
+/// A module's function calls its own helper, whatever the file calls its own of that name, in the
+/// first run and in later ones.
+#[test]
+fn a_helper_of_a_module_is_not_the_files_of_the_same_name() {
+    let then = "log(`${weight(1)} ${shop::of(1)} ${weight(1)}`)";
+    let text = format!("fn weight(x) {{ 1 }}\n{}", on("true", then));
+    let loaded = load_both(&text, "fn weight(x) { 10 }\nfn of(x) { weight(x) }");
+    assert_eq!(said(&loaded), []);
+    let event = http("203.0.113.9", "GET", "/", 200);
+    for _ in 0..3 {
+        let run = loaded.set.run_body(0, &hit_of(&event), &TestHost::shared());
+        let Some(Ask::Effect(Effect::Log { message })) = run.asks.first() else {
+            panic!("{run:?}");
+        };
+        assert_eq!(message, "1 10 1");
+    }
+}
+
 #[test]
 fn functions_see_their_constants_and_each_other() {
     let rule = on(r"shop::is_cart(e.path) && shop::outer(1) == 2", "shop::punish_all([hit.ip])");

@@ -185,7 +185,7 @@ fn a_setting_that_the_plan_keeps_is_told_and_refused() {
 pub(super) fn tour_of_others(client: &Client, zone: &Zone) {
     let call = agents::create(&zone.id, agents::Mode::Block, "BadBot/1.0", "a bad one");
     let rule: agents::AgentRule = read(client, &call);
-    assert_eq!(agents::all(client, &zone.id).unwrap(), [rule.clone()]);
+    assert_eq!(agents::all(client, &zone.id).unwrap(), std::slice::from_ref(&rule));
     let call = agents::change(&zone.id, &rule, agents::Mode::JsChallenge, true);
     let changed: agents::AgentRule = read(client, &call);
     assert_eq!((changed.mode.as_str(), changed.paused), ("js_challenge", true));
@@ -194,14 +194,14 @@ pub(super) fn tour_of_others(client: &Client, zone: &Zone) {
     let account = &zone.account.id;
     let monitor: pools::Monitor = made(json!({ "type": "https", "path": "/health" }));
     let monitor: pools::Monitor = read(client, &pools::create_monitor(account, &monitor));
-    assert_eq!(pools::monitors(client, account).unwrap(), [monitor.clone()]);
+    assert_eq!(pools::monitors(client, account).unwrap(), std::slice::from_ref(&monitor));
     let origins: Vec<pools::Origin> = made(json!([
         { "name": "a", "address": "192.0.2.1", "weight": 0.5, "port": 8443 },
         { "name": "b", "address": "192.0.2.66" },
     ]));
     let call = pools::create(account, "web", &origins, Some(&monitor.id));
     let pool: pools::Pool = read(client, &call);
-    assert_eq!(pools::all(client, account).unwrap(), [pool.clone()]);
+    assert_eq!(pools::all(client, account).unwrap(), std::slice::from_ref(&pool));
     let health: Value = read(client, &pools::health(account, &pool.id));
     let ill: Vec<String> = pools::read_health(&health)
         .into_iter()
@@ -213,11 +213,16 @@ pub(super) fn tour_of_others(client: &Client, zone: &Zone) {
     assert_eq!((off.enabled, &off.origins), (false, &pool.origins), "the origins stay");
     let call = pools::set_origins(account, &pool.id, &pool.origins[..1]);
     assert_eq!(read::<pools::Pool>(client, &call).origins[0].rest["port"], json!(8443));
-    let call = pools::create_balancer(&zone.id, "www.example.com", &[pool.id.clone()], &pool.id);
+    let call = pools::create_balancer(
+        &zone.id,
+        "www.example.com",
+        std::slice::from_ref(&pool.id),
+        &pool.id,
+    );
     let balancer: pools::Balancer = read(client, &call);
-    assert_eq!(pools::balancers(client, &zone.id).unwrap(), [balancer.clone()]);
+    assert_eq!(pools::balancers(client, &zone.id).unwrap(), std::slice::from_ref(&balancer));
     assert!(client.send(&pools::delete(account, &pool.id)).is_err(), "it is in use");
-    client.send(&pools::set_pools(&zone.id, &balancer.id, &[pool.id.clone()])).unwrap();
+    client.send(&pools::set_pools(&zone.id, &balancer.id, std::slice::from_ref(&pool.id))).unwrap();
     client.send(&pools::delete_balancer(&zone.id, &balancer.id)).unwrap();
     assert!(client.send(&pools::delete_monitor(account, &monitor.id)).is_err(), "it is in use");
     client.send(&pools::delete(account, &pool.id)).unwrap();

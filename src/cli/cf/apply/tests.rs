@@ -162,13 +162,13 @@ fn a_persons_change_between_plan_and_write_stops_the_write() {
     assert!(error.contains("`waf` was changed by somebody"), "{error}");
     assert_eq!(done.written.len(), 3, "settings and bot management were written before");
     assert_eq!(stage.references(CUSTOM), ["theirs", "meanwhile"]);
-    let set = |value: &str| {
+    let put_by_hand = |value: &str| {
         let call = settings::change(&stage.zone.id, "security_level", &json!(value));
         stage.client.send(&call).unwrap();
     };
-    set("low");
+    put_by_hand("low");
     let made = stage.plan(&file());
-    set("under_attack");
+    put_by_hand("under_attack");
     let error = stage.send(&file(), &made).0.unwrap_err().to_string();
     assert!(error.contains("`security_level` was changed by somebody"), "{error}");
     assert_eq!(stage.simulator.setting("example.com", "security_level"), json!("under_attack"));
