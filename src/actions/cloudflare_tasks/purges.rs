@@ -140,7 +140,7 @@ mod tests {
     fn a_hundred_go_in_a_call_and_what_went_is_not_sent_again() {
         let mut what = files(0..250);
         what.tags.push("a".to_owned());
-        let parts = super::parts(&what);
+        let parts = parts(&what);
         assert_eq!(parts.len(), 4);
         done(&mut what, &parts[0]);
         done(&mut what, &parts[3]);

@@ -2,6 +2,7 @@
 //! hostile module can't do.
 
 use super::*;
+use crate::decisions::{Ask, Effect};
 
 fn module(text: &str) -> ModuleFile {
     ModuleFile {
