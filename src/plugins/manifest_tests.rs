@@ -55,52 +55,52 @@ fn each_fault_has_its_line_and_its_mend() {
     insta::assert_snapshot!(cases.join("\n\n"), @r#"
     plugin.toml:1:1: `name` can't be `DNS`
       | name = "DNS"
-      | ^
+      | ^^^^
     hint: a name begins with a lower-case letter and has up to 32 of a-z, 0-9, `_` and `-`
 
     plugin.toml:1:1: `name` is `dnsbl`, but the folder is `other`
       | name = "dnsbl"
-      | ^
+      | ^^^^
     hint: give both one name
 
     plugin.toml:4:1: `protocol` is 2, and this riposte speaks 1
       | protocol = 2
-      | ^
+      | ^^^^^^^^
     hint: use a version of the plugin that speaks 1
 
     plugin.toml:3:1: `kind` is `enricher`, so `protocol` is required
       | kind = "enricher"
-      | ^
+      | ^^^^
     hint: `protocol = 1`
 
     plugin.toml:3:1: `kind` is `enricher`, so `run` is required
       | kind = "enricher"
-      | ^
+      | ^^^^
     hint: `run = ["./dnsbl.py"]`
 
     plugin.toml:9:1: `limits.answer_ms` is 0
       | answer_ms = 0
-      | ^
+      | ^^^^^^^^^
     hint: 1 to 60000
 
     plugin.toml:9:1: `answer_msec` is not a key of this table
       | answer_msec = 500
-      | ^
+      | ^^^^^^^^^^^
     hint: did you mean `answer_ms`?
 
     plugin.toml:3:8: `enrichment` can't stand here
       | kind = "enrichment"
-      |        ^
+      |        ^^^^^^^^^^^^
     hint: did you mean `enricher`?
 
     plugin.toml:11:1: `enricher` is a table for another kind: this is `kind = "action"`
       | [enricher]
-      | ^
+      | ^^^^^^^^^^
     hint: remove the table, or change `kind`
 
     plugin.toml:13:27: `boolean` can't stand here
       | fields = { dnsbl_listed = "boolean", dnsbl_code = "text" }
-      |                           ^
+      |                           ^^^^^^^^^
     hint: known here: text, int, float, bool, address
 
     plugin.toml: `dnsbl-code` can't be a field's name
@@ -108,7 +108,7 @@ fn each_fault_has_its_line_and_its_mend() {
 
     plugin.toml:5:1: `description` has 0 characters
       | description = ""
-      | ^
+      | ^^^^^^^^^^^
     hint: 1 to 200
     "#);
 }
@@ -121,11 +121,11 @@ fn a_module_starts_nothing() {
     insta::assert_snapshot!(said(&with_run, "shop"), @r#"
     plugin.toml:5:1: `run` is for programs, and this is a module
       | run = ["./x"]
-      | ^
+      | ^^^
     hint: a module is `lib.rhai`, and nothing is started
     plugin.toml:6:1: `protocol` is for programs, and this is a module
       | protocol = 1
-      | ^
+      | ^^^^^^^^
     hint: a module is `lib.rhai`, and nothing is started
     "#);
 }
