@@ -317,7 +317,7 @@ fn records(cf: &mut Module, api: &mut Api<'_>) {
             follow(&context, name, &address, &options)
         },
     );
-    api.doc(Place::Cloudflare, "ddns", "cf::ddns(name, address[, #{create, ttl, proxied, zone, via}])", "Let a name's A or AAAA record lead to an address, as a source of the type `address` finds it. A private or special address is a fault, and nothing changes.", r#"cf::ddns("home.example.com", hit.event.address)"#);
+    api.doc(Place::Cloudflare, "ddns", "cf::ddns(name, address[, #{create, ttl, proxied, zone, via}])", "Let a name's A or AAAA record lead to an address, as a source of the type `address` finds it. A private or special address is a fault, and nothing changes.", r#"cf::ddns("home.example.com", hit.event["address"])"#);
     cf.set_native_fn("dns_delete", |context: NativeCallContext, name: &str, kind: &str| {
         delete(&context, name, kind, &Map::new())
     });

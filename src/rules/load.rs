@@ -282,12 +282,13 @@ impl<'s> Loader<'s> {
     /// Runs a file and gathers what it declares.
     fn run_file(&mut self, path: &Arc<str>, file: &RuleFile) -> Result<FileDraft, Vec<Note>> {
         check_size(&file.text)?;
-        let (ast, faults) = recover::compile(&self.engine, &file.text);
+        let (ast, mut faults) = recover::compile(&self.engine, &file.text);
         let Some(mut ast) = ast else {
             return Err(faults);
         };
         ast.set_source(&**path);
         self.refuse_api_names(&ast)?;
+        faults.extend(check::namesakes(&self.modules, &ast, &file.text));
         let given = self.given(path, &ast);
         *lock(&self.collector) = Collector { given: given.clone(), ..Collector::default() };
         let mut scope = Scope::new();

@@ -22,7 +22,7 @@ use super::syntax::{Function, functions, walk};
 use crate::event::Kind;
 use facts::facts;
 use fields::comparison;
-pub(super) use modules::Modules;
+pub(super) use modules::{Modules, namesakes};
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -19,6 +19,35 @@ pub(in crate::rules) struct ModuleFacts {
     /// Its functions that others may call: name, how many arguments, whether it asks for something
     /// and so belongs in bodies.
     functions: BTreeMap<(String, usize), bool>,
+    /// Its functions that it calls itself.
+    helpers: BTreeSet<String>,
+}
+
+/// Names that a file can't give to its functions, and modules that it can't call together: while a
+/// body runs, Rhai 1.27 keeps what an unqualified call meant by name and number of arguments alone,
+/// so that the file's own function would be taken for the module's, or the other way round.
+pub(in crate::rules) fn namesakes(modules: &Modules, ast: &AST, text: &str) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let mut helpers: BTreeMap<&str, &str> = BTreeMap::new();
+    for (module, facts) in modules.iter().filter(|(name, _)| text.contains(name.as_str())) {
+        for helper in &facts.helpers {
+            if ast.iter_functions().any(|function| function.name == helper) {
+                let position = crate::rules::syntax::function_position(ast, helper);
+                let message = format!("the module `{module}` has a function `{helper}` too");
+                notes.push(Note::error("api-name", position, message).hint(
+                    "give it another name: a body that calls both would take one for the other",
+                ));
+            }
+            if let Some(other) = helpers.insert(helper, module) {
+                let message =
+                    format!("the modules `{other}` and `{module}` both have a function `{helper}`");
+                notes.push(Note::error("api-name", Position::NONE, message).hint(
+                    "use one of them alone in a file: a body that calls both would take one for the other",
+                ));
+            }
+        }
+    }
+    notes
 }
 
 impl Checker<'_> {
@@ -75,7 +104,8 @@ impl Checker<'_> {
                 (key, acting.contains(function.name))
             })
             .collect();
-        ModuleFacts { functions }
+        let helpers = calls.into_values().flatten().filter(|name| !name.starts_with("anon$"));
+        ModuleFacts { functions, helpers: helpers.collect() }
     }
 
     fn is_of_bodies(&self, name: &str) -> bool {

@@ -37,13 +37,19 @@ fn on(when: &str, then: &str) -> String {
     format!("rule(\"r\").on(\"http\").by(\"ip\")\n.when(|e| {when})\n.then(|hit| {then});")
 }
 
-/// A module's function calls its own helper, whatever the file calls its own of that name, in the
-/// first run and in later ones.
+/// Rhai would take the file's function for the module's after the first call of it.
 #[test]
-fn a_helper_of_a_module_is_not_the_files_of_the_same_name() {
-    let then = "log(`${weight(1)} ${shop::of(1)} ${weight(1)}`)";
-    let text = format!("fn weight(x) {{ 1 }}\n{}", on("true", then));
-    let loaded = load_both(&text, "fn weight(x) { 10 }\nfn of(x) { weight(x) }");
+fn a_helper_of_a_module_can_not_have_the_name_of_a_function_of_the_file() {
+    let module = "fn weight(x) { 10 }\nfn of(x) { weight(x) }";
+    let text = |name: &str| {
+        let then = format!("log(`${{{name}(1)}} ${{shop::of(1)}} ${{{name}(1)}}`)");
+        format!("fn {name}(x) {{ 1 }}\n{}", on("true", &then))
+    };
+    let found = said(&load_both(&text("weight"), module));
+    assert_eq!(found, [("rules/a.rhai".to_owned(), "api-name", 1)]);
+    // What the module calls nowhere itself, and what calls no module, is free.
+    assert_eq!(said(&load_both("fn weight(x) { 1 }", module)), []);
+    let loaded = load_both(&text("of"), module);
     assert_eq!(said(&loaded), []);
     let event = http("203.0.113.9", "GET", "/", 200);
     for _ in 0..3 {
