@@ -238,7 +238,10 @@ mod tests {
                 let mut stream = stream.unwrap();
                 let mut head = [0; 2_048];
                 let count = stream.read(&mut head).unwrap_or(0);
-                assert!(count == 0 || head.starts_with(b"GET /health HTTP/1.1"));
+                // Whoever speaks TLS gets no answer.
+                if count > 0 && !head.starts_with(b"GET /health HTTP/1.1") {
+                    continue;
+                }
                 let reply = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
                 // Whoever only connects has gone already.
                 drop(stream.write_all(reply.as_bytes()));
