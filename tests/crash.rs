@@ -37,7 +37,7 @@ rule("evidence").on("http").when(|e| e.status == 404).by("ip").count(4, "5m")
     .then(|hit| if hit.events[0].path != "/p0" { block(hit.ip, "10m"); });
 "#;
 
-const LOG: &str = "[log]\nlevel = \"warn,riposte::pipeline::live=info\"\n";
+const LOG: &str = "[log]\nlevel = \"warn,riposte::pipeline::live=info,riposte::cli=info\"\n";
 
 /// A log of many clients, made from a seed; event time runs up to now. No client fires a rule so
 /// often that the journal would put its hits together.
@@ -89,8 +89,9 @@ fn outcome(place: &Place) -> BTreeSet<String> {
     place.journal().iter().filter_map(|row| words(&row.entry)).collect()
 }
 
+/// How often it was up: it reads, so that what kills it now hits it at work.
 fn starts(place: &Place) -> usize {
-    place.log().matches("state restored").count()
+    place.log().matches("riposte runs").count()
 }
 
 fn wait_for_start(place: &Place, before: usize) {
