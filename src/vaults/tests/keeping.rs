@@ -129,7 +129,7 @@ fn a_secret_that_is_refused_is_read_again_at_once_and_not_in_a_circle() {
 }
 
 #[test]
-fn files_are_read_at_each_use_and_an_exposed_one_does_not_replace_a_good_one() {
+fn files_are_read_at_each_use_and_an_exposed_one_is_refused() {
     let files = Files::new();
     let keeper = Keeper::new(&VaultsConfig::default());
     let secret = files.write("key", "one");
@@ -139,9 +139,13 @@ fn files_are_read_at_each_use_and_an_exposed_one_does_not_replace_a_good_one() {
     std::fs::write(files.path("key"), "three").unwrap();
     let open = std::fs::Permissions::from_mode(0o644);
     std::fs::set_permissions(files.path("key"), open).unwrap();
-    assert_eq!(keeper.get(&secret).unwrap().reveal(), "two");
+    let refused = keeper.get(&secret).unwrap_err().to_string();
+    assert!(refused.contains("can be read or changed by others"), "{refused}");
     let report = keeper.report();
     assert!(report[0].fault.contains("can be read or changed by others"), "{report:?}");
+    std::fs::remove_file(files.path("key")).unwrap();
+    files.write("key", "two");
+    assert_eq!(keeper.get(&secret).unwrap().reveal(), "two");
     std::fs::remove_file(files.path("key")).unwrap();
     assert_eq!(keeper.get(&secret).unwrap().reveal(), "two", "in the middle of a rotation");
     files.write("key", "four");
