@@ -31,7 +31,7 @@ rule("home").on("address").when(|e| e.ok).by("family")
 "#;
 
 /// Long enough for a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 struct Scene {
     _root: tempfile::TempDir,

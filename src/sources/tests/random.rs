@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// Stops a source, however long a busy machine takes for it.
 fn stop(handle: &mut Handle) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !handle.stop() {
         assert!(Instant::now() < deadline, "the source doesn't end");
     }
