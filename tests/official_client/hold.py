@@ -37,6 +37,8 @@ KNOWN = [
     (r"/firewall/ua_rules/", r"request \$\.configuration"),
     # A comment may be null.
     (r"/dns_records", r"\$\.result.*'comment': None"),
+    # Cloudflare's own client sends none.
+    (r"/tokens/[0-9a-f]{32}/value$", r"^request body is missing$"),
     # A patch of the content alone is what Cloudflare's docs show.
     (r"/dns_records/(batch$|[0-9a-f]{32}$)", r"request \$(: |\.patches\[)"),
 ]

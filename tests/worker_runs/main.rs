@@ -3,7 +3,7 @@
 //!
 //! The runtime comes from npm into a folder below `target/`, once; where that can't be (no Node, no
 //! registry), the test says so and is skipped.
-#![expect(clippy::unwrap_used, reason = "test helpers")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test helpers")]
 
 use riposte::cloudflare::kv::{self, Namespace};
 use riposte::cloudflare::{Call, Client, Form};
