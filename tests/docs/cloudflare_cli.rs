@@ -67,9 +67,9 @@ fn what_the_page_about_cloudflare_tells_is_what_happens() {
     };
     let name = "docs/cloudflare-cli.md";
     let page = fs::read_to_string(root().join(name)).unwrap();
-    let mut stale = Vec::new();
-    hold(name, &performed(&page, &stage), &mut stale);
-    assert_fresh(&stale);
+    let mut outdated = Vec::new();
+    hold(name, &performed(&page, &stage), &mut outdated);
+    assert_fresh(&outdated);
     let commands = page.lines().filter(|line| line.starts_with("$ ")).count();
     assert!(commands > 20, "{commands}");
 }

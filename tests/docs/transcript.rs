@@ -97,11 +97,11 @@ fn steady(text: &str) -> String {
 
 fn is_performed(name: &str) {
     let page = fs::read_to_string(root().join(name)).unwrap();
-    let mut stale = Vec::new();
+    let mut outdated = Vec::new();
     let as_it_is = |text: &str| text.to_owned();
     let stage = Stage { before: &as_it_is, after: &as_it_is };
-    hold(name, &performed(&page, &stage), &mut stale);
-    assert_fresh(&stale);
+    hold(name, &performed(&page, &stage), &mut outdated);
+    assert_fresh(&outdated);
 }
 
 #[test]
