@@ -37,6 +37,8 @@ KNOWN = [
     (r"/firewall/ua_rules/", r"request \$\.configuration"),
     # A comment may be null.
     (r"/dns_records", r"\$\.result.*'comment': None"),
+    # A patch changes mode and notes; what a rule is about can't be changed.
+    (r"/firewall/access_rules/rules/[0-9a-f]{32}$", r"request \$: 'configuration' is a required"),
     # Cloudflare's own client sends none.
     (r"/tokens/[0-9a-f]{32}/value$", r"^request body is missing$"),
     # A patch of the content alone is what Cloudflare's docs show.
