@@ -17,6 +17,11 @@ fn client(simulator: &Simulator, token: &str) -> Client {
     Client::new(&simulator.base(), Secret::new(token.to_owned()), Duration::from_secs(5))
 }
 
+/// A client with a budget of its own: together the tours are more calls than one has at once.
+fn client_of(simulator: &Simulator, user: &str) -> Client {
+    client(simulator, "t").with_user(Some(user))
+}
+
 fn quick() -> Options {
     Options { bulk_takes: Duration::from_millis(20), ..Options::new("t") }
 }
@@ -50,12 +55,12 @@ fn tour(simulator: &Simulator) {
     let again = zones::find(&client, &zone.id).unwrap().unwrap();
     assert_eq!(zone, again);
     assert_eq!(records::all(&client, &zone.id).unwrap().len(), 3);
-    dns::tour(&client, &zone.id);
+    dns::tour(&client_of(simulator, "dns"), &zone.id);
     let ranges: ranges::Ranges = read(&client, &ranges::all());
     assert!(ranges.ipv4_cidrs.len() > 1 && !ranges.ipv6_cidrs.is_empty());
     client.send(&purge::purge(&zone.id, &purge::What::Everything)).unwrap();
     client.send(&purge::purge(&zone.id, &purge::What::Files(vec!["https://e/".into()]))).unwrap();
-    account_areas::tour(&client, &simulator.base(), &zone);
+    account_areas::tour(&client_of(simulator, "account"), &simulator.base(), &zone);
     let account = &zone.account.id;
     let list: List = read(&client, &lists::create(account, "a_list", "for tests"));
     let items: Vec<NewItem> =
@@ -86,9 +91,8 @@ fn tour(simulator: &Simulator) {
     client.send(&rulesets::change_rule(&zone.id, &set.id, &id, &rule)).unwrap();
     client.send(&rulesets::delete_rule(&zone.id, &set.id, &id)).unwrap();
     client.send(&lists::delete(account, &list.id)).unwrap();
-    // Each with a budget of its own: together they are more calls than one has at once.
-    zone_areas::tour(&self::client(simulator, "t"), &zone);
-    zone_areas::tour_of_others(&self::client(simulator, "t"), &zone);
+    zone_areas::tour(&client_of(simulator, "zone"), &zone);
+    zone_areas::tour_of_others(&client_of(simulator, "others"), &zone);
     for scope in
         [access_rules::Scope::Account(account.clone()), access_rules::Scope::Zone(zone.id.clone())]
     {
