@@ -209,6 +209,27 @@ fn describe(error: reqwest::Error) -> HttpError {
     }
 }
 
+/// A value as it may stand in a path's segment or a query: everything but letters, digits and
+/// `-._~` (RFC 3986, unreserved characters) is encoded.
+pub fn encoded(value: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            // Writing into a text can't fail.
+            write!(out, "%{byte:02X}").ok();
+        }
+    }
+    out
+}
+
+/// A path whose segments are encoded, and whose slashes stay.
+pub fn encoded_path(path: &str) -> String {
+    path.split('/').map(encoded).collect::<Vec<_>>().join("/")
+}
+
 /// An error with its causes, the outermost first.
 fn chain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();

@@ -1,8 +1,9 @@
 //! A request to Cloudflare as a value: it can be shown before it is sent, or instead.
 
 use crate::http_client::Method;
+pub(super) use crate::http_client::encoded;
 use serde_json::Value;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// A part of the API. Error codes mean something only together with it: the same number stands for
 /// different things in different areas.
@@ -317,20 +318,6 @@ impl fmt::Display for Call {
             (Some(body), None) => write!(f, "\n{body}"),
         }
     }
-}
-
-/// A value as it may stand in a path's segment or a query.
-pub(super) fn encoded(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            // Writing into a text can't fail.
-            write!(out, "%{byte:02X}").ok();
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -30,6 +30,17 @@ pub enum SourceType {
 }
 
 impl SourceType {
+    /// As the config has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Stdin => "stdin",
+            Self::Plugin => "plugin",
+            Self::Probe => "probe",
+            Self::Address => "address",
+        }
+    }
+
     /// Whether its records are events ready-made, in frames of the spool.
     pub const fn is_framed(self) -> bool {
         matches!(self, Self::Plugin | Self::Probe | Self::Address)
@@ -83,7 +94,7 @@ pub struct SourceConfig {
     pub connect: Option<String>,
     /// For `probe`: the status that is well; when absent, 200 to 399.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u32>,
+    pub status: Option<u16>,
     /// For `probe`: what takes longer is a failure.
     #[serde(default = "timeout", with = "duration_text")]
     pub timeout: Duration,
@@ -266,8 +277,7 @@ impl SourceConfig {
             connect: self.connect.clone(),
             every: self.every(probe::EVERY),
             timeout: self.timeout,
-            // What is no status is never answered, and told as a fault.
-            status: self.status.map(|status| u16::try_from(status).unwrap_or(0)),
+            status: self.status,
         }
     }
 
@@ -291,21 +301,47 @@ impl SourceConfig {
         }
         match self.kind_of {
             SourceType::Probe => faults.extend(self.probe_config().faults()),
-            SourceType::Address => faults.extend(address::faults(&self.address_config())),
-            SourceType::File | SourceType::Stdin | SourceType::Plugin => {
-                let keys = [
-                    (self.url.is_some(), "url", "probe"),
-                    (self.connect.is_some(), "connect", "probe"),
-                    (self.interface.is_some(), "interface", "address"),
-                    (!self.providers.is_empty(), "providers", "address"),
-                ];
-                let unused = keys.into_iter().filter(|(set, ..)| *set).map(|(_, key, kind)| {
-                    format!("`{key}` has no use without `type = \"{kind}\"`")
-                });
-                faults.extend(unused);
+            SourceType::Address => {
+                let unknown = self.families.iter().filter(|name| Family::from_name(name).is_none());
+                faults.extend(unknown.map(|name| {
+                    let name = crate::event::text::escape(name);
+                    format!("`{name}` is no family\nhint: `v4`, `v6` or both")
+                }));
+                faults.extend(address::faults(&self.address_config()));
             }
+            SourceType::File | SourceType::Stdin | SourceType::Plugin => {}
         }
+        faults.extend(self.unused_here());
         faults
+    }
+
+    /// Keys that sources of this type make no use of. Those with a value of their own when absent
+    /// are told where they say something else.
+    fn unused_here(&self) -> impl Iterator<Item = String> {
+        use SourceType::{Address, File, Probe};
+        let kind_of = self.kind_of;
+        let is_default = Self::files("", Vec::new(), "");
+        let keys: [(bool, &str, &[SourceType]); 12] = [
+            (!self.paths.is_empty(), "paths", &[File]),
+            (!self.rotated.is_empty(), "rotated", &[File]),
+            (self.poll.is_some(), "poll", &[File]),
+            (self.url.is_some(), "url", &[Probe]),
+            (self.connect.is_some(), "connect", &[Probe]),
+            (self.status.is_some(), "status", &[Probe]),
+            (self.timeout != is_default.timeout, "timeout", &[Probe]),
+            (self.every.is_some(), "every", &[Probe, Address]),
+            (self.families != is_default.families, "families", &[Address]),
+            (!self.providers.is_empty(), "providers", &[Address]),
+            (self.agree != is_default.agree, "agree", &[Address]),
+            (self.interface.is_some(), "interface", &[Address]),
+        ];
+        keys.into_iter().filter(move |(set, _, kinds)| *set && !kinds.contains(&kind_of)).map(
+            |(_, key, kinds)| {
+                let kinds: Vec<String> =
+                    kinds.iter().map(|kind| format!("`type = \"{}\"`", kind.name())).collect();
+                format!("`{key}` has no use without {}", kinds.join(" or "))
+            },
+        )
     }
 
     /// What is wrong with the values, each in words with its hint.
@@ -348,3 +384,7 @@ impl SourceConfig {
         faults.into_iter().map(named).collect()
     }
 }
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;

@@ -16,6 +16,10 @@ pub const VAULT_WORDS_BYTES_MAX: usize = 300;
 /// A vault may take this long for an answer: whoever needs the secret waits for it.
 pub const VAULT_CALL_SECS_MAX: u64 = 10;
 
+/// What a vault says of how long something lasts counts up to this, ten years: a larger figure is
+/// no time that could be reckoned with.
+pub const VAULT_LASTS_SECS_MAX: u64 = 10 * 365 * 24 * 3_600;
+
 /// After a vault could not be reached, it isn't tried again for this long: many secrets that are
 /// due at the same time don't each wait for the limit.
 pub const VAULT_DOWN_SECS: u64 = 5;

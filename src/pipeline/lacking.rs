@@ -85,6 +85,11 @@ pub fn after_reload(
     read: &PluginFiles,
 ) -> Vec<Arc<HealthCell>> {
     let mut now = lacking(config, read);
+    // What runs does so with what it was started with, until the next start.
+    let stands = |source: &String| at_start.iter().any(|lack| lack.sources.contains(source));
+    for lack in &mut now {
+        lack.sources.retain(stands);
+    }
     let is_module = |name: &str| read.modules.iter().any(|module| module.name == name);
     let used = |name: &str| config.plugins.get(name).is_some_and(|plugin| plugin.enabled);
     for lack in at_start {
@@ -152,5 +157,14 @@ mod tests {
         config.plugins.insert("p".to_owned(), unused);
         config.sources.clear();
         assert!(after_reload(&at_start, &config, &crate::config::read_plugins(&config)).is_empty());
+    }
+
+    #[test]
+    fn a_source_that_runs_is_not_said_to_stand_still_when_its_plugin_breaks() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path());
+        let cells = after_reload(&[], &config, &crate::config::read_plugins(&config));
+        let fault = cells[0].now().fault.unwrap();
+        assert!(fault.contains("there is no plugin `p`") && !fault.contains("not read"), "{fault}");
     }
 }

@@ -4,9 +4,10 @@
 mod rules;
 
 use super::body_api::{Answer, ask, duration};
+use super::body_options::Options;
 use super::book::{Api, Place};
 use super::context::value_error;
-use super::values::{cut, to_json, to_text};
+use super::values::{cut, to_json};
 use crate::decisions::change::is_zone;
 use crate::decisions::zone_settings::zone_setting;
 use crate::decisions::{Ask, ChangeKind, CloudflareAsk, CloudflareWhat, Effect};
@@ -26,7 +27,7 @@ pub(super) fn register(api: &mut Api<'_>) {
 }
 
 /// A text as errors show it.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     cut(text, limits::SCRIPT_NAME_BYTES_MAX).into_owned()
 }
 
@@ -41,12 +42,12 @@ pub(super) fn zone(context: &NativeCallContext, text: &str) -> Answer<String> {
     if is_zone(text) {
         return Ok(text.to_ascii_lowercase());
     }
-    let shown = cut(text, limits::SCRIPT_NAME_BYTES_MAX);
+    let shown = shown(text);
     Err(value_error(context, format!("`{shown}` is no zone: write its name, as in `example.com`")))
 }
 
-/// How long, in seconds.
-fn seconds(context: &NativeCallContext, text: &str) -> Answer<u64> {
+/// How long a change lasts, in seconds.
+pub(super) fn seconds(context: &NativeCallContext, text: &str) -> Answer<u64> {
     let seconds = duration(context, text)?.as_secs();
     if seconds == 0 || seconds > limits::CHANGE_SECS_MAX {
         return Err(value_error(
@@ -59,16 +60,7 @@ fn seconds(context: &NativeCallContext, text: &str) -> Answer<u64> {
 
 /// The account that options choose.
 fn via(context: &NativeCallContext, options: &Map) -> Answer<Option<String>> {
-    let mut via = None;
-    for (name, value) in options {
-        if name != "via" {
-            let text =
-                format!("`cf::{}` has no option `{name}`: there is `via`", context.fn_name());
-            return Err(value_error(context, text));
-        }
-        via = to_text(value).map(|name| cut(&name, limits::SCRIPT_NAME_BYTES_MAX).into_owned());
-    }
-    Ok(via)
+    Options::read(context, options, &["via"]).map(|options| options.text("via"))
 }
 
 /// Asks for a change.
@@ -97,7 +89,7 @@ fn set(
     how_long: &str,
 ) -> Answer<String> {
     let Some(setting) = zone_setting(id) else {
-        let shown = cut(id, limits::SCRIPT_NAME_BYTES_MAX);
+        let shown = shown(id);
         let text = format!("`{shown}` is no setting that can be changed for a while");
         return Err(value_error(context, text));
     };

@@ -2,11 +2,12 @@
 //! records that are set or removed. Part of the module `cf`.
 
 use super::body_api::{Answer, ask, duration};
+use super::body_cloudflare::{seconds as lasting, shown};
 use super::body_options::{self, Options, task};
 use super::book::{Api, Place};
 use super::context::{Run, value_error};
 use super::host::{Host, StateValue};
-use super::values::{cut, to_text};
+use super::values::to_text;
 use crate::decisions::change::is_zone;
 use crate::decisions::failover::{Choice, Failover, FailoverOptions, Target};
 use crate::decisions::{Ask, ChangeKind, CloudflareAsk, CloudflareTask, CloudflareWhat, Effect};
@@ -31,7 +32,7 @@ fn name(context: &NativeCallContext, text: &str) -> Answer<String> {
     if is_zone(plain.trim_start_matches("*.")) {
         return Ok(text.trim_end_matches('.').to_ascii_lowercase());
     }
-    let shown = cut(text, limits::SCRIPT_NAME_BYTES_MAX);
+    let shown = shown(text);
     let words =
         format!("`{shown}` is no name of a record: write it whole, as in `www.example.com`");
     Err(value_error(context, words))
@@ -54,7 +55,7 @@ fn target(context: &NativeCallContext, value: &Dynamic) -> Answer<Target> {
         let text = to_text(part).unwrap_or_default();
         let is_address = text.parse::<IpAddr>().is_ok();
         if !is_address && (!is_zone(text.trim_end_matches('.')) || parts.len() > 1) {
-            let shown = cut(&text, limits::SCRIPT_NAME_BYTES_MAX);
+            let shown = shown(&text);
             let words =
                 format!("`{shown}` is no target: an address, several addresses, or one name");
             return Err(value_error(context, words));
@@ -162,7 +163,7 @@ fn turn(
     if let (Some(ttl), Some(fields)) = (ttl, value.as_object_mut()) {
         fields.insert("ttl".to_owned(), json!(ttl));
     }
-    change(context, &options, &name, value, lasts)
+    change(context, &options, &name, value, lasts.as_secs().min(limits::CHANGE_SECS_MAX))
 }
 
 /// Tells other rules: `name`, `target` (nothing where all are down), and whether a person has to
@@ -181,15 +182,11 @@ fn change(
     options: &Options<'_, '_>,
     name: &str,
     value: Json,
-    lasts: Duration,
+    seconds: u64,
 ) -> Answer<String> {
     let zone = options.text("zone").unwrap_or_else(|| zone_of(name));
-    let what = CloudflareWhat::Change {
-        kind: ChangeKind::Records,
-        name: name.to_owned(),
-        value,
-        seconds: lasts.as_secs().min(limits::CHANGE_SECS_MAX),
-    };
+    let what =
+        CloudflareWhat::Change { kind: ChangeKind::Records, name: name.to_owned(), value, seconds };
     let ask_of = CloudflareAsk { zone, via: options.text("via"), what };
     ask(context, Ask::Effect(Effect::Cloudflare(ask_of)))
 }
@@ -235,7 +232,7 @@ fn ttl(cf: &mut Module, api: &mut Api<'_>) {
         let options = Options::read(context, map, &["zone", "via"])?;
         let name = self::name(context, name)?;
         let ttl = body_options::ttl(context, seconds)?;
-        change(context, &options, &name, json!({ "ttl": ttl }), duration(context, lasts)?)
+        change(context, &options, &name, json!({ "ttl": ttl }), lasting(context, lasts)?)
     };
     cf.set_native_fn(
         "dns_ttl",
@@ -255,7 +252,7 @@ fn ttl(cf: &mut Module, api: &mut Api<'_>) {
 /// `A` or `AAAA`, by an address that others can reach.
 fn kind_of(context: &NativeCallContext, text: &str) -> Answer<&'static str> {
     let Ok(address) = text.parse::<IpAddr>() else {
-        let shown = cut(text, limits::SCRIPT_NAME_BYTES_MAX);
+        let shown = shown(text);
         return Err(value_error(context, format!("`{shown}` is no address")));
     };
     let net = crate::event::net::client_net(address);

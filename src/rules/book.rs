@@ -48,8 +48,8 @@ impl Place {
 }
 
 /// The names before `::` that riposte itself has, with what is behind them. Plugins add theirs.
-pub fn namespaces() -> Vec<(&'static str, &'static str)> {
-    vec![("state", "what bodies remember"), ("cf", "what bodies ask of Cloudflare")]
+pub fn namespaces() -> [(&'static str, &'static str); 2] {
+    [("state", "what bodies remember"), ("cf", "what bodies ask of Cloudflare")]
 }
 
 /// A function as the reference shows it.

@@ -88,6 +88,14 @@ impl ProbeConfig {
                 crate::event::text::escape(&self.url)
             ));
         }
+        if self.status.is_some_and(|status| !(100..600).contains(&status)) {
+            faults.push("`status` is no status of HTTP\nhint: 100 to 599".to_owned());
+        }
+        let host = self.aim().map(|(Aim::Http { host, .. } | Aim::Tcp { host, .. })| host);
+        if self.connect.is_some() && host.is_some_and(|host| host.parse::<IpAddr>().is_ok()) {
+            // Whose name the certificate and the request are for would be left open.
+            faults.push("`connect` has no use where the host of `url` is an address\nhint: write the name there, or leave `connect` out".to_owned());
+        }
         if self.every < Duration::from_secs(1) {
             faults.push("`every` is under a second".to_owned());
         }
@@ -214,9 +222,12 @@ fn status(
         time_limit: probe.timeout,
         reply_bytes_max: limits::PROBE_REPLY_BYTES_MAX,
     };
+    let begun = Instant::now();
     match client.call(&request) {
         Ok(reply) => Ok(reply.status),
         Err(HttpError::Connect { .. }) => Err("connect"),
+        // Whoever closes before it has answered says so sooner.
+        Err(HttpError::NoReply { .. }) if begun.elapsed() < probe.timeout => Err("reply"),
         Err(HttpError::NoReply { .. }) => Err("timeout"),
         Err(HttpError::Malformed { .. } | HttpError::SetUp { .. }) => Err("malformed"),
     }

@@ -84,7 +84,8 @@ impl Reader {
         self.ask(|view| {
             let mut find = view.prepare_cached(
                 "SELECT action, recorded FROM outbox
-                 WHERE kind = 'cloudflare' AND verdict = 'pass' AND recorded >= ?1 ORDER BY n",
+                 WHERE kind = 'cloudflare' AND verdict = 'pass' AND recorded >= ?1
+                 ORDER BY recorded, n",
             )?;
             let mut rows = find.query([micros(since)])?;
             let mut found = Vec::new();

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(super) const APPLICATION_ID: i64 = 0x5249_504f;
 
 /// The steps from an empty file to today's. A step that has been released is never edited.
-pub(super) const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3];
+pub(super) const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4];
 
 const STEP_1: &str = "
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -94,6 +94,10 @@ CREATE TABLE changes(number INTEGER PRIMARY KEY AUTOINCREMENT, enforcer TEXT NOT
     quiet_until INTEGER, since INTEGER NOT NULL, recorded INTEGER NOT NULL,
     UNIQUE(enforcer, zone, kind, name)) STRICT;
 ";
+
+/// What was asked of Cloudflare in the last day is counted at each start.
+const STEP_4: &str =
+    "CREATE INDEX outbox_cloudflare ON outbox(recorded) WHERE kind = 'cloudflare';";
 
 /// The file's version; 0 for an empty one. Refuses a newer one and a file of somebody else's.
 pub(super) fn version(conn: &Connection, path: &Path, known: i64) -> Result<i64, StoreError> {

@@ -60,16 +60,19 @@ impl Aws {
         );
         let forgot =
             ended && self.held.lock().unwrap_or_else(PoisonError::into_inner).take().is_some();
-        let answer = if forgot {
+        let (credentials, answer) = if forgot {
             let credentials = self.credentials()?;
-            self.ask(name, &credentials)?
+            let answer = self.ask(name, &credentials)?;
+            (credentials, answer)
         } else {
-            answer
+            (credentials, answer)
         };
         if answer.is_well() {
             return document(&answer.body);
         }
-        Err(refusal(&answer, &[&credentials.secret, &credentials.key_id]))
+        let mut sent = vec![&credentials.secret, &credentials.key_id];
+        sent.extend(&credentials.session);
+        Err(refusal(&answer, &sent))
     }
 
     fn ask(&self, name: &str, credentials: &Credentials) -> Result<Answer, String> {

@@ -5,11 +5,10 @@
 
 use super::config::AzureConfig;
 use super::peer::{Answer, Peer};
-use super::{Document, at, encoded, words};
+use super::{Document, at, encoded, lasting, words};
 use crate::http_client::Method;
 use crate::process::read_secret;
 use crate::secret::Secret;
-use serde_json::Value;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -103,12 +102,7 @@ impl Azure {
         let Some(token) = at(&answer.body, "access_token").as_str() else {
             return Err("Azure's reply holds no token".to_owned());
         };
-        // The metadata service writes it as a text.
-        let lasts = match at(&answer.body, "expires_in") {
-            Value::String(text) => text.parse().unwrap_or(0),
-            other => other.as_u64().unwrap_or(0),
-        };
-        let lasts = Duration::from_secs(lasts);
+        let lasts = lasting(at(&answer.body, "expires_in"));
         let token = Secret::new(token.to_owned());
         *held = Some((token.clone(), asked + lasts.saturating_sub(BEFORE_END)));
         Ok((token, true))

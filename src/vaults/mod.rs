@@ -16,7 +16,8 @@ mod vault;
 pub use config::{AppRoleConfig, AwsConfig, AzureConfig, VaultConfig, VaultsConfig};
 pub use keeper::{Keeper, Watch};
 
-use crate::limits::{VAULT_FIELDS_MAX, VAULT_WORDS_BYTES_MAX};
+use crate::http_client;
+use crate::limits::{VAULT_FIELDS_MAX, VAULT_LASTS_SECS_MAX, VAULT_WORDS_BYTES_MAX};
 use crate::process::read_secret;
 use crate::secret::{Secret, SecretError, SecretRef};
 use serde_json::Value;
@@ -95,6 +96,16 @@ fn at<'v>(value: &'v Value, key: &str) -> &'v Value {
     value.get(key).unwrap_or(&Value::Null)
 }
 
+/// How long something lasts, in seconds that a vault wrote as a number or as a text. What is out of
+/// all reason is cut: added to a moment it would be none.
+fn lasting(value: &Value) -> Duration {
+    let secs = match value {
+        Value::String(text) => text.trim().parse().unwrap_or(0),
+        other => other.as_u64().unwrap_or(0),
+    };
+    Duration::from_secs(secs.min(VAULT_LASTS_SECS_MAX))
+}
+
 /// A vault's own words, short, on one line, and without the secrets that it was sent.
 fn words(text: &str, sent: &[&Secret]) -> String {
     let mut text = text.to_owned();
@@ -111,23 +122,9 @@ fn words(text: &str, sent: &[&Secret]) -> String {
     text.trim().to_owned()
 }
 
-/// A text as a part of a path: everything but letters, digits and `-._~` (and `/`, where it
-/// parts) is encoded.
+/// A text as a part of a path; with `keep_slash` as several of them.
 fn encoded(text: &str, keep_slash: bool) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'.' | b'_' | b'~')
-            || (keep_slash && byte == b'/')
-        {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String can't fail.
-            write!(out, "%{byte:02X}").ok();
-        }
-    }
-    out
+    if keep_slash { http_client::encoded_path(text) } else { http_client::encoded(text) }
 }
 
 /// The vaults of a config.

@@ -7,7 +7,7 @@
 
 use super::config::VaultConfig;
 use super::peer::{Answer, Peer};
-use super::{Document, Lease, at, encoded, fields, words};
+use super::{Document, Lease, at, encoded, fields, lasting, words};
 use crate::http_client::Method;
 use crate::process::read_secret;
 use crate::secret::Secret;
@@ -369,7 +369,7 @@ fn document(body: &Value) -> Result<Document, String> {
 }
 
 fn seconds(value: &Value, key: &str) -> Duration {
-    Duration::from_secs(at(value, key).as_u64().unwrap_or(0))
+    lasting(at(value, key))
 }
 
 /// The vault's own words for a refusal.

@@ -33,7 +33,7 @@ use crate::clock::Timestamp;
 use crate::event::Key;
 use crate::limits::{WINDOW_COUNT_EXACT_MAX, WINDOW_IDLE_SECS_MAX};
 use distinct::{Distinct, DistinctPlan};
-use image::{Header, with_header};
+use image::{Header, settled_content, settled_of, with_header};
 use kinds::{Absent, Consecutive, Each, Leaky, LeakyPlan, Sequence, SequencePlan};
 use ring::{Ratio, RatioPlan, Ring, RingPlan};
 use slots::KeyHasher;
@@ -235,7 +235,7 @@ impl Windows {
                     table: rule.rule.to_string(),
                     fingerprint: rule.fingerprint,
                     shard,
-                    bytes: with_header(self.seed, (None, None), &content),
+                    bytes: with_header(self.seed, None, &content),
                 });
             }
         }
@@ -244,7 +244,7 @@ impl Windows {
                 table: String::new(),
                 fingerprint: 0,
                 shard: 0,
-                bytes: with_header(self.seed, (self.watermark, self.settled), &[0]),
+                bytes: with_header(self.seed, self.watermark, &settled_content(self.settled)),
             });
         }
         images
@@ -267,7 +267,7 @@ impl Windows {
         }
         if image.table.is_empty() {
             self.watermark = self.watermark.max(header.watermark);
-            self.settled = self.settled.max(header.settled);
+            self.settled = self.settled.max(settled_of(content));
             return Ok(());
         }
         let known =

@@ -1,7 +1,7 @@
 //! Addresses of documents and paths of files.
 
+use crate::http_client::encoded_path;
 use lsp_types::Uri;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -28,16 +28,7 @@ pub fn path_of(uri: &str) -> Option<PathBuf> {
 
 /// The `file:` address of a path.
 pub fn uri_of(path: &Path) -> Option<Uri> {
-    let mut text = String::from("file://");
-    for byte in path.to_str()?.bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            // Writing to a String can't fail.
-            write!(text, "%{byte:02X}").ok();
-        }
-    }
-    Uri::from_str(&text).ok()
+    Uri::from_str(&format!("file://{}", encoded_path(path.to_str()?))).ok()
 }
 
 /// The address of a file as findings name it, where it is on disk.

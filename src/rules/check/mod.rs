@@ -14,7 +14,7 @@ mod modules;
 mod rules;
 mod signatures;
 
-use super::book::{Entry, Place};
+use super::book::{Entry, Place, namespaces};
 use super::finding::{Note, Severity, did_you_mean};
 use super::load::FileDraft;
 use super::settings::Known;
@@ -86,7 +86,8 @@ fn did_you_mean_module<'m>(
     module: &str,
     known: impl Iterator<Item = &'m String>,
 ) -> Note {
-    match did_you_mean(module, known.map(String::as_str).chain(["state", "cf"])) {
+    let own = namespaces().map(|(name, _)| name);
+    match did_you_mean(module, known.map(String::as_str).chain(own)) {
         Some(near) => note.hint(format!("did you mean `{near}`?")),
         None => note.hint(
             "modules are plugins in Rhai, called by the name of their folder, and used when the config has `[plugins.NAME]`",

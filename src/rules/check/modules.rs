@@ -4,7 +4,7 @@
 //! In: a module's tree. Out: its functions; notes on calls `NAME::f()`.
 
 use super::{Checker, call_of, did_you_mean_module};
-use crate::rules::book::Place;
+use crate::rules::book::{Place, namespaces};
 use crate::rules::finding::{Note, did_you_mean};
 use crate::rules::syntax::{functions, walk};
 use rhai::{AST, ASTNode, Expr, FnAccess, Position};
@@ -71,7 +71,7 @@ impl Checker<'_> {
                 if !call.expr.namespace.is_empty() {
                     let module = call.expr.namespace.to_string();
                     let module = module.trim_end_matches(':');
-                    if matches!(module, "state" | "cf")
+                    if namespaces().iter().any(|(name, _)| *name == module)
                         || self.acts(module, name, call.expr.args.len())
                     {
                         acting.insert(function.name.clone());
