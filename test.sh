@@ -29,8 +29,10 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 export PATH="$PATH:/usr/sbin:/sbin"
 
-# Where Cloudflare's published schema is at hand, all that tests say to the look-alike, and what it
-# answers, is kept and held to it.
+# Where Cloudflare's published schema is at hand, the exchanges with the look-alike of those tests that
+# keep them (the official client's, and those that give it `$RIPOSTE_CLOUDFLARE_TRANSCRIPTS`) are held
+# to it: JSON bodies of requests that were accepted, and of all replies. Not held: GraphQL, which the
+# schema doesn't have, faults on demand, and what tests/official_client/hold.py names with its reason.
 if [ -n "${RIPOSTE_CLOUDFLARE_SCHEMA:-}" ]; then
   export RIPOSTE_CLOUDFLARE_TRANSCRIPTS=$PWD/target/cloudflare-transcripts
   rm -rf "$RIPOSTE_CLOUDFLARE_TRANSCRIPTS"

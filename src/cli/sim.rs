@@ -13,6 +13,9 @@ const TOKEN: &str = "simulated";
 /// `riposte sim`
 #[derive(Debug, Args)]
 pub struct SimArgs {
+    /// The API that is to be looked like: there is one
+    #[arg(value_parser = ["cloudflare"])]
+    pub api: Option<String>,
     /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 8787)]
     pub port: u16,

@@ -54,42 +54,25 @@ pub struct Entry {
     pub zone: String,
 }
 
+/// A question to either version: actor, address, action and zone have names of its own.
+fn asked(path: String, query: &Query, names: [&str; 4]) -> Call {
+    let call = Call::get(Area::Audit, path);
+    let call = call.query("since", &query.since).query("before", &query.before);
+    let wanted = [&query.actor, &query.ip, &query.action, &query.zone];
+    let wanted = names.iter().zip(wanted).filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    wanted.fold(call, |call, (name, value)| call.query(name, value))
+}
+
 /// The call of the second version, by pages with cursors.
 pub fn second(account: &str, query: &Query) -> Call {
-    let mut call = Call::get(Area::Audit, format!("/accounts/{}/logs/audit", encoded(account)))
-        .query("since", &query.since)
-        .query("before", &query.before);
-    let filters = [
-        ("actor_email", &query.actor),
-        ("actor_ip_address", &query.ip),
-        ("action_type", &query.action),
-        ("zone_name", &query.zone),
-    ];
-    for (name, value) in filters {
-        if let Some(value) = value {
-            call = call.query(name, value);
-        }
-    }
-    call
+    let path = format!("/accounts/{}/logs/audit", encoded(account));
+    asked(path, query, ["actor_email", "actor_ip_address", "action_type", "zone_name"])
 }
 
 /// The call of the first version, by pages with numbers.
 pub fn first(account: &str, query: &Query) -> Call {
-    let mut call = Call::get(Area::Audit, format!("/accounts/{}/audit_logs", encoded(account)))
-        .query("since", &query.since)
-        .query("before", &query.before);
-    let filters = [
-        ("actor.email", &query.actor),
-        ("actor.ip", &query.ip),
-        ("action.type", &query.action),
-        ("zone.name", &query.zone),
-    ];
-    for (name, value) in filters {
-        if let Some(value) = value {
-            call = call.query(name, value);
-        }
-    }
-    call
+    let path = format!("/accounts/{}/audit_logs", encoded(account));
+    asked(path, query, ["actor.email", "actor.ip", "action.type", "zone.name"])
 }
 
 /// The entries, the newest first; whether they came from the first version.

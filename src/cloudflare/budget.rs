@@ -23,7 +23,7 @@ pub struct BudgetFigures {
     pub calls: u64,
     /// Calls that could be made at once.
     pub left: u64,
-    /// List items that could be changed at once.
+    /// List items that could be changed at once; none while that is stopped.
     pub items_left: usize,
     /// Nothing is sent for this long, because Cloudflare said so or fails.
     pub stopped_for: Option<Duration>,
@@ -102,10 +102,8 @@ impl Budget {
         let special = match call.lane {
             Lane::General => None,
             Lane::Items(count) => {
-                let stop = self.items_stopped_until;
-                let stop = stop.map(|until| until.saturating_duration_since(now));
                 let window = self.items.wait(count, items_max(call), now);
-                stop.filter(|left| !left.is_zero()).max(window)
+                self.items_stopped(now).max(window)
             }
             Lane::Purge => self.purges.wait(1.0, 0.0),
         };
@@ -124,8 +122,12 @@ impl Budget {
 
     /// How long nothing may be sent.
     fn stopped(&self, now: Instant) -> Option<Duration> {
-        let left = self.stopped_until?.saturating_duration_since(now);
-        (!left.is_zero()).then_some(left)
+        left_until(self.stopped_until, now)
+    }
+
+    /// How long no item may be changed, because Cloudflare said so.
+    fn items_stopped(&self, now: Instant) -> Option<Duration> {
+        left_until(self.items_stopped_until, now)
     }
 
     /// Lets nothing be sent for so long.
@@ -213,9 +215,19 @@ impl Budget {
             reason = "between zero and some dozens"
         )]
         let left = calls.level.max(0.0) as u64;
-        let items_left = self.items.left(CLOUDFLARE_ITEM_CHANGES_IN_FIVE_MINUTES, now);
-        BudgetFigures { calls: self.made, left, items_left, stopped_for: self.stopped(now) }
+        let stopped_for = self.stopped(now);
+        let items_left = if stopped_for.is_some() || self.items_stopped(now).is_some() {
+            0
+        } else {
+            self.items.left(CLOUDFLARE_ITEM_CHANGES_IN_FIVE_MINUTES, now)
+        };
+        BudgetFigures { calls: self.made, left, items_left, stopped_for }
     }
+}
+
+fn left_until(moment: Option<Instant>, now: Instant) -> Option<Duration> {
+    let left = moment?.saturating_duration_since(now);
+    (!left.is_zero()).then_some(left)
 }
 
 /// The item changes in five minutes that a call may count on: who is to be let in again does not

@@ -96,6 +96,7 @@ fn a_refusal_of_item_changes_stops_those_alone() {
     let items = call(Priority::Urgent).lane(Lane::Items(1));
     budget.failure(&ApiError::new(&items, ErrorKind::TooManyItems, "x"), now);
     assert_eq!(budget.take(&items, now), Err(Duration::from_mins(5)));
+    assert_eq!(budget.figures(now).items_left, 0);
     assert!(budget.take(&call(Priority::Urgent), now).is_ok());
     assert!(budget.take(&items, now + Duration::from_mins(5)).is_ok());
 }
@@ -112,6 +113,8 @@ fn too_many_calls_stop_everything_for_as_long_as_was_said() {
     error.wait = None;
     budget.failure(&error, now);
     assert_eq!(budget.figures(now).stopped_for, Some(Duration::from_mins(5)));
+    assert_eq!(budget.figures(now).items_left, 0);
+    assert_eq!(budget.figures(now + Duration::from_mins(5)).items_left, 10_000);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::http_client::Method;
 pub(super) use crate::http_client::encoded;
+use crate::limits::CLOUDFLARE_LARGE_CALL_BYTES;
 use serde_json::Value;
 use std::fmt;
 
@@ -60,6 +61,34 @@ pub enum Area {
 }
 
 impl Area {
+    /// All of them.
+    pub const ALL: [Self; 24] = [
+        Self::Tokens,
+        Self::Accounts,
+        Self::Zones,
+        Self::Dns,
+        Self::Lists,
+        Self::Rulesets,
+        Self::CacheRules,
+        Self::Settings,
+        Self::Bots,
+        Self::AgentRules,
+        Self::Lockdowns,
+        Self::Pools,
+        Self::Balancers,
+        Self::Billing,
+        Self::AccessRules,
+        Self::Purge,
+        Self::Ranges,
+        Self::Members,
+        Self::Audit,
+        Self::Analytics,
+        Self::Logpush,
+        Self::Alerts,
+        Self::Workers,
+        Self::KeyValue,
+    ];
+
     /// Its name, in messages.
     pub const fn name(self) -> &'static str {
         match self {
@@ -301,8 +330,18 @@ impl Call {
         self.method != Method::GET && self.form != Form::GraphQl
     }
 
-    /// The permission that a token needs for it.
+    /// Whether more bytes may go with it than with others, and so more time: a reply that is the
+    /// thing itself, or a long body.
+    pub(super) fn is_large(&self, body: usize) -> bool {
+        self.form == Form::Raw || body > CLOUDFLARE_LARGE_CALL_BYTES
+    }
+
+    /// The permission that a token needs for it; `None` where any token will do.
     pub fn permission(&self) -> Option<&'static str> {
+        // Any token may ask about itself.
+        if self.area == Area::Tokens && self.path.ends_with("/tokens/verify") {
+            return None;
+        }
         self.area.permission(self.writes(), self.path.starts_with("/accounts/"))
     }
 }
@@ -338,5 +377,9 @@ mod tests {
         let call = Call::get(Area::AccessRules, "/accounts/a/firewall/access_rules/rules");
         assert_eq!(call.permission(), Some("Account Firewall Access Rules Read"));
         assert_eq!(Call::get(Area::Ranges, "/ips").permission(), None);
+        for path in ["/user/tokens/verify", "/accounts/a/tokens/verify"] {
+            assert_eq!(Call::get(Area::Tokens, path).permission(), None, "any token may ask");
+        }
+        assert_eq!(Call::get(Area::Tokens, "/user/tokens").permission(), Some("API Tokens Read"));
     }
 }

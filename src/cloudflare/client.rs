@@ -4,13 +4,16 @@
 //! out by reading back.
 
 use super::budget::{Budget, BudgetFigures, backoff};
-use super::call::{Area, Call};
+use super::call::{Area, Call, Form};
 use super::envelope::{self, Answer};
 use super::error::{ApiError, ErrorKind};
 use super::shared::{self, SharedBudget};
 use super::trace::Trace;
 use crate::http_client::{HttpClient, HttpError, Request};
-use crate::limits::{CLOUDFLARE_CALL_SECS_MAX, CLOUDFLARE_PAGES_MAX, CLOUDFLARE_REPLY_BYTES_MAX};
+use crate::limits::{
+    CLOUDFLARE_CALL_SECS_MAX, CLOUDFLARE_LARGE_CALL_SECS_MAX, CLOUDFLARE_PAGES_MAX,
+    CLOUDFLARE_RAW_REPLY_BYTES_MAX, CLOUDFLARE_REPLY_BYTES_MAX,
+};
 use crate::secret::Secret;
 use crate::telemetry::{self, names};
 use serde::de::DeserializeOwned;
@@ -241,13 +244,18 @@ impl Client {
             None => (call.body.as_ref().map(|_| "application/json".to_owned()), body.into_bytes()),
         };
         headers.extend(content_type.map(|name| ("content-type".to_owned(), name)));
+        let large = Duration::from_secs(CLOUDFLARE_LARGE_CALL_SECS_MAX);
+        let is_large = call.is_large(body.len());
         let request = Request {
             method: call.method.clone(),
             url: format!("{}{}", self.base, call.path),
             headers,
             body,
-            time_limit: self.time_limit,
-            reply_bytes_max: CLOUDFLARE_REPLY_BYTES_MAX,
+            time_limit: if is_large { self.time_limit.max(large) } else { self.time_limit },
+            reply_bytes_max: match call.form {
+                Form::Raw => CLOUDFLARE_RAW_REPLY_BYTES_MAX,
+                _ => CLOUDFLARE_REPLY_BYTES_MAX,
+            },
         };
         if let Some(trace) = &self.trace {
             trace.tell(&format!("> {call}"), &token);

@@ -2,7 +2,7 @@
 //! that it leaves out, `proxied` among them. A record's type can't be changed since 30 June 2026;
 //! another type takes a removal and a new record, in one batch.
 
-use super::call::{Area, Call, encoded};
+use super::call::{Area, Call, Form, encoded};
 use super::client::Client;
 use super::error::{ApiError, ErrorKind};
 use crate::http_client::Method;
@@ -388,9 +388,9 @@ pub fn usage(zone: &str) -> Call {
     Call::get(Area::Dns, format!("{}/usage", path(zone)))
 }
 
-/// The zone as a BIND file; the reply is plain text.
+/// Asks for the zone as a BIND file, which is the reply itself ([`super::Answer::raw`]).
 pub fn export(zone: &str) -> Call {
-    Call::get(Area::Dns, format!("{}/export", path(zone)))
+    Call::get(Area::Dns, format!("{}/export", path(zone))).form(Form::Raw)
 }
 
 #[cfg(test)]

@@ -85,17 +85,8 @@ pub(super) fn read(call: &Call, reply: &Reply) -> Result<Answer, ApiError> {
         None if succeeded && reply.whole && reply.body.is_empty() => {
             Ok(answer(Value::Null, Value::Null, Vec::new()))
         }
-        // A few reads answer with the thing itself, as plain text.
-        None if succeeded && reply.whole && !call.writes() && is_text(reply) => {
-            let text = String::from_utf8_lossy(&reply.body).into_owned();
-            Ok(answer(Value::String(text), Value::Null, Vec::new()))
-        }
         json => Err(failure(call, reply, json.as_ref(), ray)),
     }
-}
-
-fn is_text(reply: &Reply) -> bool {
-    reply.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"))
 }
 
 fn failure(call: &Call, reply: &Reply, json: Option<&Value>, ray: Option<Box<str>>) -> ApiError {
@@ -141,7 +132,9 @@ fn kind(call: &Call, status: u16, code: Option<i64>, message: &str, json: bool) 
         (429, _, _) if pending => ErrorKind::Busy,
         // "You have been ratelimited", told of changes of items alone.
         (400..=499, Some(10_040), Area::Lists) if call.writes() => ErrorKind::TooManyItems,
-        (429, _, _) | (_, Some(971 | 10_100), _) => ErrorKind::TooMany,
+        // Other codes of too many calls (10100, 10300) mean something else without the status: 10100
+        // is also what a cron that can't be read gets.
+        (429, _, _) | (_, Some(971), _) => ErrorKind::TooMany,
         (500..=599, _, _) => ErrorKind::Server,
         (_, Some(10_009), Area::AccessRules) | (_, Some(81_057 | 81_058), Area::Dns) => {
             ErrorKind::Duplicate
@@ -248,6 +241,9 @@ mod tests {
             (Area::Lists, 429, 10_040, "there is a pending bulk operation", ErrorKind::Busy),
             (Area::Lists, 429, 10_040, "you have been ratelimited", ErrorKind::TooManyItems),
             (Area::Lists, 429, 971, "throttling", ErrorKind::TooMany),
+            (Area::Zones, 429, 10_100, "More than 1200 requests", ErrorKind::TooMany),
+            (Area::Zones, 403, 971, "throttling", ErrorKind::TooMany),
+            (Area::Workers, 400, 10_100, "invalid cron string", ErrorKind::Refused),
             (Area::Lists, 400, 1, "quota of lists exceeded", ErrorKind::NotOnThisPlan),
             (Area::Zones, 503, 0, "x", ErrorKind::Server),
         ] {

@@ -4,7 +4,10 @@ use super::call::{Area, Call, Form, encoded};
 use super::client::Client;
 use super::error::ApiError;
 use crate::http_client::Method;
-use crate::limits::{CLOUDFLARE_KV_BYTES_PER_CALL, CLOUDFLARE_KV_PAIRS_PER_CALL};
+use crate::limits::{
+    CLOUDFLARE_KV_BYTES_PER_CALL, CLOUDFLARE_KV_KEY_BYTES_MAX, CLOUDFLARE_KV_PAIRS_PER_CALL,
+    CLOUDFLARE_KV_VALUE_BYTES_MAX,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -137,6 +140,22 @@ pub fn delete_many(account: &str, namespace: &str, keys: &[String]) -> Call {
         .body(json!(keys))
 }
 
+/// What Cloudflare would refuse in a pair, and with it all the others of its call.
+pub fn fault(pair: &Pair) -> Option<String> {
+    let shown: String = pair.key.chars().take(64).collect();
+    if !(1..=CLOUDFLARE_KV_KEY_BYTES_MAX).contains(&pair.key.len()) {
+        let most = CLOUDFLARE_KV_KEY_BYTES_MAX;
+        return Some(format!("the key `{shown}` has {} bytes, not 1 to {most}", pair.key.len()));
+    }
+    // Base64 is a third longer than what is written.
+    let bytes = match pair.base64 {
+        Some(true) => pair.value.len() / 4 * 3,
+        _ => pair.value.len(),
+    };
+    let too_large = bytes > CLOUDFLARE_KV_VALUE_BYTES_MAX;
+    too_large.then(|| format!("the value of `{shown}` has {bytes} bytes, Cloudflare takes 25 MiB"))
+}
+
 /// Splits pairs so that each part fits one call, by number and by size.
 pub fn batches(pairs: &[Pair]) -> Vec<&[Pair]> {
     let mut parts = Vec::new();
@@ -176,6 +195,24 @@ mod tests {
         let parts = batches(&large);
         assert!(parts.len() > 1 && parts.iter().all(|part| part.len() < 3));
         assert_eq!(parts.concat(), large);
+    }
+
+    #[test]
+    fn what_would_be_refused_is_told_before() {
+        let pair = |key: &str, bytes: usize, base64: Option<bool>| Pair {
+            key: key.to_owned(),
+            value: "v".repeat(bytes),
+            expiration_ttl: None,
+            metadata: None,
+            base64,
+        };
+        let most = CLOUDFLARE_KV_VALUE_BYTES_MAX;
+        assert_eq!(fault(&pair("k", most, None)), None);
+        assert_eq!(fault(&pair("k", most + 1, Some(true))), None, "it is shorter when decoded");
+        assert!(fault(&pair("k", most + 1, None)).unwrap().contains("`k`"));
+        assert!(fault(&pair("", 1, None)).is_some());
+        assert!(fault(&pair(&"k".repeat(513), 1, None)).is_some());
+        assert_eq!(fault(&pair(&"k".repeat(512), 1, None)), None);
     }
 
     #[test]

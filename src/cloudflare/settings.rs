@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// The setting that the under-attack mode is a value of.
-pub const SECURITY_LEVEL: &str = "security_level";
+const SECURITY_LEVEL: &str = "security_level";
 
 /// A setting as it stands.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]

@@ -69,7 +69,7 @@ fn open_incidents(body: &[u8]) -> Option<Vec<String>> {
 
 fn ask(url: &str) -> Option<Vec<String>> {
     // Built each time: at rest it would hold the root certificates for nothing.
-    let http = HttpClient::new().ok()?;
+    let http = HttpClient::towards(url).ok()?;
     let request = Request {
         method: Method::GET,
         url: url.to_owned(),

@@ -66,23 +66,6 @@ pub fn is_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// What a zone costs.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-pub struct Subscription {
-    /// Each time.
-    #[serde(default)]
-    pub price: f64,
-    /// In which currency.
-    #[serde(default)]
-    pub currency: String,
-    /// How often: `monthly`, `yearly`, …
-    #[serde(default)]
-    pub frequency: String,
-    /// `Paid`, `Trial`, `Cancelled`, …
-    #[serde(default)]
-    pub state: String,
-}
-
 fn path(id: &str) -> String {
     format!("/zones/{}", encoded(id))
 }
@@ -110,7 +93,7 @@ pub fn check_activation(id: &str) -> Call {
     Call::new(Area::Zones, Method::PUT, format!("{}/activation_check", path(id)))
 }
 
-/// Asks what a zone costs.
+/// Asks what a zone costs (a [`super::billing::Subscription`]).
 pub fn subscription(id: &str) -> Call {
     Call::get(Area::Billing, format!("{}/subscription", path(id)))
 }

@@ -4,8 +4,18 @@
 /// 1,000 rules less than a megabyte.
 pub const CLOUDFLARE_REPLY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// A reply that is the thing itself (a value of Workers KV, a zone's records as text) is read up to
+/// this length: a value has at most 25 MiB, 200,000 records are fewer.
+pub const CLOUDFLARE_RAW_REPLY_BYTES_MAX: usize = 25 * 1024 * 1024;
+
 /// A call to Cloudflare may take this long, with its reply.
 pub const CLOUDFLARE_CALL_SECS_MAX: u64 = 30;
+
+/// A call with a longer body than this has more time.
+pub const CLOUDFLARE_LARGE_CALL_BYTES: usize = 1024 * 1024;
+
+/// That time: 25 MiB at a megabit a second.
+pub const CLOUDFLARE_LARGE_CALL_SECS_MAX: u64 = 240;
 
 /// Calls a second that are made lastingly. Cloudflare allows 1,200 in five minutes to a user, over
 /// all tokens and the dashboard; what is past that shuts everything out for five minutes.
@@ -101,8 +111,12 @@ pub const CLOUDFLARE_READS_LEFT_OUT: u32 = 3;
 /// Connections that the look-alike serves at once.
 pub const SIMULATOR_CONNECTIONS_MAX: usize = 64;
 
-/// The longest request that the look-alike reads.
-pub const SIMULATOR_REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The longest request that the look-alike reads: a bulk write of the largest value of KV, with
+/// escapes.
+pub const SIMULATOR_REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The largest value that the look-alike's KV takes, as Cloudflare's.
+pub const SIMULATOR_KV_VALUE_BYTES_MAX: usize = 25 * 1024 * 1024;
 
 /// A page that is warmed may take this long.
 pub const WARM_PAGE_SECS_MAX: u64 = 30;
@@ -164,6 +178,12 @@ pub const CLOUDFLARE_KV_PAIRS_PER_CALL: usize = 10_000;
 
 /// Bytes in one bulk write to KV; Cloudflare takes 100 MB, and a call has to end in its time.
 pub const CLOUDFLARE_KV_BYTES_PER_CALL: usize = 20 * 1024 * 1024;
+
+/// The longest key of KV (read in November 2026).
+pub const CLOUDFLARE_KV_KEY_BYTES_MAX: usize = 512;
+
+/// The largest value of KV (read in November 2026).
+pub const CLOUDFLARE_KV_VALUE_BYTES_MAX: usize = 25 * 1024 * 1024;
 
 /// A file of keys and values that is brought in is read up to this size.
 pub const CLOUDFLARE_KV_FILE_BYTES_MAX: usize = 256 * 1024 * 1024;

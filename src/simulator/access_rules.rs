@@ -39,13 +39,13 @@ pub(super) fn answer(
         None => (account, &mut world.access_rules),
         Some(id) => match world.zone(id) {
             Some(zone) => (zone.id.clone(), &mut zone.access_rules),
-            None => return Reply::refused(404, 7003, "Could not route to the requested zone"),
+            None => return Reply::no_zone(),
         },
     };
     match (request.method.as_str(), rest) {
         ("GET", []) => list(request, rules, &scope),
         ("POST", []) => {
-            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            let body: Value = request.json();
             create(&body, rules, &scope)
         }
         ("GET", [id]) => match rules.iter().find(|rule| rule.id == *id) {
@@ -53,7 +53,7 @@ pub(super) fn answer(
             None => not_found(),
         },
         ("PATCH", [id]) => {
-            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            let body: Value = request.json();
             change(&body, rules, (id, &scope))
         }
         ("DELETE", [id]) => {
@@ -64,7 +64,7 @@ pub(super) fn answer(
             }
             Reply::result(json!({ "id": id }))
         }
-        _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+        _ => Reply::no_route(),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// `/accounts/{account}/alerting/v3…`
 pub(super) fn answer(world: &mut World, request: &Request, rest: &[&str]) -> Reply {
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     let plan = world.options.plan;
     let areas = &mut world.areas;
     match (request.method.as_str(), rest) {
@@ -49,7 +49,7 @@ pub(super) fn answer(world: &mut World, request: &Request, rest: &[&str]) -> Rep
             Reply::result(json!({ "id": id }))
         }
         ("DELETE", ["policies", id]) => removed(&mut areas.policies, id),
-        _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+        _ => Reply::no_route(),
     }
 }
 

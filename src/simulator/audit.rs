@@ -62,9 +62,14 @@ fn text<'e>(entry: &'e Value, path: &str) -> &'e str {
     entry.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// A parameter that is a day or a time; an empty one is none.
+fn moment<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+    request.parameter(name).filter(|text| !text.is_empty())
+}
+
 /// Entries that pass a request's filters, the newest first.
 fn found<'w>(world: &'w World, request: &Request, filters: &[(&str, &str)]) -> Vec<&'w Value> {
-    let (since, before) = (request.parameter("since"), request.parameter("before"));
+    let (since, before) = (moment(request, "since"), moment(request, "before"));
     let mut rows: Vec<&Value> = world
         .areas
         .audit
@@ -85,7 +90,7 @@ fn found<'w>(world: &'w World, request: &Request, filters: &[(&str, &str)]) -> V
 
 /// `/accounts/{account}/logs/audit`
 pub(super) fn second(world: &World, request: &Request) -> Reply {
-    if request.parameter("since").is_none() || request.parameter("before").is_none() {
+    if moment(request, "since").is_none() || moment(request, "before").is_none() {
         return Reply::refused(400, 1001, "since and before are required");
     }
     let filters = [

@@ -37,11 +37,11 @@ pub(super) struct Draft<'z> {
 pub(super) fn answer(world: &mut World, request: &Request, zone: &str, rest: &[&str]) -> Reply {
     let plan = world.options.plan;
     let Some(zone) = world.zone(zone) else {
-        return Reply::refused(404, 7003, "Could not route to the requested zone");
+        return Reply::no_zone();
     };
     let name = zone.name.clone();
     let mut draft = Draft { zone: &name, plan, records: zone.records.clone() };
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     let done = match (request.method.as_str(), rest) {
         ("GET", []) => {
             return super::simple::paged(request, filtered(request, draft.records), 5_000, 100);

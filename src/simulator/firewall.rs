@@ -66,10 +66,10 @@ pub(super) fn answer(
     kind: Kind,
     rest: &[&str],
 ) -> Reply {
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     let most = most(kind, world.options.plan);
     let Some(zone) = world.zone(zone) else {
-        return Reply::refused(404, 7003, "Could not route to the requested zone");
+        return Reply::no_zone();
     };
     let all = match kind {
         Kind::Agents => &mut zone.firewall.agents,
@@ -109,10 +109,10 @@ pub(super) fn answer(
                         Kind::Lockdowns => Reply::result(json!({ "id": id })),
                     }
                 }
-                _ => Reply::refused(405, 10_405, "Method not allowed"),
+                _ => Reply::no_method(),
             }
         }
-        _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+        _ => Reply::no_route(),
     }
 }
 

@@ -21,7 +21,7 @@ struct Fault(String);
 
 /// `POST /graphql`
 pub(super) fn answer(world: &World, request: &Request) -> Reply {
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     let text = body.get("query").and_then(Value::as_str).unwrap_or_default();
     let none = Map::new();
     let variables = body.get("variables").and_then(Value::as_object).unwrap_or(&none);

@@ -5,6 +5,7 @@ use super::Shared;
 use super::faults::FaultKind;
 use super::reply::Reply;
 use crate::limits::{SIMULATOR_CONNECTIONS_MAX, SIMULATOR_REQUEST_BYTES_MAX};
+use serde::de::DeserializeOwned;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -35,6 +36,11 @@ impl Request {
     /// A header, by its name in lower case.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON; nothing where it is none, or has another shape.
+    pub(super) fn json<T: DeserializeOwned + Default>(&self) -> T {
+        serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
     /// A parameter of the query.

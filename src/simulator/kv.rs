@@ -5,6 +5,7 @@ use super::http::Request;
 use super::reply::Reply;
 use super::workers;
 use super::world::{World, new_id};
+use crate::limits::SIMULATOR_KV_VALUE_BYTES_MAX;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -29,7 +30,7 @@ fn shown(namespace: &Namespace) -> Value {
 
 /// `/accounts/{account}/storage/kv/namespaces…`
 pub(super) fn answer(world: &mut World, request: &Request, rest: &[&str]) -> Reply {
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     let partial = world.partial;
     let method = request.method.as_str();
     match (method, rest) {
@@ -44,7 +45,7 @@ pub(super) fn answer(world: &mut World, request: &Request, rest: &[&str]) -> Rep
         _ => {}
     }
     let Some((id, tail)) = rest.split_first() else {
-        return Reply::refused(405, 10_405, "Method not allowed");
+        return Reply::no_method();
     };
     let Some(place) = world.areas.namespaces.iter().position(|known| known.id == *id) else {
         return Reply::refused(404, 10_013, "namespace not found");
@@ -73,7 +74,7 @@ pub(super) fn answer(world: &mut World, request: &Request, rest: &[&str]) -> Rep
             Some(entry) => Reply::result(entry.metadata.clone().unwrap_or_default()),
             None => no_key(),
         },
-        _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+        _ => Reply::no_route(),
     }
 }
 
@@ -171,6 +172,9 @@ fn value(namespace: &mut Namespace, request: &Request, key: &str, now: i64) -> R
             let Some((value, metadata)) = sent(request) else {
                 return Reply::refused(400, 10_012, "the form has no part `value`");
             };
+            if value.len() > SIMULATOR_KV_VALUE_BYTES_MAX {
+                return too_large();
+            }
             let entry = Entry { value, expiration, metadata };
             namespace.values.insert(key.to_owned(), entry);
             Reply::result(json!({}))
@@ -179,8 +183,37 @@ fn value(namespace: &mut Namespace, request: &Request, key: &str, now: i64) -> R
             namespace.values.remove(key);
             Reply::result(json!({}))
         }
-        _ => Reply::refused(405, 10_405, "Method not allowed"),
+        _ => Reply::no_method(),
     }
+}
+
+fn too_large() -> Reply {
+    Reply::refused(413, 10_047, "a value has at most 25 MiB")
+}
+
+/// What Base64 stands for; `None` where it is none.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=');
+    let (mut out, mut bits, mut held) = (Vec::with_capacity(text.len() / 4 * 3), 0_u32, 0_u32);
+    for byte in text.bytes() {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6) | u32::from(six);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push((bits >> held).to_le_bytes()[0]);
+            bits &= (1 << held) - 1;
+        }
+    }
+    // A single letter at the end stands for nothing.
+    (held < 6).then_some(out)
 }
 
 /// Where only a part is to go well, every second pair is left out.
@@ -205,8 +238,18 @@ fn put_many(namespace: &mut Namespace, body: &Value, partial: bool, now: i64) ->
             failed.push(key);
             continue;
         }
+        let value = match row.get("base64") {
+            Some(Value::Bool(true)) => decoded(value),
+            _ => Some(value.as_bytes().to_vec()),
+        };
+        let Some(value) = value else {
+            return Reply::refused(400, 10_012, "a value is no Base64");
+        };
+        if value.len() > SIMULATOR_KV_VALUE_BYTES_MAX {
+            return too_large();
+        }
         let metadata = row.get("metadata").cloned();
-        let entry = Entry { value: value.as_bytes().to_vec(), expiration, metadata };
+        let entry = Entry { value, expiration, metadata };
         namespace.values.insert(key.to_owned(), entry);
     }
     Reply::result(json!({

@@ -116,7 +116,7 @@ fn shown(world: &World, list: &List) -> Value {
 
 /// `/accounts/{account}/rules/lists/…`
 pub(super) fn answer(world: &mut World, request: &Request, rest: &[&str]) -> Reply {
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     match (request.method.as_str(), rest) {
         ("GET", []) => Reply::result(world.lists.iter().map(|list| shown(world, list)).collect()),
         ("POST", []) => create(world, &body),
@@ -125,7 +125,7 @@ pub(super) fn answer(world: &mut World, request: &Request, rest: &[&str]) -> Rep
         ("GET", [id, "items"]) => items(world, request, id),
         ("GET", [id, "items", item]) => item_of(world, id, item),
         ("POST" | "PUT" | "DELETE", [id, "items"]) => change(world, &request.method, id, &body),
-        _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+        _ => Reply::no_route(),
     }
 }
 

@@ -10,7 +10,7 @@ pub(super) fn answer(world: &mut World, request: &Request, scope: &str, rest: &[
     if world.options.plan != Plan::Enterprise {
         return Reply::refused(403, 1004, "not entitled to logpush");
     }
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     let jobs = world.areas.jobs.entry(scope.to_owned()).or_default();
     let has_id = |job: &Value, id: &str| job.get("id").and_then(Value::as_u64) == id.parse().ok();
     match (request.method.as_str(), rest) {
@@ -47,6 +47,6 @@ pub(super) fn answer(world: &mut World, request: &Request, scope: &str, rest: &[
             }
             Reply::result(job.clone())
         }
-        _ => Reply::refused(405, 10_405, "Method not allowed"),
+        _ => Reply::no_method(),
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn roles(request: &Request, rest: &[&str]) -> Reply {
             .into_iter()
             .find(|role| has_id(role, id))
             .map_or_else(|| Reply::refused(404, 1003, "Role not found"), Reply::result),
-        _ => Reply::refused(405, 10_405, "Method not allowed"),
+        _ => Reply::no_method(),
     }
 }
 
@@ -81,7 +81,7 @@ fn is_owner(member: &Value) -> bool {
 
 /// `/accounts/{account}/members…`
 pub(super) fn answer(world: &mut World, request: &Request, rest: &[&str]) -> Reply {
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     let members = &mut world.areas.members;
     match (request.method.as_str(), rest) {
         ("GET", []) => super::simple::paged(request, members.clone(), 50, 20),
@@ -105,7 +105,7 @@ pub(super) fn answer(world: &mut World, request: &Request, rest: &[&str]) -> Rep
             let others = members.iter().enumerate().any(|(at, row)| at != place && is_owner(row));
             one(method, place, others, &body, members)
         }
-        _ => Reply::refused(405, 10_405, "Method not allowed"),
+        _ => Reply::no_method(),
     }
 }
 
@@ -142,6 +142,6 @@ fn one(
             members.remove(place);
             Reply::result(json!({ "id": id }))
         }
-        _ => Reply::refused(405, 10_405, "Method not allowed"),
+        _ => Reply::no_method(),
     }
 }

@@ -33,14 +33,6 @@ fn invalid(words: &str) -> Reply {
     Reply::refused(400, 1002, words)
 }
 
-fn lost() -> Reply {
-    Reply::refused(404, 7003, "Could not route to the requested path")
-}
-
-fn body_of(request: &Request) -> Map<String, Value> {
-    serde_json::from_slice(&request.body).unwrap_or_default()
-}
-
 fn made(mut fields: Map<String, Value>) -> Value {
     fields.insert("id".to_owned(), json!(new_id()));
     fields.insert("created_on".to_owned(), json!(stamp()));
@@ -63,12 +55,12 @@ pub(super) fn of_account(world: &mut World, request: &Request, rest: &[&str]) ->
     match rest {
         ["pools", rest @ ..] => pools(balancing, request, rest),
         ["monitors", rest @ ..] => monitors(balancing, request, rest),
-        _ => lost(),
+        _ => Reply::no_route(),
     }
 }
 
 fn pools(balancing: &mut Balancing, request: &Request, rest: &[&str]) -> Reply {
-    let body = body_of(request);
+    let body: Map<String, Value> = request.json();
     let origins = |body: &Map<String, Value>| body.get("origins")?.as_array().map(Vec::len);
     match (request.method.as_str(), rest) {
         ("GET", []) => Reply::result(json!(balancing.pools)),
@@ -110,10 +102,10 @@ fn pools(balancing: &mut Balancing, request: &Request, rest: &[&str]) -> Reply {
                     balancing.pools.retain(|pool| id_of(pool) != *id);
                     Reply::result(json!({ "id": id }))
                 }
-                _ => lost(),
+                _ => Reply::no_route(),
             }
         }
-        _ => lost(),
+        _ => Reply::no_route(),
     }
 }
 
@@ -138,7 +130,7 @@ fn health(pool: &Value) -> Value {
 }
 
 fn monitors(balancing: &mut Balancing, request: &Request, rest: &[&str]) -> Reply {
-    let body = body_of(request);
+    let body: Map<String, Value> = request.json();
     match (request.method.as_str(), rest) {
         ("GET", []) => Reply::result(json!(balancing.monitors)),
         ("POST", []) => {
@@ -159,16 +151,16 @@ fn monitors(balancing: &mut Balancing, request: &Request, rest: &[&str]) -> Repl
                     balancing.monitors.retain(|monitor| id_of(monitor) != *id);
                     Reply::result(json!({ "id": id }))
                 }
-                _ => lost(),
+                _ => Reply::no_route(),
             }
         }
-        _ => lost(),
+        _ => Reply::no_route(),
     }
 }
 
 /// `/zones/{zone}/load_balancers…`
 pub(super) fn of_zone(world: &mut World, request: &Request, zone: &str, rest: &[&str]) -> Reply {
-    let body = body_of(request);
+    let body: Map<String, Value> = request.json();
     let pools: Vec<String> =
         world.balancing.pools.iter().map(|pool| id_of(pool).to_owned()).collect();
     let named = body.get("default_pools").and_then(Value::as_array).into_iter().flatten();
@@ -196,9 +188,9 @@ pub(super) fn of_zone(world: &mut World, request: &Request, zone: &str, rest: &[
                     all.retain(|(_, known)| id_of(known) != *id);
                     Reply::result(json!({ "id": id }))
                 }
-                _ => lost(),
+                _ => Reply::no_route(),
             }
         }
-        _ => lost(),
+        _ => Reply::no_route(),
     }
 }

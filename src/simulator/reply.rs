@@ -79,6 +79,21 @@ impl Reply {
         Self::json(status, &body)
     }
 
+    /// There is nothing at this path.
+    pub(super) fn no_route() -> Self {
+        Self::refused(404, 7_003, "Could not route to the requested path")
+    }
+
+    /// There is no such zone.
+    pub(super) fn no_zone() -> Self {
+        Self::refused(404, 7_003, "Could not route to the requested zone")
+    }
+
+    /// There is something at this path, for other methods.
+    pub(super) fn no_method() -> Self {
+        Self::refused(405, 10_405, "Method not allowed")
+    }
+
     /// A page for people, as proxies in front of the API send it.
     pub(super) fn html(status: u16) -> Self {
         let body = format!(

@@ -92,11 +92,11 @@ pub(super) fn permission(
 
 /// `/zones/{zone}/rulesets/…`
 pub(super) fn answer(world: &mut World, request: &Request, zone: &str, rest: &[&str]) -> Reply {
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     let lists: Vec<String> = world.lists.iter().map(|list| list.name.clone()).collect();
     let plan = world.options.plan;
     let Some(zone) = world.zone(zone) else {
-        return Reply::refused(404, 7003, "Could not route to the requested zone");
+        return Reply::no_zone();
     };
     match (request.method.as_str(), rest) {
         ("GET", []) => {
@@ -123,7 +123,7 @@ pub(super) fn answer(world: &mut World, request: &Request, zone: &str, rest: &[&
                 }
                 (Some(set), "GET", []) => Reply::result(shown(set)),
                 (Some(set), "GET", ["versions", tail @ ..]) => versions(set, tail),
-                _ => Reply::refused(405, 10_405, "Method not allowed"),
+                _ => Reply::no_method(),
             }
         }
         (method, [id, tail @ ..]) => {
@@ -138,7 +138,7 @@ pub(super) fn answer(world: &mut World, request: &Request, zone: &str, rest: &[&
             let Some(phase) = Phase::parse(&set.phase) else { return no_phase() };
             one(set, request, tail, &body, &Measure { phase, plan, lists })
         }
-        _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+        _ => Reply::no_route(),
     }
 }
 
@@ -181,7 +181,7 @@ fn one(
             }
             changed(set, rules, measure)
         }
-        _ => Reply::refused(405, 10_405, "Method not allowed"),
+        _ => Reply::no_method(),
     }
 }
 
@@ -225,7 +225,7 @@ fn versions(set: &Ruleset, tail: &[&str]) -> Reply {
                 Reply::result,
             )
         }
-        _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+        _ => Reply::no_route(),
     }
 }
 

@@ -118,7 +118,7 @@ fn is_legal(first: &Value, legal: &str, value: &Value) -> bool {
 pub(super) fn answer(world: &mut World, request: &Request, zone: &str, id: &str) -> Reply {
     let plan = world.options.plan;
     let Some(zone) = world.zone(zone) else {
-        return Reply::refused(404, 7003, "Could not route to the requested zone");
+        return Reply::no_zone();
     };
     let Some((_, first, legal, least)) = KNOWN.iter().find(|(known, ..)| *known == id) else {
         return Reply::refused(400, 1003, &format!("Undefined zone setting: {id}"));
@@ -126,7 +126,7 @@ pub(super) fn answer(world: &mut World, request: &Request, zone: &str, id: &str)
     match request.method.as_str() {
         "GET" => {}
         "PATCH" => {
-            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            let body: Value = request.json();
             let value = body.get("value").cloned().unwrap_or_default();
             if rank(plan) < rank(*least) {
                 return Reply::refused(400, 1015, &format!("Not allowed to edit setting for {id}"));
@@ -137,7 +137,7 @@ pub(super) fn answer(world: &mut World, request: &Request, zone: &str, id: &str)
             }
             zone.settings.changed.insert(id.to_owned(), (value, stamp()));
         }
-        _ => return Reply::refused(405, 10_405, "Method not allowed"),
+        _ => return Reply::no_method(),
     }
     Reply::result(shown(&zone.settings, plan, id).unwrap_or_default())
 }
@@ -173,12 +173,12 @@ fn first_bots(plan: Plan) -> Map<String, Value> {
 pub(super) fn bots(world: &mut World, request: &Request, zone: &str) -> Reply {
     let first = first_bots(world.options.plan);
     let Some(zone) = world.zone(zone) else {
-        return Reply::refused(404, 7003, "Could not route to the requested zone");
+        return Reply::no_zone();
     };
     match request.method.as_str() {
         "GET" => {}
         "PUT" => {
-            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            let body: Value = request.json();
             let sent = body.as_object().cloned().unwrap_or_default();
             for (name, value) in &sent {
                 let Some(known) = first.get(name) else {
@@ -194,7 +194,7 @@ pub(super) fn bots(world: &mut World, request: &Request, zone: &str) -> Reply {
             }
             zone.settings.bots = sent;
         }
-        _ => return Reply::refused(405, 10_405, "Method not allowed"),
+        _ => return Reply::no_method(),
     }
     let mut now = first;
     now.extend(zone.settings.bots.clone());

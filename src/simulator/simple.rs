@@ -102,7 +102,7 @@ pub(super) fn zones(world: &mut World, request: &Request, rest: &[&str]) -> Repl
         ("POST", []) => super::zones::create(world, request),
         (method, [id, tail @ ..]) => {
             let Some(known) = world.zones.iter().find(|zone| zone.id == *id) else {
-                return Reply::refused(404, 7003, "Could not route to the requested zone");
+                return Reply::no_zone();
             };
             match (method, tail) {
                 ("GET", []) => Reply::result(zone(world, known)),
@@ -111,15 +111,15 @@ pub(super) fn zones(world: &mut World, request: &Request, rest: &[&str]) -> Repl
                 ("PUT", ["activation_check"]) => super::zones::check(world, id),
                 ("GET", ["subscription"]) => super::zones::subscription(world, id),
                 ("POST", ["purge_cache"]) => purge(world, request, id),
-                _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+                _ => Reply::no_route(),
             }
         }
-        _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+        _ => Reply::no_route(),
     }
 }
 
 fn purge(world: &mut World, request: &Request, id: &str) -> Reply {
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     let kinds = ["purge_everything", "files", "tags", "hosts", "prefixes"];
     let named = kinds.iter().filter(|kind| body.get(**kind).is_some()).count();
     let longest = kinds.iter().filter_map(|kind| body.get(*kind)?.as_array()).map(Vec::len).max();

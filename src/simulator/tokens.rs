@@ -16,7 +16,7 @@ pub(super) struct Token {
 }
 
 /// Permission groups and what they are for: `a` the account, `z` zones, `u` the user.
-const GROUPS: [(&str, char); 35] = [
+const GROUPS: [(&str, char); 44] = [
     ("Account Settings Read", 'a'),
     ("Account Settings Write", 'a'),
     ("Account Filter Lists Read", 'a'),
@@ -28,6 +28,9 @@ const GROUPS: [(&str, char); 35] = [
     ("Account API Tokens Read", 'a'),
     ("Account API Tokens Write", 'a'),
     ("Billing Read", 'a'),
+    ("Billing Write", 'a'),
+    ("Load Balancing: Monitors and Pools Read", 'a'),
+    ("Load Balancing: Monitors and Pools Write", 'a'),
     ("Notifications Read", 'a'),
     ("Notifications Write", 'a'),
     ("Workers Scripts Read", 'a'),
@@ -47,6 +50,12 @@ const GROUPS: [(&str, char); 35] = [
     ("Firewall Services Read", 'z'),
     ("Firewall Services Write", 'z'),
     ("Cache Purge", 'z'),
+    ("Cache Settings Read", 'z'),
+    ("Cache Settings Write", 'z'),
+    ("Bot Management Read", 'z'),
+    ("Bot Management Write", 'z'),
+    ("Load Balancers Read", 'z'),
+    ("Load Balancers Write", 'z'),
     ("Analytics Read", 'z'),
     ("Logs Read", 'z'),
     ("Logs Write", 'z'),
@@ -131,7 +140,7 @@ pub(super) fn answer(
     of_account: bool,
     rest: &[&str],
 ) -> Reply {
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     match (request.method.as_str(), rest) {
         ("GET", []) => {
             let of_kind = world.areas.tokens.iter().filter(|token| token.of_account == of_account);
@@ -159,10 +168,10 @@ pub(super) fn answer(
                     let token = world.areas.tokens.get(place);
                     Reply::result(token.map(|token| token.shown.clone()).unwrap_or_default())
                 }
-                _ => Reply::refused(405, 10_405, "Method not allowed"),
+                _ => Reply::no_method(),
             }
         }
-        _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+        _ => Reply::no_route(),
     }
 }
 

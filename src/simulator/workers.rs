@@ -49,7 +49,7 @@ fn not_found() -> Reply {
 
 /// `/accounts/{account}/workers/scripts…`
 pub(super) fn answer(world: &mut World, request: &Request, rest: &[&str]) -> Reply {
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     match (request.method.as_str(), rest) {
         ("GET", []) => {
             let scripts = &world.areas.scripts;
@@ -64,7 +64,7 @@ pub(super) fn answer(world: &mut World, request: &Request, rest: &[&str]) -> Rep
             let Some(script) = world.areas.scripts.get_mut(*name) else { return not_found() };
             part(method, tail, script, &body)
         }
-        _ => Reply::refused(405, 10_405, "Method not allowed"),
+        _ => Reply::no_method(),
     }
 }
 
@@ -108,7 +108,7 @@ fn part(method: &str, tail: &[&str], script: &mut Script, body: &Value) -> Reply
             script.schedules = crons.iter().map(times).collect();
             Reply::result(json!({ "schedules": script.schedules }))
         }
-        _ => Reply::refused(404, 7003, "Could not route to the requested path"),
+        _ => Reply::no_route(),
     }
 }
 
@@ -207,9 +207,9 @@ pub(super) fn bound(world: &World, namespace: &str) -> bool {
 /// `/zones/{zone}/workers/routes…`
 pub(super) fn routes(world: &mut World, request: &Request, zone: &str, rest: &[&str]) -> Reply {
     if !world.zones.iter().any(|known| known.id == zone) {
-        return Reply::refused(404, 7003, "Could not route to the requested zone");
+        return Reply::no_zone();
     }
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let body: Value = request.json();
     let script = body.get("script").and_then(Value::as_str);
     let known = script.is_none_or(|name| world.areas.scripts.contains_key(name));
     let routes = world.areas.routes.entry(zone.to_owned()).or_default();
@@ -246,6 +246,6 @@ pub(super) fn routes(world: &mut World, request: &Request, zone: &str, rest: &[&
             }
             Reply::result(json!({ "id": id }))
         }
-        _ => Reply::refused(405, 10_405, "Method not allowed"),
+        _ => Reply::no_method(),
     }
 }

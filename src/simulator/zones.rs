@@ -28,13 +28,9 @@ impl State {
     }
 }
 
-fn body_of(request: &Request) -> Value {
-    serde_json::from_slice(&request.body).unwrap_or_default()
-}
-
 /// `POST /zones`
 pub(super) fn create(world: &mut World, request: &Request) -> Reply {
-    let body = body_of(request);
+    let body: Value = request.json();
     let name = body.get("name").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
     let right = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
     if !name.contains('.') || !name.bytes().all(right) {
@@ -63,12 +59,12 @@ pub(super) fn delete(world: &mut World, id: &str) -> Reply {
 
 /// `PATCH /zones/{zone}`: one property at a time.
 pub(super) fn change(world: &mut World, request: &Request, id: &str) -> Reply {
-    let body = body_of(request);
+    let body: Value = request.json();
     let fields = body.as_object().cloned().unwrap_or_default();
     if fields.len() != 1 {
         return Reply::refused(400, 1015, "exactly one property can be changed at a time");
     }
-    let Some(zone) = world.zone(id) else { return lost() };
+    let Some(zone) = world.zone(id) else { return Reply::no_zone() };
     match fields.iter().next() {
         Some((name, Value::Bool(paused))) if name == "paused" => zone.state.paused = *paused,
         Some((name, Value::String(kind))) if name == "type" => zone.state.kind.clone_from(kind),
@@ -80,7 +76,7 @@ pub(super) fn change(world: &mut World, request: &Request, id: &str) -> Reply {
 
 /// `PUT /zones/{zone}/activation_check`
 pub(super) fn check(world: &mut World, id: &str) -> Reply {
-    let Some(zone) = world.zone(id) else { return lost() };
+    let Some(zone) = world.zone(id) else { return Reply::no_zone() };
     if zone.state.checks_left == 0 {
         let words = "this zone can not be checked: it is active already";
         return Reply::refused(400, 1224, words);
@@ -100,8 +96,4 @@ pub(super) fn subscription(world: &World, id: &str) -> Reply {
         },
         "current_period_start": world.started, "current_period_end": world.started,
     }))
-}
-
-fn lost() -> Reply {
-    Reply::refused(404, 7003, "Could not route to the requested zone")
 }

@@ -7,7 +7,7 @@ use crate::cli::output::Output;
 use crate::cli::{End, Usage};
 use crate::cloudflare::kv::{self, Bulk, Namespace, Pair};
 use crate::event::text;
-use crate::limits::CLOUDFLARE_KV_FILE_BYTES_MAX;
+use crate::limits::{CLOUDFLARE_KV_FILE_BYTES_MAX, CLOUDFLARE_KV_VALUE_BYTES_MAX};
 use clap::{Subcommand, ValueHint};
 use serde_json::{Value, json};
 use std::io::Read as _;
@@ -134,9 +134,9 @@ pub fn run(session: &Session, command: &KvCommand, out: &mut Output) -> anyhow::
 
 fn from_stdin() -> anyhow::Result<Vec<u8>> {
     let mut value = Vec::new();
-    let most = CLOUDFLARE_KV_FILE_BYTES_MAX as u64;
+    let most = CLOUDFLARE_KV_VALUE_BYTES_MAX as u64;
     std::io::stdin().lock().take(most + 1).read_to_end(&mut value)?;
-    if value.len() > CLOUDFLARE_KV_FILE_BYTES_MAX {
+    if value.len() > CLOUDFLARE_KV_VALUE_BYTES_MAX {
         return Err(Usage::of("the value is too large\nhint: Cloudflare takes 25 MiB"));
     }
     Ok(value)
@@ -176,6 +176,9 @@ fn import(
     let pairs = pairs(file)?;
     if pairs.is_empty() {
         return Err(Usage::of(format!("`{}` holds no keys", file.display())));
+    }
+    if let Some(fault) = pairs.iter().find_map(kv::fault) {
+        return Err(Usage::of(format!("`{}`: {}", file.display(), text::escape(&fault))));
     }
     let there = all.iter().find(|space| space.title == wanted || space.id == wanted);
     let shown = text::escape(wanted).into_owned();

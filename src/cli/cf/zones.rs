@@ -6,7 +6,8 @@ use super::confirm::agreed;
 use super::{Session, lists, show, told};
 use crate::cli::output::{Output, Style};
 use crate::cli::{End, Usage};
-use crate::cloudflare::zones::{self, Subscription, Zone};
+use crate::cloudflare::billing::Subscription;
+use crate::cloudflare::zones::{self, Zone};
 use crate::cloudflare::{Answer, ApiError, ErrorKind};
 use crate::event::text;
 use crate::limits::{CLOUDFLARE_NEW_ZONE_PAUSE_SECS, CLOUDFLARE_NEW_ZONE_TRIES};
@@ -96,7 +97,8 @@ fn details(session: &Session, name: &str, out: &mut Output) -> anyhow::Result<En
     out.line(format!("name servers  {}", shown(&zone.name_servers.join(", "))))?;
     let plan = zone.plan.as_ref().and_then(|plan| plan.legacy_id.as_deref()).unwrap_or("?");
     out.line(format!("plan          {}", shown(plan)))?;
-    if let Some(Subscription { price, currency, frequency, state }) = subscription {
+    if let Some(Subscription { price, currency, frequency, state, .. }) = subscription {
+        let frequency = frequency.as_deref().unwrap_or("once");
         let line = format!("{price} {currency} {frequency}, {state}");
         out.line(format!("costs         {}", shown(&line)))?;
     }

@@ -11,7 +11,8 @@ use crate::cloudflare::members;
 use crate::cloudflare::tokens::{self, Holder, NewToken, PermissionGroup, Policy};
 use crate::cloudflare::workers::{self, Binding, Module, Route, Script};
 use crate::cloudflare::zones::Zone;
-use crate::cloudflare::{Client, ErrorKind, alerts};
+use crate::cloudflare::{Area, Client, ErrorKind, alerts};
+use crate::limits::{CLOUDFLARE_KV_BYTES_PER_CALL, CLOUDFLARE_KV_VALUE_BYTES_MAX};
 use crate::secret::Secret;
 use crate::simulator::{Fault, FaultKind, Options, Plan, Simulator};
 use serde_json::json;
@@ -198,6 +199,43 @@ fn what_only_some_plans_have_is_refused_on_others() {
 }
 
 #[test]
+fn the_largest_value_goes_both_ways() {
+    let (_simulator, client, zone) = started(Plan::Free);
+    let account = zone.account.id.as_str();
+    let space: Namespace = read(&client, &kv::create(account, "ours"));
+    let large = vec![7; CLOUDFLARE_KV_VALUE_BYTES_MAX];
+    client.send(&kv::put(account, &space.id, "large", large.clone(), None)).unwrap();
+    let back = client.send(&kv::get(account, &space.id, "large")).unwrap().raw;
+    assert!(back == large, "{} bytes", back.len());
+    let larger = vec![7; CLOUDFLARE_KV_VALUE_BYTES_MAX + 1];
+    let refused = client.send(&kv::put(account, &space.id, "larger", larger, None)).unwrap_err();
+    assert_eq!((refused.kind, refused.status), (ErrorKind::Refused, Some(413)));
+    // In one call with others too, where it is written with escapes.
+    let large = "\u{1}".repeat(2 * CLOUDFLARE_KV_BYTES_PER_CALL / 6);
+    let pairs = [pair("a", &large), Pair { base64: Some(true), ..pair("b", "AP8H") }];
+    for part in kv::batches(&pairs) {
+        read::<Bulk>(&client, &kv::put_many(account, &space.id, part));
+    }
+    let value = |key| client.send(&kv::get(account, &space.id, key)).unwrap().raw;
+    assert!(value("a") == large.as_bytes());
+    assert_eq!(value("b"), [0, 255, 7]);
+    let odd = Pair { base64: Some(true), ..pair("c", "no!") };
+    assert!(client.send(&kv::put_many(account, &space.id, &[odd])).is_err());
+}
+
+#[test]
+fn a_token_can_have_every_permission_that_a_call_needs() {
+    let (_simulator, client, _) = started(Plan::Free);
+    let groups: Vec<PermissionGroup> = read(&client, &tokens::permission_groups(&Holder::User));
+    for area in Area::ALL {
+        for (writes, of_account) in [(false, false), (false, true), (true, false), (true, true)] {
+            let Some(name) = area.permission(writes, of_account) else { continue };
+            assert!(groups.iter().any(|group| group.name == name), "{name}");
+        }
+    }
+}
+
+#[test]
 fn keys_that_were_not_written_are_told_though_the_reply_is_well() {
     let (simulator, client, zone) = started(Plan::Free);
     let account = zone.account.id;
@@ -230,6 +268,9 @@ fn the_audit_log_is_read_in_its_second_version_and_else_in_its_first() {
     assert_eq!((entries[0].succeeded, entries[1].succeeded), (Some(false), Some(true)));
     let of_zone = Query { zone: Some("example.com".to_owned()), ..query.clone() };
     assert_eq!(audit::entries(&client, account, &of_zone).unwrap().0.len(), 1);
+    let endless = Query { before: String::new(), ..query.clone() };
+    let refused = client.send(&audit::second(account, &endless)).unwrap_err();
+    assert_eq!((refused.kind, refused.code), (ErrorKind::Refused, Some(1_001)));
     simulator.fault(Fault::new(FaultKind::Refused, 1).only("GET", "/logs/audit"));
     let (again, old) = audit::entries(&client, account, &query).unwrap();
     assert!(old);

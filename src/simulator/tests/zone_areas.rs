@@ -5,7 +5,7 @@ use crate::cloudflare::plans::Level;
 use crate::cloudflare::rules::{CacheRule, CustomRule, ManagedRule, RateLimit, Ttl};
 use crate::cloudflare::rulesets::{self, CACHE, CUSTOM, MANAGED, RATE_LIMIT, Ruleset};
 use crate::cloudflare::zones::{self, Zone};
-use crate::cloudflare::{Client, ErrorKind, agents, bots, lockdowns, pools, settings};
+use crate::cloudflare::{Client, ErrorKind, agents, billing, bots, lockdowns, pools, settings};
 use crate::simulator::{Fault, FaultKind, Options, Plan, Simulator, TokenGrant};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -227,7 +227,7 @@ pub(super) fn tour_of_others(client: &Client, zone: &Zone) {
     assert!(client.send(&pools::delete_monitor(account, &monitor.id)).is_err(), "it is in use");
     client.send(&pools::delete(account, &pool.id)).unwrap();
     client.send(&pools::delete_monitor(account, &monitor.id)).unwrap();
-    let subscription: zones::Subscription = read(client, &zones::subscription(&zone.id));
+    let subscription: billing::Subscription = read(client, &zones::subscription(&zone.id));
     assert_eq!(subscription.state, "Paid");
     let new: Zone = read(client, &zones::create(account, "new.example"));
     assert_eq!((new.status.as_str(), new.name_servers.len()), ("pending", 2));

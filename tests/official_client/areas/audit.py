@@ -15,8 +15,10 @@ def run(client, world):
     assert ours and all(entry.zone.name == world.zone_name for entry in ours)
     try:
         list(client.accounts.logs.audit.list(account_id=world.account, since=asked["since"], before=""))
-    except cloudflare.BadRequestError:
-        pass
+    except cloudflare.BadRequestError as error:
+        assert error.errors[0].code == 1001, error.errors
+    else:
+        raise AssertionError("a log without an end was given")
     old = list(client.audit_logs.list(
         account_id=world.account, since=since.isoformat(), before=before.isoformat()
     ))

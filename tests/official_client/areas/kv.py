@@ -11,6 +11,9 @@ def run(client, world):
     pairs = [{"key": f"k{n:03}", "value": str(n)} for n in range(25)]
     done = spaces.bulk_update(body=pairs, **of_space)
     assert done.successful_key_count == 25 and not done.unsuccessful_keys
+    spaces.bulk_update(body=[{"key": "b", "value": "AP8H", "base64": True}], **of_space)
+    assert spaces.values.get("b", **of_space).read() == b"\x00\xff\x07"
+    spaces.values.delete("b", **of_space)
     keys = list(spaces.keys.list(limit=10, prefix="k", **of_space))
     assert [key.name for key in keys] == [pair["key"] for pair in pairs], keys
     spaces.bulk_delete(body=[pair["key"] for pair in pairs], **of_space)
@@ -27,4 +30,6 @@ def run(client, world):
         spaces.create(title="tour", **account)
     except cloudflare.BadRequestError as error:
         assert error.errors[0].code == 10014, error.errors
+    else:
+        raise AssertionError("a title was taken twice")
     spaces.delete(made.id, **account)

@@ -275,8 +275,7 @@ fn send(session: &Session, call: &Call) -> Result<(), ApiError> {
 fn export(session: &Session, zone: &str, out: &mut Output) -> anyhow::Result<End> {
     let zone = show::zone(session, zone)?;
     let answer = session.client.send(&dns::export(&zone.id)).map_err(|error| failed(&error))?;
-    let text: String = answer.read().map_err(|error| failed(&error))?;
-    for line in text.lines() {
+    for line in String::from_utf8_lossy(&answer.raw).lines() {
         // Tabs are part of the format.
         let cells: Vec<_> = line.split('\t').map(text::escape).collect();
         out.line(cells.join("\t"))?;
