@@ -140,6 +140,8 @@ fn kind(call: &Call, status: u16, code: Option<i64>, message: &str, json: bool) 
             ErrorKind::Duplicate
         }
         (400..=499, _, _) if pending => ErrorKind::Busy,
+        // Somebody made a phase's entry point between our look and our write: another look finds it.
+        (409, _, Area::Rulesets | Area::CacheRules) => ErrorKind::Busy,
         // A missing entry point is told by 404 and this code in the area of rulesets alone.
         (404, _, _) => ErrorKind::NotFound,
         (400..=499, _, _)

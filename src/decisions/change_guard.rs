@@ -252,6 +252,11 @@ impl ChangeGuard {
 /// The client that a rule to be made at Cloudflare is to keep out: the guard judges it like a block's.
 pub fn client_of(ask: &CloudflareAsk) -> Option<IpNet> {
     let CloudflareWhat::Change { kind, value, .. } = &ask.what else { return None };
+    client_in(*kind, value)
+}
+
+/// The client that a change of this kind keeps out with this value.
+pub fn client_in(kind: ChangeKind, value: &Json) -> Option<IpNet> {
     let keeps_out = matches!(kind, ChangeKind::RateLimit | ChangeKind::WafRule);
     let text = value.get("ip").filter(|_| keeps_out)?.as_str()?;
     parse_net(text)

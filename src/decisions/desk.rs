@@ -94,7 +94,11 @@ impl Desk {
 
     /// Why nothing may be done to what a change at Cloudflare is about; `None` where it may.
     pub fn change_refusal(&self, ask: &CloudflareAsk) -> Option<String> {
-        let net = change_guard::client_of(ask)?;
+        self.client_refusal(change_guard::client_of(ask)?)
+    }
+
+    /// Why nothing may be done to a client at Cloudflare; `None` where it may.
+    pub fn client_refusal(&self, net: IpNet) -> Option<String> {
         let refusal = self.guard.facts().refusal(&Target::Net(net), Remedy::Block);
         refusal.map(|refusal| refusal.to_string()).or_else(|| {
             let allow = self.standing.allows(net)?;

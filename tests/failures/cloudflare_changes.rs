@@ -447,6 +447,41 @@ fn rules_are_made_and_removed_and_those_of_others_stay() {
     daemon.terminate();
 }
 
+/// Who comes onto the allowlist is let in at once, also where a rule at Cloudflare keeps him out; and
+/// what keeps others out stays.
+#[test]
+fn the_allowlist_wins_over_what_stands_at_cloudflare() {
+    let scene = Scene::new();
+    let rules = r#"
+rule("wall").on("http").when(|e| e.status == 404).by("ip").count(1, "1h")
+    .then(|hit| cf::waf_rule("example.com", hit.event.path.sub_string(1), #{ ip: hit.key, action: "block" }, "1h"));
+"#;
+    fs::write(scene.place.dir.join("rules.rhai"), rules).unwrap();
+    let kept_out = || -> Vec<String> {
+        let rules = scene.simulator.rules(ZONE, rulesets::CUSTOM);
+        let all = rules.iter().filter_map(|rule| rule.get("expression")?.as_str());
+        all.filter(|text| text.contains("203.0.113.")).map(str::to_owned).collect()
+    };
+    let daemon = scene.place.start_and_wait();
+    scene.scan(1, "one");
+    scene.scan(2, "two");
+    scene.place.wait(LONG, "both are kept out", || kept_out().len() == 2);
+    let told = scene.place.ask(&["allow", "203.0.113.1"]);
+    assert!(told.contains("1 change at Cloudflare ended"), "{told}");
+    scene.place.wait(LONG, "one is let in", || kept_out().len() == 1);
+    assert!(kept_out()[0].contains("203.0.113.2"), "{:?}", kept_out());
+    daemon.terminate();
+    // What is on the allowlist at the next start counts as much.
+    let config = scene.place.dir.join("riposte.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let more = text.replacen("[guard]", "[guard]\nallow = [\"203.0.113.2\"]", 1);
+    assert_ne!(text, more);
+    fs::write(&config, more).unwrap();
+    let daemon = scene.place.start_and_wait();
+    scene.place.wait(LONG, "the other is let in", || kept_out().is_empty());
+    daemon.terminate();
+}
+
 #[test]
 fn a_limit_of_others_is_tightened_and_comes_back_whole() {
     let mut options = Options::new(TOKEN);

@@ -10,7 +10,7 @@ use crate::decisions::{
     change_guard, ids,
 };
 use crate::pipeline::control::ChangeStatus;
-use crate::store::{OutboxRow, StoreError};
+use crate::store::{Commit, OutboxRow, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +80,36 @@ impl Engine {
             },
             verdict: if self.dry_run { dry() } else { Verdict::Pass },
         }
+    }
+
+    /// Ends changes that keep out a client to whom nothing may be done any more: who comes onto the
+    /// allowlist is let in at once, whatever keeps him out. Each is told to end once.
+    pub(super) fn end_refused_changes(&mut self, commit: &mut Commit, now: Timestamp) -> usize {
+        if self.config.actions.cloudflare.is_empty() {
+            return 0;
+        }
+        let rows = match self.rows() {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::warn!(%error, "failed to look for changes at Cloudflare that have to end");
+                return 0;
+            }
+        };
+        self.ending.retain(|number| rows.iter().any(|row| row.number == *number));
+        let before = self.ending.len();
+        for row in rows.iter().filter(|row| row.left.is_none()) {
+            let standing = row.claims.iter().filter(|claim| claim.stands_at(now));
+            let clients = standing
+                .filter_map(|claim| change_guard::client_in(row.place.kind, &claim.value))
+                .collect::<Vec<_>>();
+            let refusal = clients.into_iter().find_map(|client| self.desk().client_refusal(client));
+            if let Some(why) = refusal
+                && self.ending.insert(row.number)
+            {
+                commit.outbox.push(self.end_row(&row.enforcer, Some(row.number), &why, now));
+            }
+        }
+        self.ending.len() - before
     }
 
     /// Ends all changes, for a panic; gives how many there are.

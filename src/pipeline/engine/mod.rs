@@ -87,6 +87,8 @@ pub struct Engine {
     effects: BTreeMap<RuleName, (i64, u32)>,
     /// Who changed what at Cloudflare, and how often.
     changes: ChangeGuard,
+    /// Changes there, by number, that were told to end since they keep out who is let in now.
+    ending: BTreeSet<u64>,
     /// Shards of a checkpoint that failed.
     unsaved: Vec<Shard>,
     /// Rules whose body broke whatever the event held: they act as if in shadow.
@@ -134,6 +136,7 @@ impl Engine {
             overflow: Vec::new(),
             effects: BTreeMap::new(),
             changes: ChangeGuard::default(),
+            ending: BTreeSet::new(),
             unsaved: Vec::new(),
             defective: BTreeSet::new(),
             dirty: false,
@@ -343,7 +346,8 @@ impl Engine {
             let steps = self.desk.book(|desk| desk.resolved(name, addresses, now));
             self.steps(steps, "facts", now, &mut commit);
         }
-        if commit.lifts.is_empty() && commit.decisions.is_empty() {
+        let ended = self.end_refused_changes(&mut commit, now);
+        if commit.lifts.is_empty() && commit.decisions.is_empty() && ended == 0 {
             // Nothing follows: the inputs wait for a transaction that has a reason.
             self.pending = commit.inputs;
         } else {

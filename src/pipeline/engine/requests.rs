@@ -77,6 +77,9 @@ impl Engine {
         let allowed = self.desk.try_book(|desk| desk.allow(entry));
         let steps = allowed.map_err(|full| full.to_string())?;
         let ended = self.book(steps, now);
+        let mut commit = self.begin(now);
+        let changes = self.end_refused_changes(&mut commit, now);
+        self.finish(commit);
         self.renew_names();
         // Last, so that a full disk keeps nobody from being let in.
         let kept = self.store.allow(&row).map(|_| ());
@@ -86,16 +89,17 @@ impl Engine {
             // The transaction waits for the disk; ending a block does not: enforcers look again.
             executors.reconcile_now();
         }
-        let what = match ended.len() {
-            0 => format!("`{}` is on the allowlist", row.entry),
-            count => {
-                format!(
-                    "`{}` is on the allowlist; {} ended",
-                    row.entry,
-                    count_of(count, "decision")
-                )
-            }
-        };
+        let ends: Vec<String> = [(ended.len(), "decision"), (changes, "change at Cloudflare")]
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, of)| count_of(count, of))
+            .collect();
+        let mut what = format!("`{}` is on the allowlist", row.entry);
+        if !ends.is_empty() {
+            what.push_str("; ");
+            what.push_str(&ends.join(" and "));
+            what.push_str(" ended");
+        }
         Ok(done(&format!("{what}{}", unsaved(kept)), ended))
     }
 

@@ -67,6 +67,7 @@ impl Engine {
             let steps = self.desk.book(|desk| desk.set_panic(panic, now));
             self.steps(steps, "config", now, &mut commit);
         }
+        self.end_refused_changes(&mut commit, now);
         self.finish(commit);
         self.renew_names();
     }
