@@ -5,7 +5,7 @@ use super::client::Client;
 use super::error::ApiError;
 use crate::http_client::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Rules a page.
 const PER_PAGE: usize = 100;
@@ -61,13 +61,6 @@ fn one(zone: &str, id: &str) -> String {
     format!("{}/{}", path(zone), encoded(id))
 }
 
-fn body(mode: Mode, agent: &str, description: &str, paused: bool) -> Value {
-    json!({
-        "mode": mode, "configuration": { "target": "ua", "value": agent },
-        "description": description, "paused": paused,
-    })
-}
-
 /// All rules of a zone, over all pages.
 pub fn all(client: &Client, zone: &str) -> Result<Vec<AgentRule>, ApiError> {
     client.numbered(&Call::get(Area::AgentRules, path(zone)), PER_PAGE)
@@ -75,17 +68,18 @@ pub fn all(client: &Client, zone: &str) -> Result<Vec<AgentRule>, ApiError> {
 
 /// Makes a rule.
 pub fn create(zone: &str, mode: Mode, agent: &str, description: &str) -> Call {
-    let body = body(mode, agent, description, false);
-    Call::new(Area::AgentRules, Method::POST, path(zone)).body(body)
+    Call::new(Area::AgentRules, Method::POST, path(zone)).body(json!({
+        "mode": mode, "configuration": { "target": "ua", "value": agent },
+        "description": description, "paused": false,
+    }))
 }
 
-/// Makes a rule again as it is to be, whole.
-pub fn change(zone: &str, rule: &AgentRule, mode: Mode, paused: bool) -> Call {
-    let mut body = body(mode, &rule.configuration.value, &rule.description, paused);
-    if let Some(fields) = body.as_object_mut() {
-        fields.insert("id".to_owned(), json!(rule.id));
-    }
-    Call::new(Area::AgentRules, Method::PUT, one(zone, &rule.id)).body(body)
+/// Switches a rule on or off; it goes whole.
+pub fn switch(zone: &str, rule: &AgentRule, paused: bool) -> Call {
+    Call::new(Area::AgentRules, Method::PUT, one(zone, &rule.id)).body(json!({
+        "id": rule.id, "mode": rule.mode, "configuration": rule.configuration,
+        "description": rule.description, "paused": paused,
+    }))
 }
 
 /// Removes a rule.

@@ -1,6 +1,7 @@
 //! Notifications of Cloudflare's: where they go (webhooks), and of what (policies).
 
 use super::call::{Area, Call, encoded};
+use super::masked;
 use crate::http_client::Method;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -14,9 +15,9 @@ pub struct Webhook {
     /// Its name.
     #[serde(default)]
     pub name: String,
-    /// Where it goes; may itself be a secret.
-    #[serde(default)]
-    pub url: String,
+    /// Where it goes, without what may be secret.
+    #[serde(default, deserialize_with = "masked::read")]
+    pub url: Option<String>,
     /// When it last went well.
     #[serde(default)]
     pub last_success: Option<String>,
@@ -48,9 +49,9 @@ fn path(account: &str) -> String {
     format!("/accounts/{}/alerting/v3", encoded(account))
 }
 
-/// All webhooks.
+/// All webhooks; the reply holds their addresses.
 pub fn webhooks(account: &str) -> Call {
-    Call::get(Area::Alerts, format!("{}/destinations/webhooks", path(account)))
+    Call::get(Area::Alerts, format!("{}/destinations/webhooks", path(account))).hidden()
 }
 
 /// Makes a webhook; what it sends carries the secret in `cf-webhook-auth`. Not on Free.

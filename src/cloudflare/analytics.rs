@@ -2,13 +2,11 @@
 //! sample of what came.
 
 use super::call::Call;
-use super::client::Client;
+use super::envelope::Answer;
 use super::error::{ApiError, ErrorKind};
 use super::graphql;
-use crate::limits::CLOUDFLARE_EVENT_PAGES_MAX;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::HashSet;
 use std::fmt::Write as _;
 
 /// A time that is looked at (RFC 3339); Free and Pro have a day of it, Business three, Enterprise
@@ -134,43 +132,45 @@ pub struct Event {
     pub rule_id: String,
 }
 
-const EVENTS: &str = "query($zone: string!, $since: Time!, $until: Time!, $limit: Int!) { viewer { zones(filter: {zoneTag: $zone}) { events: firewallEventsAdaptive(filter: {datetime_geq: $since, datetime_lt: $until}, limit: $limit, orderBy: [datetime_ASC]) { action clientIP clientAsn clientCountryName clientRequestPath datetime source userAgent rayName ruleId } } } }";
+/// Which events are asked for; all of them where nothing is set.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// Only what met this address.
+    pub ip: Option<String>,
+    /// Only what this rule did, by its id.
+    pub rule: Option<String>,
+    /// Only what was done so.
+    pub action: Option<String>,
+}
 
-/// Events of a time, the oldest first. There are no cursors: the next page begins at the last time
-/// seen, and what comes twice is left out.
-pub fn events(
-    client: &Client,
-    zone: &str,
-    span: &Span,
-    per_page: usize,
-) -> Result<Vec<Event>, ApiError> {
-    let mut all: Vec<Event> = Vec::new();
-    let mut seen: HashSet<(String, String, String)> = HashSet::new();
-    let mut since = span.since.clone();
-    for _ in 0..CLOUDFLARE_EVENT_PAGES_MAX {
-        let variables = json!({
-            "zone": zone, "since": since, "until": span.until, "limit": per_page,
-        });
-        let answer = client.send(&graphql::question(EVENTS, variables))?;
-        let page = answer.result.pointer("/viewer/zones/0/events").cloned().unwrap_or_default();
-        let page: Vec<Event> = serde_json::from_value(page).map_err(|error| {
-            let words = format!("the reply has another shape than is known: {error}");
-            ApiError::of(super::Area::Analytics, ErrorKind::Unreadable, words)
-        })?;
-        let (rows, before) = (page.len(), all.len());
-        let last = page.last().map(|event| event.datetime.clone());
-        for event in page {
-            let key = (event.ray_name.clone(), event.datetime.clone(), event.rule_id.clone());
-            if seen.insert(key) {
-                all.push(event);
-            }
+/// Asks for the newest events of a time, at most so many.
+pub fn latest(zone: &str, span: &Span, filter: &Filter, most: usize) -> Call {
+    let mut variables = json!({ "zone": zone, "since": span.since, "until": span.until });
+    let (mut heads, mut parts) = (String::new(), String::new());
+    let wanted = [
+        ("ip", "clientIP", &filter.ip),
+        ("rule", "ruleId", &filter.rule),
+        ("action", "action", &filter.action),
+    ];
+    for (name, field, value) in wanted {
+        if let (Some(value), Some(fields)) = (value, variables.as_object_mut()) {
+            // Writing into a text can't fail.
+            write!(heads, ", ${name}: string!").ok();
+            write!(parts, ", {field}: ${name}").ok();
+            fields.insert(name.to_owned(), json!(value));
         }
-        let Some(last) = last else { break };
-        // A page that is full of one second's events would come again and again.
-        if rows < per_page || all.len() == before {
-            break;
-        }
-        since = last;
     }
-    Ok(all)
+    let text = format!(
+        "query($zone: string!, $since: Time!, $until: Time!{heads}) {{ viewer {{ zones(filter: {{zoneTag: $zone}}) {{ events: firewallEventsAdaptive(filter: {{datetime_geq: $since, datetime_lt: $until{parts}}}, limit: {most}, orderBy: [datetime_DESC]) {{ action clientIP clientAsn clientCountryName clientRequestPath datetime source userAgent rayName ruleId }} }} }} }}"
+    );
+    graphql::question(&text, variables)
+}
+
+/// The events in the answer to [`latest`], the newest first.
+pub fn read_events(answer: &Answer) -> Result<Vec<Event>, ApiError> {
+    let rows = answer.result.pointer("/viewer/zones/0/events").cloned().unwrap_or_default();
+    serde_json::from_value(rows).map_err(|error| {
+        let words = format!("the reply has another shape than is known: {error}");
+        ApiError::of(super::Area::Analytics, ErrorKind::Unreadable, words)
+    })
 }

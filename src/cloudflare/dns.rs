@@ -358,11 +358,6 @@ pub fn list(client: &Client, zone: &str, filter: &Filter) -> Result<Vec<Record>,
     Ok(found)
 }
 
-/// One record.
-pub fn one(zone: &str, id: &str) -> Call {
-    Call::get(Area::Dns, path_of(zone, id))
-}
-
 /// Makes a record.
 pub fn create(zone: &str, record: &NewRecord) -> Call {
     Call::new(Area::Dns, Method::POST, path(zone)).body(json!(record))

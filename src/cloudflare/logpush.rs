@@ -2,6 +2,7 @@
 
 use super::access_rules::Scope;
 use super::call::{Area, Call, encoded};
+use super::masked;
 use crate::http_client::Method;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ pub struct Job {
     /// What is pushed (`http_requests`, `firewall_events`, …).
     #[serde(default)]
     pub dataset: Option<String>,
+    /// Where to, without what may be secret.
+    #[serde(default, rename(deserialize = "destination_conf"), deserialize_with = "masked::read")]
+    pub destination: Option<String>,
     /// Whether it is on; Cloudflare switches failing jobs off.
     #[serde(default)]
     pub enabled: bool,

@@ -119,11 +119,6 @@ pub fn all(client: &Client, account: &str) -> Result<Vec<Pool>, ApiError> {
     client.send(&Call::get(Area::Pools, pools_path(account)))?.read()
 }
 
-/// One pool.
-pub fn one(account: &str, id: &str) -> Call {
-    Call::get(Area::Pools, format!("{}/{}", pools_path(account), encoded(id)))
-}
-
 /// Makes a pool.
 pub fn create(account: &str, name: &str, origins: &[Origin], monitor: Option<&str>) -> Call {
     let mut body = json!({ "name": name, "origins": origins, "enabled": true });

@@ -227,12 +227,6 @@ pub fn delete_rule(zone: &str, ruleset: &str, id: &str) -> Call {
     Call::new(Area::Rulesets, Method::DELETE, rule_path(zone, ruleset, id))
 }
 
-/// Removes a ruleset whole; an entry point is then empty.
-pub fn delete(zone: &str, phase: &str, ruleset: &str) -> Call {
-    let path = format!("/zones/{}/rulesets/{}", encoded(zone), encoded(ruleset));
-    Call::new(area_of(phase), Method::DELETE, path)
-}
-
 fn rule_path(zone: &str, ruleset: &str, id: &str) -> String {
     format!("/zones/{}/rulesets/{}/rules/{}", encoded(zone), encoded(ruleset), encoded(id))
 }
@@ -250,13 +244,6 @@ pub fn put(zone: &str, phase: &str, present: Option<&Ruleset>, rule: &Value) -> 
         },
     };
     Some(in_phase(call, phase))
-}
-
-/// The call that removes a rule, found by its reference; none where it isn't there.
-pub fn remove(zone: &str, phase: &str, present: Option<&Ruleset>, reference: &str) -> Option<Call> {
-    let ruleset = present?;
-    let rule = ruleset.rule(reference)?;
-    Some(in_phase(delete_rule(zone, &ruleset.id, &rule.id), phase))
 }
 
 #[cfg(test)]

@@ -142,6 +142,16 @@ pub fn delete(account: &str, name: &str) -> Call {
     Call::new(Area::Workers, Method::DELETE, path(account, name))
 }
 
+/// A secret's name; its value can't be had.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct SecretName {
+    /// Its name in `env`.
+    pub name: String,
+    /// `secret_text`, or `secret_key`.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+}
+
 /// The names of a Worker's secrets.
 pub fn secrets(account: &str, name: &str) -> Call {
     Call::get(Area::Workers, format!("{}/secrets", path(account, name)))
@@ -161,6 +171,24 @@ pub fn delete_secret(account: &str, name: &str, secret: &str) -> Call {
 }
 
 /// When a Worker runs by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Schedule {
+    /// A cron, in UTC.
+    pub cron: String,
+    /// Since when.
+    #[serde(default)]
+    pub created_on: Option<String>,
+}
+
+/// The reply to [`schedules`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Schedules {
+    /// All of them.
+    #[serde(default)]
+    pub schedules: Vec<Schedule>,
+}
+
+/// Asks when a Worker runs by itself.
 pub fn schedules(account: &str, name: &str) -> Call {
     Call::get(Area::Workers, format!("{}/schedules", path(account, name)))
 }

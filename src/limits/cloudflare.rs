@@ -169,9 +169,11 @@ pub const CLOUDFLARE_NEW_ZONE_TRIES: u32 = 6;
 /// The pause between two of these tries.
 pub const CLOUDFLARE_NEW_ZONE_PAUSE_SECS: u64 = 5;
 
-/// Pages of events that are read of one time: Cloudflare keeps a sample, so that more would be a
-/// fault.
-pub const CLOUDFLARE_EVENT_PAGES_MAX: usize = 100;
+/// Events of rules that are asked for at once; the most that Cloudflare gives.
+pub const CLOUDFLARE_EVENTS_SHOWN_MAX: usize = 10_000;
+
+/// A Worker's secret is taken up to this length (read in November 2026).
+pub const CLOUDFLARE_WORKER_SECRET_BYTES_MAX: usize = 5 * 1024;
 
 /// Keys in one bulk write to KV (read in November 2026).
 pub const CLOUDFLARE_KV_PAIRS_PER_CALL: usize = 10_000;

@@ -3,11 +3,12 @@
 
 use riposte::simulator::{Fault, FaultKind, Options, Plan, Simulator};
 use serde_json::Value;
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-const TOKEN: &str = "cfut_PlantedToken0123456789abcdefghijklmnopqr";
+pub const TOKEN: &str = "cfut_PlantedToken0123456789abcdefghijklmnopqr";
 
 /// Where exchanges with the look-alike are kept, for those who hold them to Cloudflare's schema
 /// (`test.sh`).
@@ -17,17 +18,21 @@ fn transcript() -> Option<PathBuf> {
 }
 
 /// A look-alike, and a config whose token is in a file.
-struct Stage {
-    simulator: Simulator,
-    dir: tempfile::TempDir,
+pub struct Stage {
+    pub simulator: Simulator,
+    pub dir: tempfile::TempDir,
 }
 
 /// What a command said: exit code, standard output, standard error.
-type Said = (i32, String, String);
+pub type Said = (i32, String, String);
 
 impl Stage {
-    fn new() -> Self {
-        let options = Options { plan: Plan::Enterprise, ..Options::new(TOKEN) };
+    pub fn new() -> Self {
+        Self::on(Plan::Enterprise)
+    }
+
+    pub fn on(plan: Plan) -> Self {
+        let options = Options { plan, ..Options::new(TOKEN) };
         let stage = Self {
             simulator: Simulator::start(0, options, transcript().as_deref()).unwrap(),
             dir: tempfile::tempdir().unwrap(),
@@ -42,41 +47,51 @@ impl Stage {
         stage
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
         super::mode(&self.path(name), 0o600);
     }
 
-    fn token(&self) -> String {
+    pub fn token(&self) -> String {
         std::fs::read_to_string(self.path("token")).unwrap().trim().to_owned()
     }
 
-    fn run(&self, words: &[&str]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_riposte"))
+    pub fn run(&self, words: &[&str]) -> Said {
+        self.fed(words, "")
+    }
+
+    /// The same with something on standard input.
+    pub fn fed(&self, words: &[&str], input: &str) -> Said {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_riposte"))
             .arg("-c")
             .arg(self.path("riposte.toml"))
             .arg("cf")
             .args(words)
             .current_dir(self.dir.path())
-            .stdin(Stdio::null())
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap();
+        // Whoever doesn't read it has closed the pipe.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        let output = child.wait_with_output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
     }
 
     /// What a command prints that must go well.
-    fn well(&self, words: &[&str]) -> String {
+    pub fn well(&self, words: &[&str]) -> String {
         let (code, out, error) = self.run(words);
         assert_eq!(code, 0, "{words:?}: {out}{error}");
         out
     }
 
-    fn json(&self, words: &[&str]) -> Vec<Value> {
+    pub fn json(&self, words: &[&str]) -> Vec<Value> {
         let (_, out, error) = self.run(&[words, &["--json"]].concat());
         let rows: Result<Vec<Value>, _> = out.lines().map(serde_json::from_str).collect();
         assert!(rows.is_ok(), "{words:?}: {out}{error}");

@@ -4,6 +4,8 @@
 mod chat;
 mod cloudflare;
 mod cloudflare_account;
+mod cloudflare_areas;
+mod cloudflare_new_tokens;
 mod configs;
 mod explain;
 mod formats;

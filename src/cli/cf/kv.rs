@@ -7,7 +7,9 @@ use crate::cli::output::Output;
 use crate::cli::{End, Usage};
 use crate::cloudflare::kv::{self, Bulk, Namespace, Pair};
 use crate::event::text;
-use crate::limits::{CLOUDFLARE_KV_FILE_BYTES_MAX, CLOUDFLARE_KV_VALUE_BYTES_MAX};
+use crate::limits::{
+    CLOUDFLARE_KV_FILE_BYTES_MAX, CLOUDFLARE_KV_PAIRS_PER_CALL, CLOUDFLARE_KV_VALUE_BYTES_MAX,
+};
 use clap::{Subcommand, ValueHint};
 use serde_json::{Value, json};
 use std::io::Read as _;
@@ -50,8 +52,11 @@ pub enum KvCommand {
         /// A namespace's title, or its id
         namespace: String,
         /// The keys
-        #[arg(required = true)]
+        #[arg(required_unless_present = "prefix")]
         keys: Vec<String>,
+        /// All keys that begin so
+        #[arg(long, conflicts_with = "keys")]
+        prefix: Option<String>,
         #[command(flatten)]
         consent: Consent,
     },
@@ -63,6 +68,28 @@ pub enum KvCommand {
         /// The file
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Make or remove a namespace (`list` shows them)
+    #[command(subcommand)]
+    Namespaces(NamespacesCommand),
+}
+
+/// `riposte cf kv namespaces`
+#[derive(Debug, Subcommand)]
+pub enum NamespacesCommand {
+    /// Make a namespace
+    Create {
+        /// Its title
+        title: String,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Remove a namespace with all that it holds; refused while a Worker is bound to it
+    Delete {
+        /// Its title, or its id
+        namespace: String,
         #[command(flatten)]
         consent: Consent,
     },
@@ -119,17 +146,106 @@ pub fn run(session: &Session, command: &KvCommand, out: &mut Output) -> anyhow::
             let plan = Plan { lines: vec![line], calls: vec![call] };
             carry_out(session, *consent, &plan, &format!("`{}` is written", text::escape(key)), out)
         }
-        KvCommand::Delete { namespace: wanted, keys, consent } => {
+        KvCommand::Delete { namespace: wanted, keys, prefix, consent } => {
             let space = namespace(&all, wanted)?;
-            let lines = keys.iter().map(|key| format!("remove `{}`", text::escape(key))).collect();
-            let calls = keys.iter().map(|key| kv::delete(&account, &space.id, key)).collect();
-            let done = text::count(keys.len(), "key") + " removed";
-            carry_out(session, *consent, &Plan { lines, calls }, &done, out)
+            let keys = match prefix {
+                None => keys.clone(),
+                Some(prefix) => {
+                    let found = kv::keys(&session.client, &account, &space.id, Some(prefix));
+                    let found = found.map_err(|error| told(&error))?;
+                    found.into_iter().map(|key| key.name).collect()
+                }
+            };
+            delete(session, &account, space, &keys, *consent, out)
         }
+        KvCommand::Namespaces(command) => namespaces(session, &account, &all, command, out),
         KvCommand::Import { namespace: wanted, file, consent } => {
             import(session, &account, &all, (wanted, file), *consent, out)
         }
     }
+}
+
+fn namespaces(
+    session: &Session,
+    account: &str,
+    all: &[Namespace],
+    command: &NamespacesCommand,
+    out: &mut Output,
+) -> anyhow::Result<End> {
+    match command {
+        NamespacesCommand::Create { title, consent } => {
+            let shown = text::escape(title).into_owned();
+            let plan = Plan {
+                lines: vec![format!("make the namespace `{shown}`")],
+                calls: vec![kv::create(account, title)],
+            };
+            carry_out(session, *consent, &plan, &format!("the namespace `{shown}` is made"), out)
+        }
+        NamespacesCommand::Delete { namespace: wanted, consent } => {
+            let space = namespace(all, wanted)?;
+            let shown = text::escape(&space.title).into_owned();
+            let id = text::escape(&space.id);
+            let plan = Plan {
+                lines: vec![format!("remove the namespace `{shown}` ({id}) with all its keys")],
+                calls: vec![kv::delete_namespace(account, &space.id)],
+            };
+            carry_out(session, *consent, &plan, &format!("the namespace `{shown}` is removed"), out)
+        }
+    }
+}
+
+/// Keys that a plan names one by one; beyond, it says how many there are.
+const NAMED: usize = 20;
+
+fn delete(
+    session: &Session,
+    account: &str,
+    space: &Namespace,
+    keys: &[String],
+    consent: Consent,
+    out: &mut Output,
+) -> anyhow::Result<End> {
+    if keys.is_empty() {
+        return Err(Usage::of("no key begins so"));
+    }
+    let named = keys.iter().take(NAMED).map(|key| format!("remove `{}`", text::escape(key)));
+    let mut lines: Vec<String> = named.collect();
+    if keys.len() > NAMED {
+        lines.push(format!("and {} more", keys.len() - NAMED));
+    }
+    let calls = match keys {
+        [one] => vec![kv::delete(account, &space.id, one)],
+        many => many
+            .chunks(CLOUDFLARE_KV_PAIRS_PER_CALL)
+            .map(|part| kv::delete_many(account, &space.id, part))
+            .collect(),
+    };
+    let plan = Plan { lines, calls };
+    if !agreed(session, consent, &plan, out)? {
+        return Ok(if consent.dry_run { End::Well } else { End::Finding });
+    }
+    let mut left = Vec::new();
+    for call in &plan.calls {
+        // The reply for a single key is empty.
+        let bulk: Option<Bulk> = super::account::ask(session, call)?;
+        left.extend(bulk.unwrap_or_default().unsuccessful_keys);
+    }
+    if left.is_empty() {
+        return finished(session, &(text::count(keys.len(), "key") + " removed"), out);
+    }
+    Err(Usage::of(format!(
+        "{} of {} were not removed: {}\nhint: once more",
+        left.len(),
+        text::count(keys.len(), "key"),
+        listed(&left)
+    )))
+}
+
+/// The first of many keys, in words.
+fn listed(keys: &[String]) -> String {
+    let named: Vec<String> =
+        keys.iter().take(10).map(|key| format!("`{}`", text::escape(key))).collect();
+    named.join(", ") + if keys.len() > named.len() { ", …" } else { "" }
 }
 
 fn from_stdin() -> anyhow::Result<Vec<u8>> {
@@ -208,12 +324,9 @@ fn import(
     if failed.is_empty() {
         return finished(session, &format!("{count} written to `{shown}`"), out);
     }
-    let named: Vec<String> =
-        failed.iter().take(10).map(|key| format!("`{}`", text::escape(key))).collect();
     Err(Usage::of(format!(
-        "{} of {count} were not written: {}{}\nhint: import again, what is there is written over",
+        "{} of {count} were not written: {}\nhint: import again, what is there is written over",
         failed.len(),
-        named.join(", "),
-        if failed.len() > named.len() { ", …" } else { "" }
+        listed(&failed)
     )))
 }

@@ -3,14 +3,23 @@
 mod apply;
 pub mod changes;
 mod account;
+mod agents;
+mod alerts;
 mod analytics;
 mod audit;
+mod balancers;
 mod billing;
 mod confirm;
 mod dns;
+mod events;
 mod kv;
 mod lists;
+mod lockdowns;
+mod logpush;
 mod members;
+mod new_tokens;
+mod permissions;
+mod pools;
 mod purge;
 mod rules;
 mod settings;
@@ -20,6 +29,7 @@ mod tokens;
 mod warm;
 mod zones;
 mod workers;
+mod worker_parts;
 
 use super::output::{Output, Style};
 use super::{End, Usage, context};
@@ -106,7 +116,7 @@ pub enum CfCommand {
         /// A list's name
         list: Option<String>,
     },
-    /// Show API tokens and what is wrong with them; rotate one
+    /// Show API tokens and what is wrong with them; make, rotate or remove one
     Tokens(tokens::TokensArgs),
     /// Show the account's members; invite, change and remove them
     Members(members::MembersArgs),
@@ -114,6 +124,23 @@ pub enum CfCommand {
     Audit(audit::AuditArgs),
     /// Show a zone's traffic and what its rules did
     Analytics(analytics::AnalyticsArgs),
+    /// Show what a zone's rules did, one event a line
+    Events(events::EventsArgs),
+    /// Show, make or remove a zone's user agent rules
+    #[command(subcommand)]
+    Agents(agents::AgentsCommand),
+    /// Show, make or remove a zone's lockdowns: URLs that only some addresses may ask for
+    #[command(subcommand)]
+    Lockdowns(lockdowns::LockdownsCommand),
+    /// Show pools of origins and how these are; make, change or remove one
+    Pools(pools::PoolsArgs),
+    /// Show, make, change or remove a zone's load balancers
+    #[command(subcommand)]
+    Balancers(balancers::BalancersCommand),
+    /// Show the jobs that push logs somewhere; make, switch or remove one
+    Logpush(logpush::LogpushArgs),
+    /// Show the webhooks of notifications, and of what they tell; make or remove one
+    Alerts(alerts::AlertsArgs),
     /// Show subscriptions and what was used
     Billing,
     /// Deploy, list and remove Workers
@@ -170,6 +197,13 @@ pub fn cf(path: &Path, args: &CfArgs, out: &mut Output) -> anyhow::Result<End> {
         CfCommand::Members(args) => members::run(&session, args, out),
         CfCommand::Audit(args) => audit::run(&session, args, out),
         CfCommand::Analytics(args) => analytics::run(&session, args, out),
+        CfCommand::Events(args) => events::run(&session, args, out),
+        CfCommand::Agents(command) => agents::run(&session, command, out),
+        CfCommand::Lockdowns(command) => lockdowns::run(&session, command, out),
+        CfCommand::Pools(args) => pools::run(&session, args, out),
+        CfCommand::Balancers(command) => balancers::run(&session, command, out),
+        CfCommand::Logpush(args) => logpush::run(&session, args, out),
+        CfCommand::Alerts(args) => alerts::run(&session, args, out),
         CfCommand::Billing => billing::run(&session, out),
         CfCommand::Workers(command) => workers::run(&session, command, out),
         CfCommand::Kv(command) => kv::run(&session, command, out),

@@ -150,7 +150,7 @@ fn account_of(session: &Session) -> Option<String> {
 }
 
 /// Writes a secret so that a reader sees the old one or the new one, whole, and nobody else either.
-fn write_secret(path: &Path, value: &Secret) -> anyhow::Result<()> {
+pub(super) fn write_secret(path: &Path, value: &Secret) -> anyhow::Result<()> {
     let fail =
         |error: std::io::Error| Usage::of(format!("failed to write `{}`: {error}", path.display()));
     // A link is followed, so that the link itself stays.

@@ -1,7 +1,8 @@
-//! `riposte cf tokens`: which tokens there are, what is wrong with them, and rotating one.
+//! `riposte cf tokens`: which tokens there are, what is wrong with them, and what is done to one.
 
 use super::account::{account, cell, choose};
 use super::confirm::Consent;
+use super::new_tokens::{self, CreateArgs, Goes, Kind};
 use super::{Session, rotate, told};
 use crate::cli::output::{self, Output, Style};
 use crate::cli::{End, Usage};
@@ -39,6 +40,30 @@ enum TokensCommand {
         #[command(flatten)]
         consent: Consent,
     },
+    /// Make a token that may do what is named and nothing else
+    Create(CreateArgs),
+    /// Give a token another value; the old one ends at once (`rotate` leaves no gap)
+    Roll {
+        /// The token's name, or its id
+        token: String,
+        #[command(flatten)]
+        goes: Goes,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Remove a token; what uses it is refused from then on
+    Delete {
+        /// The token's name, or its id
+        token: String,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Show what a token can be allowed
+    Permissions {
+        /// Of whose tokens; of the kind in use when absent
+        #[arg(long, value_enum)]
+        kind: Option<Kind>,
+    },
 }
 
 /// A token with what is wrong with it.
@@ -59,11 +84,26 @@ pub fn run(session: &Session, args: &TokensArgs, out: &mut Output) -> anyhow::Re
         None | Some(TokensCommand::List) => list(session, out),
         Some(TokensCommand::Rotate { token, file, consent }) => {
             let all = all(session)?;
-            let (holder, token) =
-                choose("token", token, &all, |(_, token)| (&token.id, &token.name))?;
+            let (holder, token) = one(&all, token)?;
             rotate::rotate(session, holder, token, file.as_deref(), *consent, out)
         }
+        Some(TokensCommand::Create(args)) => new_tokens::create(session, args, out),
+        Some(TokensCommand::Roll { token, goes, consent }) => {
+            let all = all(session)?;
+            let (holder, token) = one(&all, token)?;
+            new_tokens::roll(session, (holder, token), (goes, *consent), out)
+        }
+        Some(TokensCommand::Delete { token, consent }) => {
+            let all = all(session)?;
+            let (holder, token) = one(&all, token)?;
+            new_tokens::delete(session, (holder, token), *consent, out)
+        }
+        Some(TokensCommand::Permissions { kind }) => new_tokens::list(session, *kind, out),
     }
+}
+
+fn one<'t>(all: &'t [(Holder, Token)], wanted: &str) -> anyhow::Result<&'t (Holder, Token)> {
+    choose("token", wanted, all, |(_, token)| (&token.id, &token.name))
 }
 
 /// The tokens of the user and of the account, as far as the token in use may see them.

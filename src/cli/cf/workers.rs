@@ -2,6 +2,7 @@
 
 use super::account::{Plan, account, agreed, ask, carry_out, cell, finished, table};
 use super::confirm::Consent;
+use super::worker_parts::{self, SecretsCommand};
 use super::{Session, told};
 use crate::cli::output::Output;
 use crate::cli::{End, Usage};
@@ -29,6 +30,22 @@ pub enum WorkersCommand {
     Delete {
         /// Its name
         name: String,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Show the names of a Worker's secrets; set or remove one
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    /// Show when a Worker runs by itself, or set it
+    Schedules {
+        /// Its name
+        name: String,
+        /// When it is to run (cron, UTC), and at no other times; may be given several times
+        #[arg(long = "cron", value_name = "CRON")]
+        crons: Vec<String>,
+        /// It is never to run by itself
+        #[arg(long, conflicts_with = "crons")]
+        never: bool,
         #[command(flatten)]
         consent: Consent,
     },
@@ -73,6 +90,10 @@ pub fn run(session: &Session, command: &WorkersCommand, out: &mut Output) -> any
         WorkersCommand::List => list(session, &account, out),
         WorkersCommand::Deploy(args) => deploy(session, &account, args, out),
         WorkersCommand::Delete { name, consent } => delete(session, &account, name, *consent, out),
+        WorkersCommand::Secrets(command) => worker_parts::secrets(session, &account, command, out),
+        WorkersCommand::Schedules { name, crons, never, consent } => {
+            worker_parts::schedules(session, &account, (name, crons, *never), *consent, out)
+        }
     }
 }
 
@@ -110,7 +131,7 @@ fn list(session: &Session, account: &str, out: &mut Output) -> anyhow::Result<En
 }
 
 /// A time without the parts of its second.
-fn whole(time: &str) -> &str {
+pub(super) fn whole(time: &str) -> &str {
     time.split('.').next().unwrap_or_default().trim_end_matches('Z')
 }
 

@@ -2,14 +2,14 @@
 
 use super::{client, quick, read};
 use crate::cloudflare::access_rules::Scope;
-use crate::cloudflare::analytics::{self, Counted, Span};
+use crate::cloudflare::analytics::{self, Counted, Filter, Span};
 use crate::cloudflare::audit::{self, Query};
 use crate::cloudflare::billing::{self, Subscription};
 use crate::cloudflare::kv::{self, Bulk, Namespace, Pair};
 use crate::cloudflare::logpush::{self, Job, NewJob};
 use crate::cloudflare::members;
 use crate::cloudflare::tokens::{self, Holder, NewToken, PermissionGroup, Policy};
-use crate::cloudflare::workers::{self, Binding, Module, Route, Script};
+use crate::cloudflare::workers::{self, Binding, Module, Route, Schedules, Script, SecretName};
 use crate::cloudflare::zones::Zone;
 use crate::cloudflare::{Area, Client, ErrorKind, alerts};
 use crate::limits::{CLOUDFLARE_KV_BYTES_PER_CALL, CLOUDFLARE_KV_VALUE_BYTES_MAX};
@@ -64,6 +64,7 @@ pub(super) fn paid(transcript: Option<&Path>) {
     assert!(!job.enabled);
     let jobs: Vec<Job> = read(client, &logpush::all(&scope));
     assert_eq!(jobs, std::slice::from_ref(&job));
+    assert_eq!(job.destination.as_deref(), Some("https://example.com/…"));
     client.send(&logpush::delete(&scope, job.id)).unwrap();
 }
 
@@ -102,7 +103,8 @@ fn of_tokens(client: &Client, base: &str, account: &str) {
         second.set_token(tokens::value(&rolled).unwrap());
         assert!(tokens::verify(&second, Some(account)).is_ok());
         client.send(&tokens::delete(&holder, &id)).unwrap();
-        let gone = client.send(&tokens::one(&holder, &id)).unwrap_err();
+        assert!(!tokens::all(client, &holder).unwrap().iter().any(|token| token.id == id));
+        let gone = client.send(&tokens::delete(&holder, &id)).unwrap_err();
         assert_eq!(gone.kind, ErrorKind::NotFound);
     }
 }
@@ -166,11 +168,14 @@ fn of_kv_and_workers(client: &Client, account: &str, zone: &str) {
     // Secrets outlive an upload that doesn't name them.
     let again = Module { bindings: vec![module.bindings[0].clone()], ..module };
     client.send(&workers::upload(account, "w", &again)).unwrap();
-    let secrets: Vec<serde_json::Value> = read(client, &workers::secrets(account, "w"));
+    let secrets: Vec<SecretName> = read(client, &workers::secrets(account, "w"));
     assert_eq!(secrets.len(), 2);
     client.send(&workers::delete_secret(account, "w", "OTHER")).unwrap();
     client.send(&workers::set_schedules(account, "w", &["*/5 * * * *".to_owned()])).unwrap();
-    client.send(&workers::schedules(account, "w")).unwrap();
+    let present: Schedules = read(client, &workers::schedules(account, "w"));
+    assert_eq!(present.schedules[0].cron, "*/5 * * * *");
+    let wrong = client.send(&workers::set_schedules(account, "w", &["often".to_owned()]));
+    assert_eq!(wrong.unwrap_err().kind, ErrorKind::Refused, "other calls go on");
     let route: Route = read(client, &workers::create_route(zone, "example.com/w/*", "w"));
     let routes: Vec<Route> = read(client, &workers::routes(zone));
     assert_eq!(routes, std::slice::from_ref(&route));
@@ -279,7 +284,7 @@ fn the_audit_log_is_read_in_its_second_version_and_else_in_its_first() {
 }
 
 #[test]
-fn traffic_is_counted_and_events_are_all_read_once() {
+fn traffic_is_counted_and_events_are_found() {
     let (_simulator, client, zone) = started(Plan::Free);
     let now = crate::clock::now();
     let span =
@@ -295,12 +300,26 @@ fn traffic_is_counted_and_events_are_all_read_once() {
     let call = analytics::groups(&zone.id, Counted::Events, &span, &[("all", "action", Some(50))]);
     let data = client.send(&call).unwrap().result;
     let counted: u64 = analytics::rows(&data, "all", "action").iter().map(|row| row.count).sum();
-    let events = analytics::events(&client, &zone.id, &span, 50).unwrap();
+    let asked = |filter: &Filter, most: usize| {
+        let call = analytics::latest(&zone.id, &span, filter, most);
+        analytics::read_events(&client.send(&call).unwrap()).unwrap()
+    };
+    let events = asked(&Filter::default(), 10_000);
     assert_eq!(events.len() as u64, counted);
-    assert!(events.len() > 150, "over pages");
-    assert!(events.is_sorted_by(|a, b| a.datetime <= b.datetime));
+    assert!(events.is_sorted_by(|a, b| a.datetime >= b.datetime));
+    assert_eq!(asked(&Filter::default(), 7), events[..7]);
+    let filter = Filter {
+        ip: Some(events[0].client_ip.clone()),
+        rule: Some(events[0].rule_id.clone()),
+        action: Some(events[0].action.clone()),
+    };
+    let found = asked(&filter, 100);
+    assert!(!found.is_empty() && found.len() < events.len());
+    assert!(found.iter().all(|event| (&event.client_ip, &event.rule_id, &event.action)
+        == (&events[0].client_ip, &events[0].rule_id, &events[0].action)));
     // A day is what Free has; the refusal comes with HTTP 200.
     let wide = Span { since: now.minus(Duration::from_hours(72)).to_string(), ..span };
-    let error = analytics::events(&client, &zone.id, &wide, 50).unwrap_err();
+    let call = analytics::latest(&zone.id, &wide, &Filter::default(), 50);
+    let error = client.send(&call).unwrap_err();
     assert_eq!(error.kind, ErrorKind::NotOnThisPlan, "{error}");
 }

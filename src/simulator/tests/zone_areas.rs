@@ -65,10 +65,8 @@ pub(super) fn tour(client: &Client, zone: &Zone) {
             read(client, &rulesets::replace(&zone.id, phase, &set.id, &[set.rules[0].kept()]));
         assert_eq!(again.rules[0].id, set.rules[0].id, "it is the same rule");
         assert_ne!(again.version, set.version);
-        let reference = &set.rules[0].reference;
-        let call = rulesets::remove(&zone.id, phase, Some(&again), reference).unwrap();
-        assert!(read::<Ruleset>(client, &call).rules.is_empty());
-        client.send(&rulesets::delete(&zone.id, phase, &set.id)).unwrap();
+        let call = rulesets::delete_rule(&zone.id, &set.id, &set.rules[0].id);
+        assert!(read::<Ruleset>(client, &rulesets::in_phase(call, phase)).rules.is_empty());
     }
 }
 
@@ -186,9 +184,9 @@ pub(super) fn tour_of_others(client: &Client, zone: &Zone) {
     let call = agents::create(&zone.id, agents::Mode::Block, "BadBot/1.0", "a bad one");
     let rule: agents::AgentRule = read(client, &call);
     assert_eq!(agents::all(client, &zone.id).unwrap(), std::slice::from_ref(&rule));
-    let call = agents::change(&zone.id, &rule, agents::Mode::JsChallenge, true);
+    let call = agents::switch(&zone.id, &rule, true);
     let changed: agents::AgentRule = read(client, &call);
-    assert_eq!((changed.mode.as_str(), changed.paused), ("js_challenge", true));
+    assert_eq!((changed.mode.as_str(), changed.paused), ("block", true));
     client.send(&agents::delete(&zone.id, &rule.id)).unwrap();
     assert_eq!(agents::all(client, &zone.id).unwrap(), []);
     let account = &zone.account.id;
