@@ -139,6 +139,30 @@ impl HttpClient {
     }
 }
 
+/// Where an address leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The whole address.
+    pub url: String,
+    /// `https`, `http`, or something else.
+    pub scheme: String,
+    /// The host, an IPv6 address without its brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// Where `Location: …` leads in a reply to a request of `url`.
+pub fn redirect(url: &str, location: &str) -> Option<Target> {
+    let url = reqwest::Url::parse(url).ok()?.join(location).ok()?;
+    Some(Target {
+        scheme: url.scheme().to_owned(),
+        host: url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned(),
+        port: url.port_or_known_default()?,
+        url: url.into(),
+    })
+}
+
 /// Chooses ring for the whole process, once.
 pub fn install_provider() {
     static ONCE: std::sync::Once = std::sync::Once::new();

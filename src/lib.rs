@@ -26,6 +26,7 @@ pub mod matching;
 pub mod windows;
 pub mod rules;
 pub mod decisions;
+pub mod feeds;
 pub mod store;
 pub mod plugins;
 pub mod actions;

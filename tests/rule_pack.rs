@@ -2,7 +2,7 @@
 
 use riposte::config::pack::PACK;
 use riposte::config::{Config, RuleFiles, read_rules_from};
-use riposte::pipeline::rule_set::load_files;
+use riposte::pipeline::rule_set::{load_files, load_with_tests};
 use riposte::pipeline::trial::Trial;
 use riposte::pipeline::trial::cover::{Coverage, Gap, Missing, TestCover};
 use riposte::rules::{PartKind, Test, TestResult, render, render_results};
@@ -34,7 +34,7 @@ fn every_rule_file_is_shipped() {
 #[test]
 fn the_pack_has_no_findings_and_its_tests_hold_and_reach_every_rule() {
     let config = Config::default();
-    let loaded = load_files(&config, rule_files(), &BTreeMap::new(), 1);
+    let loaded = load_with_tests(&config, rule_files(), &BTreeMap::new());
     assert!(loaded.faults.is_empty(), "{:?}", loaded.faults);
     assert!(loaded.loaded.findings.is_empty(), "{}", render(&loaded.loaded.findings, false));
     let rules = Arc::new(loaded.loaded.set);

@@ -64,6 +64,9 @@ pub enum Command {
     /// List rules, set their modes and take that back
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Look at threat feeds, fetch one now, see who lists an address
+    #[command(subcommand)]
+    Feeds(FeedsCommand),
     /// Lift everything that riposte put in force and keep to shadow; works with the daemon dead
     Panic(JsonArgs),
     /// End a panic
@@ -248,6 +251,59 @@ pub enum RulesCommand {
         /// Its name
         rule: String,
     },
+}
+
+/// `riposte feeds …`
+#[derive(Debug, Subcommand)]
+pub enum FeedsCommand {
+    /// Show the feeds and how they are
+    List(JsonArgs),
+    /// Look at a feed now
+    Refresh {
+        /// Its name
+        feed: String,
+        /// Take a version that is suddenly other, or lists somebody on the allowlist
+        #[arg(long)]
+        accept: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read a file as a feed and say what is in it
+    Check(FeedsCheckArgs),
+    /// Show which feeds list an address
+    Find {
+        /// The address
+        address: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the feeds that need only be named in the config
+    Shipped(JsonArgs),
+}
+
+/// `riposte feeds check`
+#[derive(Debug, Args)]
+pub struct FeedsCheckArgs {
+    /// The file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Read it as this feed of the config, or this shipped one
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["format", "column", "values"])]
+    pub feed: Option<String>,
+    /// list, csv, tsv, json, ndjson or urls
+    #[arg(long, default_value = "list")]
+    pub format: String,
+    /// The column, from 1 on
+    #[arg(long)]
+    pub column: Option<usize>,
+    /// The path of the values in JSON
+    #[arg(long, value_name = "PATH")]
+    pub values: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `riposte forget`

@@ -18,6 +18,7 @@ mod report;
 mod parse;
 mod explain;
 mod look;
+mod feeds;
 mod remote;
 mod run;
 mod demo;
@@ -148,6 +149,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
         Command::Rules(RulesCommand::Reset { rule }) => {
             remote::ask(&config, Request::ResetMode { rule }, false, out)
         }
+        Command::Feeds(command) => feeds::feeds(&config, &command, out),
         Command::Panic(args) => remote::panic(&config, args.json, out),
         Command::Resume(args) => remote::ask(&config, Request::Resume, args.json, out),
         Command::Arm(args) => remote::ask(&config, Request::Arm, args.json, out),

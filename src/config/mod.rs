@@ -19,6 +19,8 @@ pub use source::{FORMAT_PLUGIN, SourceConfig, SourceType};
 
 use crate::actions::{ActionsConfig, ChannelTo};
 use crate::decisions::{GuardConfig, Mode};
+use crate::feeds::FeedConfig;
+use crate::limits;
 use crate::plugins::PluginConfig;
 use crate::store::RetentionConfig;
 use crate::telemetry::LogFormat;
@@ -35,6 +37,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where records come from.
     pub sources: Vec<SourceConfig>,
+    /// Lists of addresses that others keep, for rules to ask.
+    pub feeds: Vec<FeedConfig>,
     /// Which rules, and how they are tuned.
     pub rules: RulesConfig,
     /// What must never be blocked, and how fast blocks may be made.
@@ -60,6 +64,7 @@ impl Default for Config {
         Self {
             state_dir: PathBuf::from("/var/lib/riposte"),
             sources: Vec::new(),
+            feeds: Vec::new(),
             rules: RulesConfig::default(),
             guard: GuardConfig::default(),
             actions: ActionsConfig::default(),
@@ -145,6 +150,7 @@ impl Config {
             }
             faults.extend(source.faults());
         }
+        faults.extend(self.faults_of_feeds());
         faults.extend(self.guard.faults());
         faults.extend(self.actions.check());
         faults.extend(self.plugins.iter().flat_map(|(name, plugin)| plugin.faults(name)));
@@ -153,6 +159,24 @@ impl Config {
         faults.extend(self.secrets_out_of_reach());
         if self.memory.windows_mib == Some(0) {
             faults.push("`memory.windows_mib` is 0\nhint: at least 1".to_owned());
+        }
+        faults
+    }
+
+    fn faults_of_feeds(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut names = BTreeSet::new();
+        for feed in &self.feeds {
+            if !names.insert(feed.name()) {
+                faults.push(format!(
+                    "two feeds are named `{}`\nhint: every feed needs a name of its own",
+                    feed.name()
+                ));
+            }
+            faults.extend(feed.faults());
+        }
+        if self.feeds.len() > limits::FEEDS_MAX {
+            faults.push(format!("there are more than {} feeds", limits::FEEDS_MAX));
         }
         faults
     }
@@ -178,6 +202,7 @@ impl Config {
                 *path = base.join(&*path);
             }
         }
+        self.feeds.iter_mut().for_each(|feed| feed.resolve_path(base));
         for path in [&mut self.state_dir, &mut self.plugins_dir] {
             if path.is_relative() {
                 *path = base.join(&*path);

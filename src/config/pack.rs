@@ -19,6 +19,7 @@ pub const PACK: &[(&str, &str)] = &[
     ("bad-agents.rhai", include_str!("../../rules/bad-agents.rhai")),
     ("basic-auth.rhai", include_str!("../../rules/basic-auth.rhai")),
     ("exploits.rhai", include_str!("../../rules/exploits.rhai")),
+    ("feeds.rhai", include_str!("../../rules/feeds.rhai")),
     ("flood.rhai", include_str!("../../rules/flood.rhai")),
     ("http-login.rhai", include_str!("../../rules/http-login.rhai")),
     ("injection.rhai", include_str!("../../rules/injection.rhai")),

@@ -40,6 +40,9 @@ impl Config {
                 add(format!("plugin `{name}`"), key, Some(reference));
             }
         }
+        for feed in &self.feeds {
+            add(format!("feed `{}`", feed.name()), "token", feed.token.as_ref());
+        }
         for (key, reference) in self.vaults.references() {
             let (table, key) = key.rsplit_once('.').unwrap_or(("vaults", key));
             add(format!("`[{table}]`"), key, Some(reference));

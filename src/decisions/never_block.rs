@@ -165,6 +165,14 @@ impl NeverBlock {
         Some(Refusal::Bot(found))
     }
 
+    /// The friend that `net` touches: what people put on the allowlist, this machine, or an
+    /// administrator who is logged in.
+    pub fn friend(&self, net: IpNet) -> Option<Refusal> {
+        self.protected(net).filter(|refusal| {
+            matches!(refusal, Refusal::Allowlist { .. } | Refusal::Own(_) | Refusal::Admin(_))
+        })
+    }
+
     /// The paired assertion: whether a decision may be sent to where it takes effect. The text says
     /// why not.
     pub fn may_send(&self, decision: &Decision) -> Result<(), String> {

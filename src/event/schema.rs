@@ -78,7 +78,7 @@ pub struct Schema {
 }
 
 /// Kinds that only riposte itself makes.
-const OUR_KINDS: &[&str] = &["decision", "timer", "absent"];
+const OUR_KINDS: &[&str] = &["decision", "timer", "absent", "feed.added"];
 
 impl Schema {
     /// Declares a field of a kind; a kind may stand without fields (`""`). What is wrong with it,

@@ -65,11 +65,14 @@ pub fn escape_cut(bytes: &[u8], chars_max: usize) -> String {
     }
 }
 
-/// How many of something, in words: `1 error`, `2 errors`.
+/// How many of something, in words: `1 error`, `2 errors`, `2 entries`.
 pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
+    match noun.strip_suffix('y') {
+        _ if number == 1 => format!("1 {noun}"),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{number} {stem}ies"),
+        _ => format!("{number} {noun}s"),
+    }
 }
 
 /// The word of `known` that `word` was most likely meant to be: at most a third of its letters

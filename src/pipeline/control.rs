@@ -10,6 +10,7 @@ pub use changes::{ChangeClaim, ChangeStatus};
 
 use crate::clock::Timestamp;
 use crate::decisions::{Decision, Mode, Remedy, Target};
+use crate::feeds::FeedStatus;
 use crate::limits;
 use crate::secret::SecretReport;
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,13 @@ pub enum Request {
     },
     /// Read config and rules again.
     Reload,
+    /// Look at a threat feed now.
+    RefreshFeed {
+        /// The feed.
+        feed: String,
+        /// Take a version that was refused for a sudden change.
+        accept: bool,
+    },
 }
 
 /// What the daemon answers.
@@ -160,6 +168,9 @@ pub struct Status {
     /// Secrets, and how they are; never their values.
     #[serde(default)]
     pub secrets: Vec<SecretReport>,
+    /// Threat feeds and how they are.
+    #[serde(default)]
+    pub feeds: Vec<FeedStatus>,
     /// Every metric: name and value.
     pub metrics: Vec<(String, u64)>,
     /// Memory in use, bytes (resident).

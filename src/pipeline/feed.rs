@@ -3,8 +3,10 @@
 
 use super::engine::{Inputs, Message};
 use super::stage::{Clamp, Matched, Stage};
+use super::threat_feeds::pin;
 use crate::enrich::RealClient;
 use crate::event::Batch;
+use crate::feeds::Feeds;
 use crate::parsers::Parser;
 use crate::plugins::enricher::{Spec, ask_all};
 use crate::plugins::{Additions, Enricher};
@@ -22,6 +24,8 @@ pub struct Delivery {
     pub matched: Matched,
     /// The rules that matched it.
     pub rules: Arc<RuleSet>,
+    /// The versions of threat feeds that it was matched with.
+    pub feeds: Arc<Feeds>,
     /// What enrichers said of it.
     pub additions: Additions,
 }
@@ -78,6 +82,7 @@ pub struct Feed {
     source: Arc<str>,
     book: Arc<SourceBook>,
     rules: Arc<ArcSwap<RuleSet>>,
+    feeds: Arc<ArcSwap<Feeds>>,
     stage: Mutex<Option<(Arc<RuleSet>, Stage)>>,
     /// In the order of the book's.
     enrichers: Arc<[Enricher]>,
@@ -89,11 +94,12 @@ impl Feed {
     pub fn new(
         source: &str,
         book: Arc<SourceBook>,
-        rules: Arc<ArcSwap<RuleSet>>,
+        (rules, feeds): (Arc<ArcSwap<RuleSet>>, Arc<ArcSwap<Feeds>>),
         enrichers: Arc<[Enricher]>,
         engine: Inputs,
     ) -> Self {
-        Self { source: Arc::from(source), book, rules, stage: Mutex::new(None), enrichers, engine }
+        let (source, stage) = (Arc::from(source), Mutex::new(None));
+        Self { source, book, rules, feeds, stage, enrichers, engine }
     }
 }
 
@@ -116,8 +122,10 @@ impl Sink for Feed {
         } else {
             ask_all(&self.enrichers, stage.keys(&batch))
         };
+        let feeds = self.feeds.load_full();
+        pin(&feeds);
         let matched = stage.run_with(&batch, &additions);
-        let delivery = Box::new(Delivery { batch, matched, rules, additions });
+        let delivery = Box::new(Delivery { batch, matched, rules, feeds, additions });
         // Held while the engine is behind, so that batches of one source stay in order.
         self.engine.batches.send(delivery).map_err(|_| Closed)
     }

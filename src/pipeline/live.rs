@@ -7,9 +7,10 @@ use super::feed::{Feed, SourceBook};
 use super::lacking::{self, Lack};
 use super::outcomes::StoreOutbox;
 use super::programs::Programs;
-use super::{machine, meta, plugins, programs, rule_keeper, secrets};
+use super::{machine, meta, plugins, programs, rule_keeper, secrets, threat_feeds};
 use crate::actions::{Executors, Wanted};
 use crate::config::{Config, SourceType, read_plugins};
+use crate::feeds::{Feeds, Keeper};
 use crate::limits;
 use crate::plugins::Enabled;
 use crate::plugins::Enricher;
@@ -33,8 +34,8 @@ pub use found::Found;
 pub use parts::{real_client, route_of};
 
 use parts::{
-    SourcePrograms, at_next_start, carried_out, found, outcomes_of, releaser, source_book,
-    source_programs,
+    SourcePrograms, at_next_start, carried_out, found, on_its_thread, outcomes_of, refreshed,
+    releaser, source_book, source_programs,
 };
 use restored::restored;
 
@@ -70,6 +71,8 @@ pub struct Live {
     sources: Arc<Mutex<Vec<Handle>>>,
     programs: Arc<Programs>,
     rules: Arc<ArcSwap<RuleSet>>,
+    feeds: Arc<ArcSwap<Feeds>>,
+    feed_keeper: Option<Keeper>,
     store: Arc<Store>,
     socket: Option<ControlSocket>,
     seed: u64,
@@ -132,17 +135,17 @@ impl Live {
         let names = Arc::new(ArcSwap::from_pointee(Vec::new()));
         let (mut engine, desk) = restored(config, &store, set, (seed, dry_run), &book, &names)?;
         let outcomes = Arc::new(outcomes_of(&store, &inputs));
+        let friends = desk.lock().guard.last_check();
         let wanted: Arc<dyn Wanted> = Arc::new(desk);
         let (guests, cells) = plugins::guests(&enabled, &inputs.control);
         engine.watch_plugins(cells);
         let executors =
             Executors::start(&config.actions, outcomes.clone(), &wanted, guests, dry_run);
         engine.connect(executors);
-        let resume: BTreeMap<String, _> = config
-            .sources
-            .iter()
-            .map(|source| (source.name.clone(), engine.cursors_of(&source.name)))
-            .collect();
+        let (feeds, feed_keeper) =
+            threat_feeds::begin(config, &mut engine, &inputs, friends, with_sources)?;
+        let resume = config.sources.iter().map(|source| source.name.clone());
+        let resume = resume.map(|name| (name.clone(), engine.cursors_of(&name))).collect();
         let enrichers = if with_sources {
             plugins::enrichers(&enabled, &inputs.control)
                 .map_err(|error| StartError::Io { what: "an enricher", error })?
@@ -160,10 +163,7 @@ impl Live {
             engine.watch_plugins(cells);
             started = programs;
         }
-        let engine = std::thread::Builder::new()
-            .name("engine".into())
-            .spawn(move || engine.run(&taken))
-            .map_err(|error| StartError::Io { what: "the engine", error })?;
+        let engine = on_its_thread(engine, taken)?;
         let live = Self {
             engine,
             inputs,
@@ -171,6 +171,8 @@ impl Live {
             sources,
             programs,
             rules,
+            feeds,
+            feed_keeper,
             store,
             socket: None,
             seed,
@@ -199,7 +201,7 @@ impl Live {
             let feed: Arc<dyn Sink> = Arc::new(Feed::new(
                 &source.name,
                 Arc::clone(book),
-                Arc::clone(&self.rules),
+                (Arc::clone(&self.rules), Arc::clone(&self.feeds)),
                 Arc::clone(enrichers),
                 self.inputs.clone(),
             ));
@@ -287,7 +289,11 @@ impl Live {
         reload: Arc<dyn Fn() + Send + Sync>,
     ) -> Result<(), StartError> {
         let inputs = self.inputs.control.clone();
+        let feeds = self.feed_keeper.clone();
         let handler: Handler = Arc::new(move |request| {
+            if let Request::RefreshFeed { feed, accept } = &request {
+                return refreshed(feeds.as_ref(), feed, *accept);
+            }
             if matches!(request, Request::Reload) {
                 reload();
                 return Reply::Done { message: "reloading".into(), decisions: Vec::new() };

@@ -27,6 +27,7 @@ pub mod plugins;
 pub mod programs;
 pub mod lacking;
 pub mod feed;
+pub mod threat_feeds;
 pub mod engine;
 pub mod formats;
 pub mod replay;

@@ -1,5 +1,6 @@
 //! From the config to the rules in force: files, parameters, modes, and what the config knows.
 
+use super::threat_feeds::{ADDED, ADDED_FIELDS, FeedLookups};
 use super::trial::{Params, TestLookups};
 use super::{plugins, programs};
 use crate::actions::CloudflareConfig;
@@ -7,6 +8,7 @@ use crate::cloudflare::zones;
 use crate::config::{Config, RuleFiles, load::Fault, read_plugins, read_rules};
 use crate::decisions::Mode;
 use crate::event::Kind;
+use crate::feeds::FeedConfig;
 use crate::rules::{Known, Loaded, Marks, ModuleFile, RuleFile, RuleSet, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,7 +33,10 @@ pub fn load_files(
     modes: &BTreeMap<String, Mode>,
     seed: u64,
 ) -> LoadedRules {
-    let settings = settings(config, modes, seed);
+    let mut settings = settings(config, modes, seed);
+    if !config.feeds.is_empty() {
+        settings.lookups = Some(FeedLookups::at_hand(config));
+    }
     load_all(config, &files.files, files.faults, &settings)
 }
 
@@ -111,6 +116,7 @@ pub fn load_to_run(
 ) -> Loaded {
     let mut settings = settings(config, modes, seed);
     settings.without_tests = true;
+    settings.lookups = Some(FeedLookups::pinned());
     RuleSet::load(files, plugins, &settings)
 }
 
@@ -138,6 +144,10 @@ fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Setti
             declared.entry(kind.to_owned()).or_default().extend(fields.keys().cloned());
         }
     }
+    if !config.feeds.is_empty() {
+        let fields = ADDED_FIELDS.iter().map(|field| (*field).to_owned());
+        declared.entry(ADDED.to_owned()).or_default().extend(fields);
+    }
     let own = |kind: &&String| matches!(Kind::from_name(kind), Kind::Custom(_));
     let known = Known {
         channels: names(actions.channels.iter().map(|channel| channel.name.as_str()).collect()),
@@ -145,8 +155,7 @@ fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Setti
         programs: names(actions.programs.iter().map(|program| program.name.as_str()).collect()),
         enforcers: names(actions.enforcer_names()),
         zones: zones_of(&actions.cloudflare),
-        // There are no feeds in this version: a rule that asks for one is told so.
-        feeds: Some(BTreeSet::new()),
+        feeds: names(config.feeds.iter().map(FeedConfig::name).collect()),
         kinds: config
             .sources
             .iter()

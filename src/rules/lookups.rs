@@ -14,7 +14,7 @@ pub(super) fn register(api: &mut Api<'_>) {
         Place::Pure,
         "in_feed",
         "in_feed(address, feed)",
-        "Whether a feed of the config lists the address. This version has no feeds yet, so none lists anything.",
+        "Whether a feed of the config lists the address, or a prefix around it. Of a feed that was never fetched nobody is listed.",
         r#"in_feed(e.ip, "known-attackers")"#,
     )
     .register_fn("in_feed", |context: NativeCallContext, a: Address, feed: &str| {

@@ -47,6 +47,12 @@ metrics! {
 
     // Enrichers.
 
+    counter FEED_REFRESHES = "riposte_feed_refreshes_total", "looks at threat feeds, whatever came of them";
+    counter FEED_FAILURES = "riposte_feed_failures_total", "looks at threat feeds that could not be had";
+    counter FEED_REFUSED = "riposte_feed_refused_total", "versions of threat feeds that were not believed: empty, suddenly other, or listing friends";
+    gauge FEED_ENTRIES = "riposte_feed_entries", "prefixes of all threat feeds in force";
+    gauge FEED_BYTES = "riposte_feed_bytes", "memory that threat feeds take";
+
     // Matching and windows.
     gauge WINDOW_KEYS = "riposte_window_keys", "keys that rules count for";
     gauge WINDOW_BYTES = "riposte_window_bytes", "memory that windows take";

@@ -37,6 +37,7 @@ const SOURCES: &[&str] = &[
     "src/config/mod.rs",
     "src/config/source.rs",
     "src/sources/files.rs",
+    "src/feeds/config.rs",
     "src/decisions/config.rs",
     "src/decisions/model.rs",
     "src/actions/config.rs",

@@ -20,6 +20,7 @@ const fn several(table: &'static str, of: &'static str) -> Section {
 
 const SECTIONS: &[Section] = &[
     several("sources", "SourceConfig"),
+    several("feeds", "FeedConfig"),
     one("rules", "RulesConfig"),
     one("guard", "GuardConfig"),
     one("actions.nftables", "NftablesConfig"),
@@ -42,6 +43,8 @@ pub const LEAST: &str = r#"
 [[sources]]
 name = "nginx"
 paths = ["/var/log/nginx/access.log"]
+[[feeds]]
+shipped = "spamhaus-drop"
 [actions.nftables]
 [[actions.files]]
 name = "nginx"
@@ -69,6 +72,16 @@ region = "eu-central-1"
 /// Values for keys that are absent by default.
 pub const EXAMPLES: &[(&str, &str)] = &[
     ("poll", "\"2s\""),
+    ("path", "\"/etc/riposte/own.list\""),
+    ("format", "\"csv\""),
+    ("column", "2"),
+    ("column_last", "3"),
+    ("separator", "\";\""),
+    ("values", "\"data[].ip\""),
+    ("refresh", "\"6h\""),
+    ("token", "\"file:/etc/riposte/feed.key\""),
+    ("token_header", "\"X-Api-Key\""),
+    ("max_change", "3.0"),
     ("plugin", "\"wordpress-webhook\""),
     ("url", "\"https://www.example.com/health\""),
     ("connect", "\"203.0.113.10\""),
@@ -210,7 +223,7 @@ fn choices<'d>(field: &Field, definitions: &'d Definitions) -> &'d [(String, Str
 /// A type in a word or two.
 fn words(field: &Field, definitions: &Definitions) -> &'static str {
     let bare = field.kind.trim_start_matches("Option<");
-    if field.is_duration || ["poll", "every"].contains(&field.name.as_str()) {
+    if field.is_duration || ["poll", "every", "refresh"].contains(&field.name.as_str()) {
         return "duration";
     }
     if bare.starts_with("Vec<") {
@@ -226,7 +239,7 @@ fn words(field: &Field, definitions: &Definitions) -> &'static str {
         "bool" => "`true` or `false`",
         "PathBuf" => "path",
         "SecretRef" => "secret reference",
-        "u8" | "u32" | "u64" | "i32" | "usize" => "number",
+        "u8" | "u32" | "u64" | "i32" | "usize" | "f64" => "number",
         _ => "text",
     }
 }

@@ -110,6 +110,11 @@ fn what_writing_rules_tells_is_what_happens() {
 }
 
 #[test]
+fn what_feeds_tells_is_what_happens() {
+    is_performed("docs/feeds.md");
+}
+
+#[test]
 fn what_cloudflare_dns_tells_is_what_happens() {
     is_performed("docs/cloudflare-dns.md");
 }

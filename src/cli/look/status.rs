@@ -4,6 +4,7 @@ use crate::cli::output::{Output, Style};
 use crate::cli::{End, Usage, context};
 use crate::clock::{self, format_duration};
 use crate::event::text;
+use crate::feeds::FeedStatus;
 use crate::pipeline::control::{self, Reply, Request, Status};
 use crate::secret::SecretState;
 use serde_json::json;
@@ -91,6 +92,7 @@ fn show_status(status: &Status, has_enforcer: bool, out: &mut Output) -> anyhow:
             source.parsed
         ))?;
     }
+    feeds(status, out)?;
     destinations(status, out)?;
     changes(status, out)?;
     plugins(status, out)?;
@@ -100,12 +102,31 @@ fn show_status(status: &Status, has_enforcer: bool, out: &mut Output) -> anyhow:
         let line = out.styled(Style::Yellow, line);
         out.line(line)?;
     }
-    let trouble = status.panic
+    Ok(if is_ill(status) { End::Finding } else { End::Well })
+}
+
+/// Whether somebody should look at something.
+fn is_ill(status: &Status) -> bool {
+    status.panic
         || !status.unapplied.is_empty()
         || status.destinations.iter().any(|to| !to.healthy)
+        || status.feeds.iter().any(FeedStatus::is_ill)
         || status.plugins.iter().any(|plugin| !plugin.healthy)
-        || status.secrets.iter().any(|secret| secret.state.is_ill());
-    Ok(if trouble { End::Finding } else { End::Well })
+        || status.secrets.iter().any(|secret| secret.state.is_ill())
+}
+
+/// Threat feeds that need somebody's eyes, and how many do not.
+fn feeds(status: &Status, out: &mut Output) -> anyhow::Result<()> {
+    let (ill, well): (Vec<_>, Vec<_>) = status.feeds.iter().partition(|feed| feed.is_ill());
+    if !well.is_empty() {
+        let entries: u64 = well.iter().map(|feed| feed.entries).sum();
+        let feeds = text::count(well.len() as u64, "feed");
+        out.line(format!("feeds      {feeds}, {}", text::count(entries, "entry")))?;
+    }
+    for feed in ill {
+        crate::cli::feeds::line(feed, out)?;
+    }
+    Ok(())
 }
 
 /// Plugins' programs and secrets, and how they are.

@@ -1,5 +1,6 @@
 //! The engine's state into the store and back: cursors, windows and the rest, together.
 
+use super::feeds::FEEDS_BLOB;
 use super::{Cursor, Engine};
 use crate::clock::{self, Timestamp};
 use crate::event::Origin;
@@ -44,6 +45,7 @@ impl Engine {
         live.push((WINDOWS_TABLE.to_owned(), 0));
         let blobs = vec![
             (CORE_BLOB.to_owned(), image.blob),
+            (FEEDS_BLOB.to_owned(), self.feeds.save()),
             (DESK_BLOB.to_owned(), self.desk().save()),
             // Plain maps and numbers: writing them to a Vec can't fail.
             (WATERMARKS_BLOB.to_owned(), postcard::to_stdvec(&self.watermarks).unwrap_or_default()),
@@ -63,6 +65,7 @@ impl Engine {
                 self.additions_bytes = 0;
                 self.dirty = false;
                 self.store_works();
+                self.feeds.saved();
                 self.release_sources(&checkpoint.cursors);
             }
             Err(error) => {

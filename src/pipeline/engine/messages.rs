@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::feeds::Loaded;
 use crate::pipeline::control::{Reply, Request};
 use crate::pipeline::core::Core;
 use crate::pipeline::desk::SharedDesk;
@@ -28,6 +29,8 @@ pub enum Message {
     Facts(Facts),
     /// Config and rules were read again.
     Reloaded(Box<Reloaded>),
+    /// Another version of a threat feed.
+    Feed(Box<Loaded>),
     /// What config and rule files say now and is not in force, in sentences.
     Unapplied(Vec<String>),
     /// Save everything and end.

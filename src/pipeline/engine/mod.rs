@@ -9,6 +9,7 @@ mod alarms;
 mod changes;
 mod checkpoint;
 mod effects;
+mod feeds;
 mod hand_over;
 mod input;
 mod messages;
@@ -112,6 +113,7 @@ pub struct Engine {
     plugins: Vec<Arc<HealthCell>>,
     /// What the files say and is not in force, in sentences.
     unapplied: Vec<String>,
+    feeds: feeds::FeedsInForce,
 }
 
 impl Engine {
@@ -119,6 +121,7 @@ impl Engine {
     pub fn new(parts: Parts) -> Self {
         let now = Instant::now();
         Self {
+            feeds: feeds::FeedsInForce::new(&parts.config.state_dir),
             config: parts.config,
             store: parts.store,
             core: parts.core,
@@ -187,6 +190,7 @@ impl Engine {
     /// Takes inputs until it is told to stop; then saves everything and gives the executors back.
     pub fn run(mut self, inputs: &InputsTaken) -> Option<Executors> {
         let nothing = never();
+        self.feeds.pin();
         loop {
             let wait =
                 Duration::from_secs(limits::TICK_SECS).saturating_sub(self.last_tick.elapsed());
@@ -237,16 +241,19 @@ impl Engine {
             Message::Facts(facts) => self.facts(&facts),
             Message::Reloaded(reloaded) => self.reloaded(*reloaded),
             Message::Unapplied(sentences) => self.unapplied(sentences),
+            Message::Feed(loaded) => self.feed_loaded(&loaded),
             Message::Stop => {}
         }
     }
 
     /// One batch: an input, its firings, and what they lead to.
     fn batch(&mut self, delivery: Delivery) {
-        let matched = if Arc::ptr_eq(&delivery.rules, self.core.rules()) {
+        let same = Arc::ptr_eq(&delivery.rules, self.core.rules())
+            && Arc::ptr_eq(&delivery.feeds, &self.feeds.now);
+        let matched = if same {
             delivery.matched
         } else {
-            // Matched by rules that are no longer in force: match again by those that are.
+            // Matched by rules or feeds no longer in force: match again by those that are.
             match self.book.stage(&delivery.batch.origin.source, Arc::clone(self.core.rules())) {
                 Some(mut stage) => stage.run_with(&delivery.batch, &delivery.additions),
                 None => return,

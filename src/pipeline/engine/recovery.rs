@@ -4,6 +4,7 @@
 //! is in the store already, so it is not done again; the state that it left is what counts.
 
 use super::checkpoint::{self, DESK_BLOB, WATERMARKS_BLOB};
+use super::feeds::FEEDS_BLOB;
 use super::{Engine, evaluate};
 use crate::clock::{self, Timestamp};
 use crate::decisions::{Decision, Mode, Remedy, RuleFacts};
@@ -46,6 +47,10 @@ impl Engine {
         for (name, bytes) in &loaded.blobs {
             let taken = match name.as_str() {
                 CORE_BLOB => self.core.load_blob(bytes),
+                FEEDS_BLOB => {
+                    self.feeds.load(bytes, &mut recovery.complaints);
+                    Ok(())
+                }
                 DESK_BLOB => self.desk().load(bytes),
                 WATERMARKS_BLOB => {
                     self.watermarks = checkpoint::watermarks(bytes);
@@ -72,6 +77,7 @@ impl Engine {
         let ahead = Duration::from_secs(limits::FUTURE_SKEW_SECS_MAX);
         self.watermarks.not_after(now.plus(ahead));
         self.core.not_after(now.plus(ahead));
+        self.feeds.pin();
         let inputs = loaded.inputs;
         for input in inputs {
             self.again(input, &mut rereaders, &mut recovery);
@@ -101,8 +107,13 @@ impl Engine {
                 let low = self.watermarks.tick(time);
                 self.core.advance(low, &mut firings);
             }
+            InputKind::Feed { name, version } => {
+                if let Err(complaint) = self.feed_again(&name, version, &mut firings) {
+                    recovery.complaints.push(complaint);
+                }
+            }
             // What these changed is in the tables that were read at start.
-            InputKind::Allowlist { .. } | InputKind::Rules { .. } | InputKind::Feed { .. } => {}
+            InputKind::Allowlist { .. } | InputKind::Rules { .. } => {}
         }
         recovery.hits += firings.len();
         self.committed_again(firings);

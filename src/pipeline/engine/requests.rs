@@ -38,8 +38,9 @@ impl Engine {
             Request::Resume => Ok(self.set_panic(false)),
             Request::Arm => self.arm(),
             Request::Forget { target } => self.forget(&target),
-            // The assembly answers this one; it never comes here.
+            // The assembly answers these; they never come here.
             Request::Reload => Ok(done("reloading", Vec::new())),
+            Request::RefreshFeed { .. } => Err("feeds are not kept here".to_owned()),
         };
         if changes {
             // What a person changed is no input that could be evaluated again: save it now.

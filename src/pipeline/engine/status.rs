@@ -49,6 +49,7 @@ impl Engine {
             changes: self.changes_status(),
             plugins: self.plugins.iter().map(|cell| cell.now()).map(plugin).collect(),
             secrets: secret::keeper().map(|keeper| keeper.report()).unwrap_or_default(),
+            feeds: self.feeds.status(),
             metrics: telemetry::snapshot()
                 .into_iter()
                 .map(|(name, _, value)| (name.to_owned(), value))

@@ -6,10 +6,12 @@ use crate::config::{Config, SourceConfig, SourceType, read_plugins};
 use crate::decisions::{Desk, Proxies};
 use crate::enrich::RealClient;
 use crate::event::{Event, Field, Kind};
+use crate::feeds::Keeper;
 use crate::limits;
 use crate::parsers::Parser;
+use crate::pipeline::control::Reply;
 use crate::pipeline::core::RouteOf;
-use crate::pipeline::engine::{Inputs, Message, Release};
+use crate::pipeline::engine::{Engine, Inputs, InputsTaken, Message, Release};
 use crate::pipeline::feed::SourceBook;
 use crate::pipeline::outcomes::StoreOutbox;
 use crate::pipeline::programs::{MakeKeeper, Programs, Tell};
@@ -23,6 +25,7 @@ use crate::sources::supervise::Handle;
 use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How a client came here: by the log's own word about the peer, and by what kind of server it is.
@@ -40,6 +43,27 @@ pub fn real_client(config: &Config) -> RealClient {
     let shipped = config.guard.cloudflare.then_some(crate::decisions::proxies::CLOUDFLARE_RANGES);
     let cloudflare = shipped.into_iter().flatten().filter_map(|net| net.parse().ok());
     RealClient::new(config.guard.proxy_nets(), cloudflare)
+}
+
+/// Lets the engine take inputs from now on.
+pub(super) fn on_its_thread(
+    engine: Engine,
+    inputs: InputsTaken,
+) -> Result<JoinHandle<Option<Executors>>, StartError> {
+    std::thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || engine.run(&inputs))
+        .map_err(|error| StartError::Io { what: "the engine", error })
+}
+
+/// A person's look at a threat feed; it waits for what comes of it, never for long.
+pub(super) fn refreshed(keeper: Option<&Keeper>, feed: &str, accept: bool) -> Reply {
+    let wait = Duration::from_secs(limits::CONTROL_REPLY_SECS_MAX);
+    match keeper.map(|keeper| keeper.refresh(feed, accept, wait)) {
+        Some(Ok(message)) => Reply::Done { message, decisions: Vec::new() },
+        Some(Err(message)) => Reply::Refused { message },
+        None => Reply::Refused { message: "feeds are not kept here".into() },
+    }
 }
 
 /// The set, and what there is to tell of it.
@@ -64,6 +88,7 @@ pub(super) fn at_next_start(old: &Config, new: &Config) -> Vec<&'static str> {
         ("actions", old.actions != new.actions),
         ("vaults", old.vaults != new.vaults),
         ("memory", old.memory != new.memory),
+        ("feeds", old.feeds != new.feeds),
         ("log", old.log != new.log),
     ];
     tables.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()

@@ -1,0 +1,160 @@
+//! Versions of threat feeds as numbered inputs: between two batches, like a rule set.
+//!
+//! A checkpoint names the versions that it was made with; their copies stay on disk until a later one
+//! needs them no more. So a restart evaluates what follows with what counted then.
+
+use super::Engine;
+use crate::feeds::{Copies, Feeds, Keeper, Listed, Loaded, added};
+use crate::pipeline::core::{Core, Firing};
+use crate::pipeline::threat_feeds::{added_events, pin};
+use crate::store::InputKind;
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The blob that names the versions in force.
+pub(super) const FEEDS_BLOB: &str = "feeds";
+
+/// What the engine knows of feeds.
+pub(super) struct FeedsInForce {
+    pub(super) now: Arc<Feeds>,
+    copies: Copies,
+    /// What the last checkpoint named.
+    saved: BTreeMap<String, u64>,
+    keeper: Option<Keeper>,
+}
+
+impl FeedsInForce {
+    pub(super) fn new(state_dir: &Path) -> Self {
+        let copies = Copies::new(state_dir);
+        Self { now: Arc::default(), copies, saved: BTreeMap::new(), keeper: None }
+    }
+
+    /// The blob of a checkpoint.
+    pub(super) fn save(&self) -> Vec<u8> {
+        // A map of texts and numbers: writing it to a Vec can't fail.
+        postcard::to_stdvec(&self.now.versions()).unwrap_or_default()
+    }
+
+    /// The versions that a checkpoint names, from their copies.
+    pub(super) fn load(&mut self, blob: &[u8], complaints: &mut Vec<String>) {
+        let versions: BTreeMap<String, u64> = postcard::from_bytes(blob).unwrap_or_default();
+        let mut feeds = Feeds::default();
+        for (name, version) in versions {
+            match self.copies.load(&name, version) {
+                Ok(listed) => feeds = feeds.with(&name, Some(listed)),
+                Err(complaint) => complaints.push(complaint),
+            }
+        }
+        self.set(Arc::new(feeds));
+    }
+
+    /// A checkpoint with the versions in force is on disk.
+    pub(super) fn saved(&mut self) {
+        let versions = self.now.versions();
+        if versions != self.saved {
+            self.copies.forget_before(&versions);
+            self.saved = versions;
+        }
+    }
+
+    fn set(&mut self, feeds: Arc<Feeds>) {
+        self.now = feeds;
+        pin(&self.now);
+    }
+
+    /// Lets this thread ask the versions in force.
+    pub(super) fn pin(&self) {
+        pin(&self.now);
+    }
+
+    /// How feeds are.
+    pub(super) fn status(&self) -> Vec<crate::feeds::FeedStatus> {
+        self.keeper.as_ref().map(Keeper::status).unwrap_or_default()
+    }
+}
+
+impl Engine {
+    /// The versions in force.
+    pub fn feeds(&self) -> Arc<Feeds> {
+        Arc::clone(&self.feeds.now)
+    }
+
+    /// Adds the keeper for status.
+    pub fn watch_feeds(&mut self, keeper: Keeper) {
+        self.feeds.keeper = Some(keeper);
+    }
+
+    /// Another version of a feed is in force from now on.
+    pub(super) fn feed_loaded(&mut self, loaded: &Loaded) {
+        let version = loaded.listed.version;
+        self.feed_input(&loaded.name, version, Arc::clone(&loaded.feeds), &loaded.added);
+    }
+
+    /// Puts newer copies in force than the store knows of, for a crash may have come between; and
+    /// takes away what the config has no more.
+    pub fn take_feeds_at_hand(&mut self) {
+        let wanted: Vec<String> =
+            self.config.feeds.iter().map(|feed| feed.name().to_owned()).collect();
+        let gone = self.feeds.now.versions().into_keys().filter(|name| !wanted.contains(name));
+        for name in gone.collect::<Vec<_>>() {
+            let feeds = Arc::new(self.feeds.now.with(&name, None));
+            self.feed_input(&name, 0, feeds, &[]);
+        }
+        for name in wanted {
+            let now = self.feeds.now.get(&name).cloned();
+            let mut complaints = Vec::new();
+            let at_hand = self.feeds.copies.newer(&name, now.as_ref(), &mut complaints);
+            for complaint in complaints {
+                tracing::warn!(complaint, "a copy of a feed can't be used");
+            }
+            let Some(listed) = at_hand else { continue };
+            let news = added(now.as_ref(), &listed);
+            let version = listed.version;
+            let feeds = Arc::new(self.feeds.now.with(&name, Some(listed)));
+            self.feed_input(&name, version, feeds, &news);
+        }
+    }
+
+    fn feed_input(&mut self, name: &str, version: u64, feeds: Arc<Feeds>, added: &[IpNet]) {
+        self.feeds.set(feeds);
+        self.number(InputKind::Feed { name: name.to_owned(), version });
+        let firings = tell(&mut self.core, name, version, added);
+        self.dirty = true;
+        self.act(firings);
+    }
+
+    /// A version that was put in force before a crash.
+    pub(super) fn feed_again(
+        &mut self,
+        name: &str,
+        version: u64,
+        firings: &mut Vec<Firing>,
+    ) -> Result<(), String> {
+        let before: Option<Listed> = self.feeds.now.get(name).cloned();
+        if version == 0 {
+            self.feeds.set(Arc::new(self.feeds.now.with(name, None)));
+            return Ok(());
+        }
+        let listed = self.feeds.copies.load(name, version)?;
+        let news = added(before.as_ref(), &listed);
+        self.feeds.set(Arc::new(self.feeds.now.with(name, Some(listed))));
+        firings.extend(tell(&mut self.core, name, version, &news));
+        Ok(())
+    }
+}
+
+/// Lets rules hear of what is new.
+fn tell(core: &mut Core, name: &str, version: u64, added: &[IpNet]) -> Vec<Firing> {
+    let mut firings = Vec::new();
+    let rules = Arc::clone(core.rules());
+    let (mut candidates, mut faults) = (Vec::new(), Vec::new());
+    for event in added_events(name, version, added) {
+        rules.candidates(&event, &mut candidates, &mut faults);
+        if !candidates.is_empty() {
+            core.event(&event, &candidates, &mut firings);
+        }
+    }
+    firings
+}

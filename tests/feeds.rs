@@ -1,0 +1,384 @@
+//! Threat feeds on the running daemon: fetched from a real server, asked by rules, kept over restarts
+//! and crashes, refused when they are not to be believed.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test helpers")]
+
+mod support;
+
+use riposte::feeds::FeedStatus;
+use riposte::feeds::keeper::FeedState;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::{Place, line};
+
+/// What the server says next.
+#[derive(Clone)]
+enum Says {
+    /// A list, with an `ETag` that is its own text's.
+    List(String),
+    /// These bytes as they are, head and all.
+    Raw(Vec<u8>),
+    /// A body of that many bytes, without a length.
+    Endless(usize),
+    /// Nothing: the connection is closed.
+    Nothing,
+}
+
+/// A server of lists on loopback.
+struct Server {
+    port: u16,
+    says: Arc<Mutex<Says>>,
+    /// The head of each request.
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn start(list: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let says = Arc::new(Mutex::new(Says::List(list.to_owned())));
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (answers, requests) = (Arc::clone(&says), Arc::clone(&heard));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let says = answers.lock().unwrap().clone();
+                if let Some(head) = answer(stream, &says) {
+                    requests.lock().unwrap().push(head);
+                }
+            }
+        });
+        Self { port, says, heard }
+    }
+
+    fn says(&self, says: Says) {
+        *self.says.lock().unwrap() = says;
+    }
+
+    fn lists(&self, list: &str) {
+        self.says(Says::List(list.to_owned()));
+    }
+
+    fn last_request(&self) -> String {
+        self.heard.lock().unwrap().last().cloned().unwrap_or_default()
+    }
+
+    /// A config's feed that is fetched from here.
+    fn feed(&self, more: &str) -> String {
+        format!(
+            "[[feeds]]\nname = \"bad\"\nurl = \"http://127.0.0.1:{}/list\"\n{more}\n",
+            self.port
+        )
+    }
+}
+
+fn answer(mut stream: TcpStream, says: &Says) -> Option<String> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut head = String::new();
+    while reader.read_line(&mut head).ok()? > 2 {}
+    let response = match says {
+        Says::Nothing => return Some(head),
+        Says::Raw(bytes) => bytes.clone(),
+        Says::List(list) => {
+            let etag = format!("\"{}-{}\"", list.len(), list.bytes().map(u32::from).sum::<u32>());
+            if head.contains(&format!("if-none-match: {etag}\r\n")) {
+                b"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n".to_vec()
+            } else {
+                reply("200 OK", &format!("ETag: {etag}\r\n"), list.as_bytes())
+            }
+        }
+        Says::Endless(bytes) => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").ok()?;
+            let piece = "203.0.113.1\n".repeat(10_000);
+            let mut left = *bytes;
+            while left > 0 && stream.write_all(piece.as_bytes()).is_ok() {
+                left = left.saturating_sub(piece.len());
+            }
+            return Some(head);
+        }
+    };
+    stream.write_all(&response).ok()?;
+    Some(head)
+}
+
+fn reply(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+const LISTED: &str = r#"
+rule("listed").on("http").when(|e| in_feed(e.ip, "bad")).by("ip").then(|hit| block(hit.ip, "1h"));
+"#;
+
+fn feed(place: &Place) -> FeedStatus {
+    place.status().feeds.first().cloned().unwrap()
+}
+
+fn wait_for_version(place: &Place) {
+    place.wait(Duration::from_secs(20), "the feed is in force", || feed(place).version.is_some());
+}
+
+fn refresh(place: &Place) -> (i32, String) {
+    place.code(&["feeds", "refresh", "bad"])
+}
+
+fn is_hit(place: &Place, rule: &str, client: &str) -> bool {
+    place.hits(rule).contains_key(client)
+}
+
+fn wait_for_hit(place: &Place, rule: &str, client: &str) {
+    let what = format!("`{rule}` hits {client}");
+    place.wait(Duration::from_secs(20), &what, || is_hit(place, rule, client));
+}
+
+#[test]
+fn serial_a_feed_is_asked_for_and_outlives_its_server() {
+    let root = tempfile::tempdir().unwrap();
+    let server = Server::start("# bad\n203.0.113.0/28\nnonsense\n10.0.0.1\n");
+    let place = Place::new(root.path(), "p", LISTED, &server.feed(""));
+    let mut daemon = place.start_and_wait();
+    wait_for_version(&place);
+    let status = feed(&place);
+    assert_eq!((status.state, status.entries), (FeedState::Well, 1));
+    assert_eq!((status.bad_lines, status.special), (1, 1));
+    place.append(&line("203.0.113.77", "/", 200));
+    place.append(&line("203.0.113.5", "/", 200));
+    wait_for_hit(&place, "listed", "203.0.113.5");
+    assert!(!is_hit(&place, "listed", "203.0.113.77"), "it is not on the list");
+    // It is asked for only if it has changed.
+    assert_eq!(refresh(&place), (0, "it has not changed\n".to_owned()));
+    let asked = server.last_request();
+    assert!(
+        asked.contains("if-none-match: \"") && asked.contains("user-agent: riposte/"),
+        "{asked}"
+    );
+    // Without the server, and without an orderly end: the last good copy counts.
+    server.says(Says::Nothing);
+    daemon.kill();
+    let daemon = place.start_and_wait();
+    place.append(&line("203.0.113.6", "/", 200));
+    wait_for_hit(&place, "listed", "203.0.113.6");
+    let (code, said) = refresh(&place);
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("it can't be had: no reply") && said.contains("stays in force"),
+        "{said}"
+    );
+    let (code, said) = place.code(&["feeds", "list"]);
+    assert!(code == 1 && said.contains("can't be had") && said.contains("1 entry"), "{said}");
+    // By hand, who lists an address; and replay asks the same copies.
+    let (code, said) = place.code(&["feeds", "find", "203.0.113.9"]);
+    assert_eq!((code, said.as_str()), (1, "bad: 203.0.113.0/28\n"));
+    let log = place.dir.join("access.log").display().to_string();
+    let replayed = place.ask(&["replay", "--json", &log]);
+    assert_eq!(replayed.matches("\"type\":\"hit\"").count(), 2, "{replayed}");
+    daemon.terminate();
+}
+
+#[test]
+fn serial_what_is_not_to_be_believed_changes_nothing_and_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let good: String = (0..100).map(|n| format!("203.0.113.{n}\n")).collect();
+    let server = Server::start(&good);
+    let more = format!("[[feeds]]\nname = \"other\"\npath = \"other.list\"\n{}", server.feed(""));
+    let place = Place::new(root.path(), "p", LISTED, &more);
+    let config = std::fs::read_to_string(place.dir.join("riposte.toml")).unwrap();
+    place.write("riposte.toml", &config.replace("[guard]", "[guard]\nallow = [\"198.51.100.7\"]"));
+    let daemon = place.start_and_wait();
+    let of_bad = || {
+        let feeds = place.status().feeds;
+        feeds.into_iter().find(|feed| feed.name == "bad").unwrap()
+    };
+    place.wait(Duration::from_secs(20), "the feed is in force", || of_bad().version.is_some());
+    let before = of_bad().version;
+    let twice: String = (0..201).map(|n| format!("45.64.1.{n}\n")).collect();
+    let gzip = [&[0x1f, 0x8b, 8, 0][..], &[0; 400]].concat();
+    let lists = |text: &str| Says::List(text.to_owned());
+    let hostile = [
+        (lists(&twice), "it has 201 entries, the version in force has 100"),
+        (lists("203.0.113.1\n"), "it has 1 entry, the version in force has 100"),
+        (lists("# all gone\n"), "it lists nothing"),
+        (
+            lists(&format!("{good}0.0.0.0/0\n")),
+            "it lists `0.0.0.0/0`, which is too much to be true",
+        ),
+        (lists(&format!("{good}2000::/3\n")), "it lists `2000::/3`"),
+        (lists(&format!("{good}198.51.100.0/25\n")), "allowlist entry"),
+        (
+            lists("<html><body>\nCome back later\n</body></html>\n"),
+            "most of its lines are no entries",
+        ),
+        (Says::Raw(reply("200 OK", "", &gzip)), "this is no text but a compressed file"),
+        (
+            Says::Raw(reply("200 OK", "", b"203.0.113.1\n\0\0\x01\x02")),
+            "this is no text but a binary file",
+        ),
+        (Says::Raw(reply("500 Oh", "", b"")), "the server answers 500"),
+        (Says::Raw(reply("403 No", "", b"")), "does it need a key"),
+        (
+            Says::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n203.0.113.1\n".to_vec()),
+            "the answer broke off",
+        ),
+        (
+            Says::Raw(reply("302 Found", "Location: https://127.0.0.1/x\r\n", b"")),
+            "no public address",
+        ),
+        (Says::Raw(reply("302 Found", "Location: http://192.0.2.1/\r\n", b"")), "without TLS"),
+        (Says::Raw(reply("302 Found", "Location: file:///etc/passwd\r\n", b"")), "no address"),
+        (Says::Endless(60 * 1024 * 1024), "it is longer than 48 MiB"),
+        (Says::Raw(b"\xff\xfe\xfd".to_vec()), "it can't be had"),
+        (Says::Nothing, "it can't be had"),
+    ];
+    for (says, wanted) in hostile {
+        server.says(says);
+        let (code, said) = refresh(&place);
+        assert!(code == 1 && said.contains(wanted), "{wanted}: {said}");
+        let now = of_bad();
+        assert_eq!((now.version, now.entries), (before, 100), "{wanted}");
+        assert!(now.is_ill(), "{wanted}");
+    }
+    let alarms = place.status().alarms;
+    let told = |words: &str| alarms.iter().any(|alarm| alarm.text.contains(words));
+    assert!(told("it lists nothing") && told("allowlist entry"), "{alarms:?}");
+    // A person may know better, but nonsense stays nonsense.
+    server.lists(&twice);
+    let (code, said) = place.code(&["feeds", "refresh", "bad", "--accept"]);
+    assert_eq!((code, said.as_str()), (0, "201 entries, 201 new\n"));
+    server.lists("0.0.0.0/0\n");
+    let (code, said) = place.code(&["feeds", "refresh", "bad", "--accept"]);
+    assert!(code == 1 && said.contains("too much to be true"), "{said}");
+    place.append(&line("45.64.1.200", "/", 200));
+    wait_for_hit(&place, "listed", "45.64.1.200");
+    // The other feed, whose file came late, is in force without a restart.
+    place.write("other.list", "198.51.100.9\n");
+    let (code, said) = place.code(&["feeds", "refresh", "other"]);
+    assert_eq!((code, said.as_str()), (0, "1 entry, 0 new\n"));
+    daemon.terminate();
+}
+
+/// The window of a client that was listed, wasn't, and is again: what counts is what was listed when
+/// its line came, also after a crash that makes everything be evaluated again.
+#[test]
+fn serial_a_crash_evaluates_again_with_the_versions_of_then() {
+    let rules = r#"
+rule("twice").on("http").when(|e| in_feed(e.ip, "bad")).by("ip").count(2, "1h").then(|hit| block(hit.ip, "1h"));
+rule("news").on("feed.added").by("prefix").then(|hit| block(hit.key, "1h"));
+"#;
+    let (x, y) = ("203.0.113.1", "203.0.113.2");
+    let root = tempfile::tempdir().unwrap();
+    let server = Server::start(&format!("{x}\n"));
+    let place = Place::new(root.path(), "p", rules, &server.feed(""));
+    let mut daemon = place.start_and_wait();
+    wait_for_version(&place);
+    let read = |lines: u64| {
+        place.wait(Duration::from_secs(20), "lines are read", || place.records("web") >= lines);
+    };
+    place.append(&line(x, "/", 200));
+    read(1);
+    server.lists(&format!("{y}\n"));
+    assert_eq!(refresh(&place), (0, "1 entry, 1 new\n".to_owned()));
+    wait_for_hit(&place, "news", y);
+    place.append(&line(x, "/", 200));
+    place.append(&line(y, "/", 200).repeat(2));
+    wait_for_hit(&place, "twice", y);
+    daemon.kill();
+    let daemon = place.start_and_wait();
+    server.lists(&format!("{x}\n{y}\n"));
+    assert_eq!(refresh(&place), (0, "2 entries, 1 new\n".to_owned()));
+    assert!(!is_hit(&place, "twice", x), "its second line came while it was not listed");
+    place.append(&line(x, "/", 200));
+    wait_for_hit(&place, "twice", x);
+    // Each piece of news once, whatever happened in between.
+    assert_eq!(place.hits("news").into_iter().collect::<Vec<_>>(), [(x.into(), 1), (y.into(), 1)]);
+    assert_eq!(place.hits("twice").into_values().collect::<Vec<_>>(), [1, 1]);
+    daemon.terminate();
+    // Orderly, too.
+    let daemon = place.start_and_wait();
+    assert_eq!(feed(&place).entries, 2);
+    assert_eq!(place.hits("news").len(), 2);
+    daemon.terminate();
+    // Old versions don't stay for ever.
+    let copies = std::fs::read_dir(place.dir.join("state/feeds/bad")).unwrap();
+    let lists =
+        copies.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "list"));
+    assert_eq!(lists.count(), 1);
+}
+
+#[test]
+fn serial_a_feed_that_the_config_has_no_more_lists_nobody() {
+    let root = tempfile::tempdir().unwrap();
+    let server = Server::start("203.0.113.1\n");
+    let place = Place::new(root.path(), "p", LISTED, &server.feed(""));
+    let daemon = place.start_and_wait();
+    wait_for_version(&place);
+    daemon.terminate();
+    let config = std::fs::read_to_string(place.dir.join("riposte.toml")).unwrap();
+    let (without, _) = config.split_once("[[feeds]]").unwrap();
+    place.write("riposte.toml", without);
+    let (_, found) = place.code(&["check"]);
+    assert!(found.contains("feed `bad`") || found.contains("`bad`"), "{found}");
+    let daemon = place.start_and_wait();
+    place.append(&line("203.0.113.1", "/", 200));
+    place.wait(Duration::from_secs(20), "the line is read", || place.records("web") >= 1);
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(!is_hit(&place, "listed", "203.0.113.1"));
+    daemon.terminate();
+}
+
+/// The key goes where the config says, and nowhere else: neither into what is shown nor to where a
+/// redirect leads.
+#[test]
+fn serial_a_key_goes_into_its_header_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let key = root.path().join("key");
+    std::fs::write(&key, "s3cr3t-key\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&key, mode).unwrap();
+    let server = Server::start(r#"{"data":[{"ip":"203.0.113.1"}]}"#);
+    let more = format!(
+        "format = \"json\"\nvalues = \"data[].ip\"\ntoken = \"file:{}\"\ntoken_header = \"Key\"",
+        key.display()
+    );
+    let place = Place::new(root.path(), "p", LISTED, &server.feed(&more));
+    let daemon = place.start_and_wait();
+    wait_for_version(&place);
+    assert!(server.last_request().contains("key: s3cr3t-key\r\n"), "{}", server.last_request());
+    server.says(Says::Raw(reply("401 No", "", b"s3cr3t-key")));
+    let (code, said) = refresh(&place);
+    assert!(code == 1 && said.contains("is the key in `token` right?"), "{said}");
+    let shown = [
+        said,
+        place.log(),
+        place.ask(&["status", "--json"]),
+        place.ask(&["feeds", "list", "--json"]),
+    ];
+    assert!(!shown.concat().contains("s3cr3t"), "{shown:?}");
+    daemon.terminate();
+}
+
+#[test]
+fn feeds_are_looked_at_without_a_daemon_too() {
+    let root = tempfile::tempdir().unwrap();
+    let server = Server::start("203.0.113.1\n");
+    let place = Place::new(root.path(), "p", LISTED, &server.feed(""));
+    let (code, said) = place.code(&["feeds", "list"]);
+    assert!(code == 0 && said.contains("nothing in force"), "{said}");
+    let (code, said) = refresh(&place);
+    assert_eq!((code, said.as_str()), (0, "1 entry; the daemon takes them when it starts\n"));
+    assert_eq!(refresh(&place).1, "it has not changed\n");
+    let (code, said) = place.code(&["feeds", "list"]);
+    assert!(code == 0 && said.contains("1 entry"), "{said}");
+    place.write("list.csv", "when,who\n2026-01-01,203.0.113.9\n2026-01-01,203.0.113.10\n");
+    let file = place.dir.join("list.csv").display().to_string();
+    let (code, said) = place.code(&["feeds", "check", &file, "--format", "csv", "--column", "2"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("2 entries read, 2 of them not within others"), "{said}");
+    assert!(said.contains("list.csv:1: `who` is no address, prefix or range"), "{said}");
+    let (code, said) = place.code(&["feeds", "shipped"]);
+    assert!(code == 0 && said.contains("spamhaus-drop") && said.contains("terms:"), "{said}");
+    let (code, said) = place.code(&["feeds", "refresh", "none"]);
+    assert!(code == 1 && said.contains("there is no feed `none`"), "{said}");
+}
