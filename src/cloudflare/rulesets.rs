@@ -308,7 +308,5 @@ mod tests {
         assert_eq!(put("z", CUSTOM, Some(&set), &wanted), None);
         let changed = rule("ours", "block", "e2", "d");
         assert_eq!(put("z", CUSTOM, Some(&set), &changed).unwrap().method, Method::PATCH);
-        assert!(remove("z", CUSTOM, Some(&set), "ours").is_some());
-        assert!(remove("z", CUSTOM, Some(&set), "theirs").is_none());
     }
 }
