@@ -272,6 +272,11 @@ impl ChangeRow {
         standing.map(|claim| claim.until).min().or(self.quiet_until)
     }
 
+    /// Whether something of ours is there or may be, or is to be.
+    pub fn is_at_work(&self) -> bool {
+        self.left.is_none() && (self.before.is_some() || !self.claims.is_empty())
+    }
+
     /// Whether rules are kept from it now.
     pub fn is_quiet(&self, now: Timestamp) -> bool {
         self.quiet_until.is_some_and(|until| until > now)

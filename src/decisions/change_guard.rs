@@ -111,7 +111,9 @@ impl ChangeGuard {
         let name = (RuleName::clone(rule), place);
         let held = self.known.get(&name).filter(|known| known.until > now);
         let going_on = held.is_some_and(|known| known.value == *value);
-        if going_on && held.is_some_and(|known| known.until >= until) {
+        // A failover asks anew because its name may not lead there yet; the ledger knows.
+        let turns = value.get("target").is_some();
+        if going_on && !turns && held.is_some_and(|known| known.until >= until) {
             return ChangeVerdict { verdict: Verdict::AlreadyInForce, ask };
         }
         let step = Step::of(held, value);

@@ -15,7 +15,7 @@ impl Cloudflare {
     pub fn new(config: &CloudflareConfig, dry_run: bool) -> Self {
         Self {
             config: config.clone(),
-            mark: config.mark.clone().unwrap_or_else(machine_name),
+            mark: config.mark(),
             dry_run,
             client: None,
             check: None,
@@ -83,15 +83,4 @@ impl Cloudflare {
         self.client = Some(Arc::clone(&client));
         Ok(client)
     }
-}
-
-/// The machine's name, as far as it may stand in a note.
-fn machine_name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let name: String = name
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        .take(64)
-        .collect();
-    if name.is_empty() { "riposte".to_owned() } else { name }
 }

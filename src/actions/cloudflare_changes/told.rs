@@ -54,11 +54,14 @@ impl ChangesWorker {
     }
 
     /// The figures and the note for status.
-    pub(super) fn show(&self) {
-        let rows = self.rows();
-        let standing = rows.clone().filter(|row| row.left.is_none()).count();
-        let left = rows.filter(|row| row.left.is_some()).count();
-        telemetry::gauge(names::CHANGES_IN_FORCE).set(u64::try_from(standing).unwrap_or(u64::MAX));
+    pub(super) fn show(&mut self) {
+        let standing = self.rows().filter(|row| row.is_at_work()).count();
+        let left = self.rows().filter(|row| row.left.is_some()).count();
+        // Other accounts count theirs in the same gauge.
+        let gauge = telemetry::gauge(names::CHANGES_IN_FORCE);
+        gauge.raise(standing.saturating_sub(self.shown) as u64);
+        gauge.lower(self.shown.saturating_sub(standing) as u64);
+        self.shown = standing;
         let left =
             if left > 0 { format!(", {left} left to whoever changed them") } else { String::new() };
         let note = if standing == 0 && left.is_empty() {

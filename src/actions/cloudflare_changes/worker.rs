@@ -98,6 +98,8 @@ pub(in crate::actions) struct ChangesWorker {
     rotation: Rotation,
     /// Zones by name.
     zones: BTreeMap<String, Site>,
+    /// How many changes the gauge has of it.
+    pub(super) shown: usize,
 }
 
 impl ChangesWorker {
@@ -120,6 +122,7 @@ impl ChangesWorker {
             client: None,
             rotation: Rotation::default(),
             zones: BTreeMap::new(),
+            shown: 0,
         }
     }
 
@@ -236,6 +239,12 @@ impl ChangesWorker {
         }
         if claim.until <= now {
             return Err(Outcome::Failed("its time was over before it could be set".to_owned()));
+        }
+        if held.row.left.is_some() {
+            // What a person made of it counts as what is there, now that rules may begin anew.
+            let number = held.row.number;
+            held.row = ChangeRow::new(&self.config.name, held.row.place.clone(), now);
+            held.row.number = number;
         }
         held.dirty = true;
         // A name that the rule has led elsewhere since, and that is to lead here again: the newest
@@ -364,7 +373,6 @@ impl ChangesWorker {
 
     /// Stands in the references of what we make; what isn't plain in it is replaced there.
     fn mark(&self) -> String {
-        let machine = || rustix::system::uname().nodename().to_string_lossy().into_owned();
-        self.config.mark.clone().unwrap_or_else(machine)
+        self.config.mark()
     }
 }

@@ -9,9 +9,10 @@ mod purges;
 mod records;
 mod warming;
 
+use super::cloudflare::rotation::Rotation;
 use super::config::CloudflareConfig;
 use super::effect_worker::{Attempt, Call as Item, Effector};
-use crate::cloudflare::{self, ApiError, Client, ErrorKind, dns, zones};
+use crate::cloudflare::{self, ApiError, Area, Client, ErrorKind, dns, zones};
 use crate::decisions::{ActionId, CloudflareAsk, CloudflareTask, CloudflareWhat, Effect};
 use crate::process::resolve_secret;
 use purges::Purges;
@@ -22,25 +23,26 @@ use warming::Warming;
 /// The longest that a call waits for the budget; beyond, it is tried again later.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a rotated token has to be read and tried before the next attempt.
+const TOKEN_PAUSE: Duration = Duration::from_secs(5);
+
 /// An account's client and what is known of its zones.
 struct Account {
     config: CloudflareConfig,
     client: Option<Client>,
     /// Ids of zones by name.
     zones: BTreeMap<String, String>,
-    /// The token was read again after a refusal, and nothing has succeeded since.
-    renewed: bool,
+    rotation: Rotation,
+    /// The token was refused, and nothing has succeeded since.
+    refused: bool,
 }
 
 impl Account {
     fn client(&mut self) -> Result<&Client, Attempt> {
         if self.client.is_none() {
-            // A secret that can't be read now may be there in a moment (rotation).
-            let token = resolve_secret(&self.config.token).map_err(|error| Attempt::Retry {
-                reason: error.to_string(),
-                after: None,
-                may_have_arrived: false,
-            })?;
+            // A secret that can't be read now may be there in a moment.
+            let token = resolve_secret(&self.config.token)
+                .map_err(|error| Attempt::Wait(error.to_string()))?;
             let client = Client::new(&self.config.api, token, PATIENCE);
             self.client = Some(client.with_user(self.config.user.as_deref()));
         }
@@ -76,20 +78,23 @@ impl Account {
     fn send(&mut self, call: &cloudflare::Call) -> Result<(), Attempt> {
         let sent = self.client()?.send(call).map(drop);
         sent.map_err(|error| self.failed(&error))?;
-        self.renewed = false;
+        self.refused = false;
         Ok(())
     }
 
     /// What a failed call means for the next attempt.
     fn failed(&mut self, error: &ApiError) -> Attempt {
-        if error.kind == ErrorKind::Forbidden {
-            // The token may have been rotated: it is read again, and tried once more.
-            self.client = None;
-            self.renewed = !self.renewed;
-            if self.renewed {
+        if error.kind == ErrorKind::Forbidden
+            && let Some(client) = &self.client
+        {
+            let trial = cloudflare::Call::get(Area::Zones, "/zones").query("per_page", "5");
+            let renewed = self.rotation.was_refused(client, &self.config, &trial);
+            // Whoever rotates it may be about to write the new one: once it is waited for.
+            self.refused = !self.refused;
+            if renewed || self.refused || self.rotation.may_come(&self.config) {
                 return Attempt::Retry {
                     reason: error.to_string(),
-                    after: None,
+                    after: (!renewed).then_some(TOKEN_PAUSE),
                     may_have_arrived: false,
                 };
             }
@@ -119,16 +124,16 @@ pub(super) struct CloudflareTasks {
 impl CloudflareTasks {
     /// For an account; nothing is opened yet.
     pub(super) fn new(config: &CloudflareConfig) -> Self {
-        let machine = || rustix::system::uname().nodename().to_string_lossy().into_owned();
         let account = Account {
             config: config.clone(),
             client: None,
             zones: BTreeMap::new(),
-            renewed: false,
+            rotation: Rotation::default(),
+            refused: false,
         };
         Self {
             account,
-            mark: config.mark.clone().unwrap_or_else(machine),
+            mark: config.mark(),
             purges: Purges::default(),
             warming: Warming::default(),
             sent: BTreeSet::new(),

@@ -1,15 +1,20 @@
 //! Purges that wait for each other: what several ask for within two seconds goes in one call, a
 //! hundred things in each.
 
-use super::Account;
+use super::{Account, TOKEN_PAUSE};
 use crate::actions::breaker::backoff;
 use crate::actions::effect_worker::Attempt;
 use crate::cloudflare::Call;
 use crate::cloudflare::purge::{self, What};
 use crate::decisions::{ActionId, PurgeWhat};
-use crate::limits::{CLOUDFLARE_PURGE_ITEMS_MAX, PURGE_WAIT_MILLIS, TASK_ATTEMPTS_MAX};
+use crate::limits::{
+    CLOUDFLARE_PURGE_ITEMS_MAX, PURGE_WAIT_MILLIS, SECRET_WAIT_SECS_MAX, TASK_ATTEMPTS_MAX,
+};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+/// A purge waits this long for a token that can't be read.
+const TOKEN_WAIT_MAX: Duration = Duration::from_secs(SECRET_WAIT_SECS_MAX);
 
 /// What waits, by zone.
 #[derive(Debug, Default)]
@@ -23,6 +28,7 @@ struct Waiting {
     actions: Vec<ActionId>,
     due: Instant,
     tries: u32,
+    since: Instant,
 }
 
 /// One kind of what can be purged, of its items.
@@ -74,6 +80,7 @@ impl Purges {
             actions: Vec::new(),
             due,
             tries: 0,
+            since: now,
         });
         waiting.what.merge(what);
         waiting.actions.push(id);
@@ -99,7 +106,15 @@ impl Purges {
             }
             let attempt = match send(account, &zone, &mut waiting.what) {
                 Ok(()) => Attempt::Done,
-                Err(Attempt::Retry { reason, after, .. }) => {
+                // A token that can't be read yet costs no attempt.
+                Err(Attempt::Wait(reason)) if !all && now - waiting.since < TOKEN_WAIT_MAX => {
+                    tracing::warn!(zone, reason, "a purge waits for a secret");
+                    waiting.due = now + TOKEN_PAUSE;
+                    self.zones.insert(zone, waiting);
+                    continue;
+                }
+                Err(Attempt::Wait(reason)) => Attempt::Failed(reason),
+                Err(Attempt::Retry { reason, after, may_have_arrived }) => {
                     waiting.tries += 1;
                     if waiting.tries < TASK_ATTEMPTS_MAX {
                         tracing::warn!(zone, reason, "a purge is tried again");
@@ -108,7 +123,11 @@ impl Purges {
                         self.zones.insert(zone, waiting);
                         continue;
                     }
-                    Attempt::Failed(reason)
+                    if may_have_arrived {
+                        Attempt::Unconfirmed(reason)
+                    } else {
+                        Attempt::Failed(reason)
+                    }
                 }
                 Err(attempt) => attempt,
             };

@@ -75,10 +75,26 @@ impl CloudflareConfig {
         self.status_page.as_deref().or(own).filter(|url| !url.is_empty())
     }
 
+    /// What marks the things at Cloudflare that are ours: the config's, else this machine's name.
+    pub fn mark(&self) -> String {
+        self.mark.clone().unwrap_or_else(machine_name)
+    }
+
     /// The name of the list of those who are challenged.
     pub fn challenge_list(&self) -> String {
         format!("{}_challenge", self.list)
     }
+}
+
+/// The machine's name, as far as it may stand in a note.
+fn machine_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name: String = name
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        .take(64)
+        .collect();
+    if name.is_empty() { "riposte".to_owned() } else { name }
 }
 
 fn default_name() -> String {

@@ -120,7 +120,8 @@ impl Engine {
         if accounts.is_empty() {
             return 0;
         }
-        let standing = self.rows().map(|rows| rows.len()).unwrap_or_default();
+        let rows = self.rows().unwrap_or_default();
+        let standing = rows.iter().filter(|row| row.is_at_work()).count();
         let mut commit = self.begin(now);
         commit.outbox =
             accounts.iter().map(|name| self.end_row(name, None, "panic", now)).collect();

@@ -29,6 +29,8 @@ impl Engine {
     pub(super) fn status(&self) -> Status {
         let rules = self.core.rules();
         let of_mode = |mode| rules.rules().iter().filter(|rule| rule.mode == mode).count();
+        // The store is read before the desk is locked: enforcers ask it meanwhile.
+        let changes = self.changes_status();
         let desk = self.desk();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -46,7 +48,7 @@ impl Engine {
             alarms: self.alarms.iter().cloned().collect(),
             sources: self.sources(),
             destinations: self.destinations(),
-            changes: self.changes_status(),
+            changes,
             plugins: self.plugins.iter().map(|cell| cell.now()).map(plugin).collect(),
             secrets: secret::keeper().map(|keeper| keeper.report()).unwrap_or_default(),
             feeds: self.feeds.status(),
