@@ -75,5 +75,6 @@ fn after_a_refusal_the_token_is_read_again_once() {
     assert!(matches!(said, Attempt::Failed(_)), "once: {said:?}");
     assert!(retried(&perform(&mut tasks, set("192.0.2.9"))));
     write_token(dir.path(), TOKEN);
+    assert!(retried(&perform(&mut tasks, set("192.0.2.9"))), "the new one is tried first");
     assert_eq!(perform(&mut tasks, set("192.0.2.9")), Attempt::Done);
 }
