@@ -1,6 +1,6 @@
 //! What the commands about an account share: which account, tables, plans before changes.
 
-use super::confirm::{Consent, confirmed};
+use super::confirm::{Consent, confirmed, rehearse};
 use super::{Session, told};
 use crate::cli::output::{self, Output, Style};
 use crate::cli::{End, Usage};
@@ -70,9 +70,7 @@ pub fn agreed(
     out: &mut Output,
 ) -> anyhow::Result<bool> {
     if consent.dry_run {
-        for call in &plan.calls {
-            out.line(text::escape(&call.to_string().replace('\n', " ")))?;
-        }
+        rehearse(&plan.calls, session.json, out)?;
         return Ok(false);
     }
     if !session.json {
@@ -92,7 +90,7 @@ pub fn carry_out(
     out: &mut Output,
 ) -> anyhow::Result<End> {
     if !agreed(session, consent, plan, out)? {
-        return Ok(End::Well);
+        return Ok(consent.left());
     }
     for call in &plan.calls {
         session.client.send(call).map_err(|error| told(&error))?;
@@ -111,8 +109,8 @@ pub fn finished(session: &Session, done: &str, out: &mut Output) -> anyhow::Resu
     Ok(End::Well)
 }
 
-/// The one of these that a person means: by its id, by its name whatever the case, or by how its
-/// name begins where only one does.
+/// The one of these that a person means: by its id or its name, by its name whatever the case, or by
+/// how its name begins where only one does.
 pub fn choose<'r, T>(
     what: &str,
     wanted: &str,
@@ -120,13 +118,15 @@ pub fn choose<'r, T>(
     names: impl Fn(&T) -> (&str, &str),
 ) -> anyhow::Result<&'r T> {
     let lower = wanted.to_lowercase();
-    let exact: Vec<&T> = rows
-        .iter()
-        .filter(|row| names(row).0 == wanted || names(row).1.to_lowercase() == lower)
-        .collect();
-    let begins: Vec<&T> =
-        rows.iter().filter(|row| names(row).1.to_lowercase().starts_with(&lower)).collect();
-    let found = if exact.is_empty() { begins } else { exact };
+    let all = |is: &dyn Fn(&str, &str) -> bool| -> Vec<&T> {
+        rows.iter().filter(|row| is(names(row).0, names(row).1)).collect()
+    };
+    let found = [
+        all(&|id, name| id == wanted || name == wanted),
+        all(&|_, name| name.to_lowercase() == lower),
+        all(&|_, name| name.to_lowercase().starts_with(&lower)),
+    ];
+    let found = found.into_iter().find(|rows| !rows.is_empty()).unwrap_or_default();
     if let [one] = found.as_slice() {
         return Ok(one);
     }
@@ -177,6 +177,11 @@ mod tests {
         assert_eq!(find("dns").unwrap(), "3");
         assert_eq!(find("adm").unwrap(), "1");
         assert_eq!(find("2").unwrap(), "2");
+        let cases = [("1", "ci"), ("2", "CI")];
+        let of_case =
+            |wanted| choose("token", wanted, &cases, |row| (row.0, row.1)).map(|row| row.0);
+        assert_eq!((of_case("ci").unwrap(), of_case("CI").unwrap()), ("1", "2"));
+        assert!(of_case("Ci").is_err());
         let both = find("A").unwrap_err().to_string();
         assert!(both.starts_with("`A` means more than one role\nhint: "), "{both}");
         assert!(find("x").unwrap_err().to_string().contains("`DNS` (3)"));

@@ -1,8 +1,11 @@
 //! The question before something is changed at Cloudflare.
 
-use crate::cli::Usage;
 use crate::cli::output::Output;
+use crate::cli::{End, Usage};
+use crate::cloudflare::Call;
+use crate::event::text;
 use clap::Args;
+use serde_json::Value;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 /// How a change is carried out.
@@ -14,6 +17,34 @@ pub struct Consent {
     /// Show the calls instead of sending them
     #[arg(long)]
     pub dry_run: bool,
+}
+
+impl Consent {
+    /// How a command ends that was not to go on: a rehearsal has done what it was asked for, a "no"
+    /// leaves something undone.
+    pub const fn left(self) -> End {
+        if self.dry_run { End::Well } else { End::Finding }
+    }
+}
+
+/// Shows the calls of a rehearsal; with `--json` one object a line, without secrets as in the line.
+pub fn rehearse(calls: &[Call], json: bool, out: &mut Output) -> anyhow::Result<()> {
+    for call in calls {
+        let shown = call.to_string();
+        if !json {
+            out.line(text::escape(&shown.replace('\n', " ")))?;
+            continue;
+        }
+        let (head, body) = shown.split_once('\n').unwrap_or((&shown, ""));
+        let (method, path) = head.split_once(' ').unwrap_or((head, ""));
+        let body: Value = match serde_json::from_str(body) {
+            Ok(body) => body,
+            Err(_) if body.is_empty() => Value::Null,
+            Err(_) => body.into(),
+        };
+        out.json(&serde_json::json!({ "method": method, "path": path, "body": body }))?;
+    }
+    Ok(())
 }
 
 /// Asks a person whether the plan that was shown is to be carried out; without one to ask, `--yes`

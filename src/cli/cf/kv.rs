@@ -222,7 +222,7 @@ fn delete(
     };
     let plan = Plan { lines, calls };
     if !agreed(session, consent, &plan, out)? {
-        return Ok(if consent.dry_run { End::Well } else { End::Finding });
+        return Ok(consent.left());
     }
     let mut left = Vec::new();
     for call in &plan.calls {
@@ -310,7 +310,7 @@ fn import(
     let known = there.map_or("ID", |space| space.id.as_str());
     plan.calls.extend(batches.iter().map(|part| kv::put_many(account, known, part)));
     if !agreed(session, consent, &plan, out)? {
-        return Ok(End::Well);
+        return Ok(consent.left());
     }
     let id = match there {
         Some(space) => space.id.clone(),

@@ -7,7 +7,7 @@
 use super::account::{Plan, account, agreed, ask, carry_out, cell, finished, table};
 use super::confirm::Consent;
 use super::permissions::{self, Wanted};
-use super::rotate::write_secret;
+use super::rotate::{last, write_secret};
 use super::tokens::{holder_word, in_use};
 use super::{Session, show, told};
 use crate::cli::output::Output;
@@ -141,7 +141,7 @@ pub fn create(session: &Session, args: &CreateArgs, out: &mut Output) -> anyhow:
     let call = tokens::create(&holder, &new);
     let plan = Plan { lines, calls: vec![call.clone()] };
     if !agreed(session, args.consent, &plan, out)? {
-        return Ok(left(args.consent));
+        return Ok(args.consent.left());
     }
     let answer = session.client.send(&call).map_err(|error| maybe_made(&error, &name))?;
     let id = answer.result.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -183,7 +183,7 @@ pub fn roll(
     let call = tokens::roll(holder, &token.id);
     let plan = Plan { lines, calls: vec![call.clone()] };
     if !agreed(session, consent, &plan, out)? {
-        return Ok(left(consent));
+        return Ok(consent.left());
     }
     let answer = session.client.send(&call).map_err(|error| {
         let said = told(&error);
@@ -237,6 +237,9 @@ fn give(
     };
     if let Some(file) = &goes.file {
         write_secret(file, &value)?;
+        if let Err(error) = last(file) {
+            tracing::warn!(%error, file = %file.display(), "the value is written, and may not outlast a power cut");
+        }
         return finished(session, &format!("{done}; its value is in `{}`", file.display()), out);
     }
     if session.json {
@@ -260,11 +263,6 @@ fn is_writable(path: &Path) -> anyhow::Result<()> {
         .open(&neighbour)
         .and_then(|_| std::fs::remove_file(&neighbour))
         .map_err(|error| Usage::of(format!("failed to write `{}`: {error}", path.display())))
-}
-
-/// How a command ends whose plan was not carried out.
-fn left(consent: Consent) -> End {
-    if consent.dry_run { End::Well } else { End::Finding }
 }
 
 fn maybe_made(error: &ApiError, name: &str) -> anyhow::Error {

@@ -1,5 +1,6 @@
 //! `riposte cf purge`: removes from a zone's cache, in as few calls as can be.
 
+use super::confirm::rehearse;
 use super::{Session, show, told};
 use crate::cli::output::{Output, Style};
 use crate::cli::{End, Usage};
@@ -42,9 +43,7 @@ pub fn purge(session: &Session, args: &PurgeArgs, out: &mut Output) -> anyhow::R
     let zone = show::zone(session, &args.zone)?;
     let calls = calls(args, &zone.id)?;
     if args.dry_run {
-        for call in &calls {
-            out.line(text::escape(&call.to_string().replace('\n', " ")))?;
-        }
+        rehearse(&calls, session.json, out)?;
         return Ok(End::Well);
     }
     if args.everything && !args.yes {

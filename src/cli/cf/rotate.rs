@@ -50,9 +50,12 @@ pub fn rotate(
         calls: vec![create.clone(), tokens::delete(holder, &token.id)],
     };
     if !agreed(session, consent, &plan, out)? {
-        return Ok(End::Well);
+        return Ok(consent.left());
     }
-    let answer = session.client.send(&create).map_err(|error| told(&error))?;
+    let answer = session
+        .client
+        .send(&create)
+        .map_err(|error| perhaps_made(session, holder, token, &error))?;
     let id =
         answer.result.get("id").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let Some(value) = tokens::value(&answer) else {
@@ -72,6 +75,14 @@ pub fn rotate(
         };
         return Err(Usage::of(format!("{error}\nhint: `{name}` stays in force; {left}")));
     }
+    if let Err(error) = last(&file) {
+        // A power cut could bring the old value back, so its token has to stay.
+        return Err(Usage::of(format!(
+            "the new token is in `{}`, and may not outlast a power cut: {error}\nhint: both are in force; when the disk is well, remove the old one: `riposte cf tokens delete {}`",
+            file.display(),
+            text::escape(&token.id)
+        )));
+    }
     // The first may be what this command itself works with: the second removes it.
     let remover = if ours { &client } else { &session.client };
     remover.send(&tokens::delete(holder, &token.id)).map_err(|error| still_there(&error, &name))?;
@@ -80,6 +91,41 @@ pub fn rotate(
         &format!("`{name}` is replaced; the new token is in `{}`", file.display()),
         out,
     )
+}
+
+/// What is said where no reply to the creation came: a second token may be there all the same.
+fn perhaps_made(
+    session: &Session,
+    holder: &Holder,
+    token: &Token,
+    error: &ApiError,
+) -> anyhow::Error {
+    let said = told(error);
+    if !error.may_have_happened() {
+        return said;
+    }
+    let first = text::escape(&token.name);
+    let hint = match tokens::all(&session.client, holder) {
+        Err(_) => format!(
+            "`{first}` stays in force; look at `riposte cf tokens` for a second one of that name, whose value nobody has, and remove it"
+        ),
+        Ok(all) => {
+            let second: Vec<String> = all
+                .iter()
+                .filter(|other| other.name == token.name && other.id != token.id)
+                .map(|other| format!("`riposte cf tokens delete {}`", text::escape(&other.id)))
+                .collect();
+            if second.is_empty() {
+                format!("none was made, and `{first}` stays in force: try again")
+            } else {
+                format!(
+                    "`{first}` stays in force; the other one of its name was made though no reply came, unless you made it yourself, and nobody has its value: {}",
+                    second.join(" or ")
+                )
+            }
+        }
+    };
+    Usage::of(format!("{said}\nhint: {hint}"))
 }
 
 fn still_there(error: &ApiError, name: &str) -> anyhow::Error {
@@ -165,9 +211,14 @@ pub(super) fn write_secret(path: &Path, value: &Secret) -> anyhow::Result<()> {
         // What could not be finished must not lie around; if this fails too, it is private.
         std::fs::remove_file(&neighbour).ok();
     }
-    written.map_err(fail)?;
+    written.map_err(fail)
+}
+
+/// Makes what [`write_secret`] wrote outlast a power cut.
+pub(super) fn last(path: &Path) -> std::io::Result<()> {
+    let path = path.canonicalize()?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all()).map_err(fail)
+    File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())
 }
 
 fn write_new(path: &Path, neighbour: &Path, value: &Secret) -> std::io::Result<()> {

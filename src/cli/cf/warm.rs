@@ -55,7 +55,11 @@ pub fn warm(args: &WarmArgs, as_json: bool, out: &mut Output) -> anyhow::Result<
     let mut failed = 0;
     for (place, url) in urls.iter().enumerate() {
         if args.dry_run {
-            out.line(cell(url))?;
+            if as_json {
+                out.json(&serde_json::json!({ "url": url }))?;
+            } else {
+                out.line(cell(url))?;
+            }
             continue;
         }
         if place > 0 {

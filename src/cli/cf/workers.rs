@@ -257,7 +257,7 @@ fn delete(
     plan.lines.push(format!("remove the Worker `{shown}`"));
     plan.calls.push(workers::delete(account, name));
     if !agreed(session, consent, &plan, out)? {
-        return Ok(End::Well);
+        return Ok(consent.left());
     }
     for call in &plan.calls {
         session.client.send(call).map_err(|error| told(&error))?;

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::decisions::ChangeRow;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A temporary change at Cloudflare.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,11 +20,14 @@ pub struct ChangeStatus {
     /// `setting`, `in force`, `putting back`, `left` (a person changed it), `ended` (a person ended
     /// it; rules leave it alone for a while).
     pub state: String,
-    /// What was there before; absent until it was looked at.
+    /// What was there before, `null` where there was nothing; absent until it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub before: Option<serde_json::Value>,
     /// What riposte set.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub value: Option<serde_json::Value>,
     /// What was found where somebody changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub found: Option<serde_json::Value>,
     /// Since when.
     pub since: Timestamp,
@@ -32,6 +35,11 @@ pub struct ChangeStatus {
     pub quiet_until: Option<Timestamp>,
     /// Who wants what, and until when.
     pub claims: Vec<ChangeClaim>,
+}
+
+/// A value that is there, also where it is `null`: absent is something else.
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(value).map(Some)
 }
 
 /// Who wants a change.

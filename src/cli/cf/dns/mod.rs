@@ -3,7 +3,7 @@
 mod file;
 mod plan;
 
-use super::confirm::{Consent, confirmed};
+use super::confirm::{Consent, confirmed, rehearse};
 use super::{Session, show, told};
 use crate::cli::output::{self, Output, Style};
 use crate::cli::{End, Usage};
@@ -70,6 +70,9 @@ pub struct SetArgs {
     kind: String,
     /// Where it leads
     content: String,
+    /// Of an MX record: the lower goes first; 10 for a new one
+    #[arg(long, value_name = "NUMBER")]
+    priority: Option<u16>,
     /// Seconds, or `auto`
     #[arg(long, value_name = "SECONDS")]
     ttl: Option<String>,
@@ -172,6 +175,7 @@ fn set(session: &Session, args: &SetArgs, out: &mut Output) -> anyhow::Result<En
         name: plan::whole_name(&args.name, &zone.name),
         kind: args.kind.to_ascii_uppercase(),
         content: args.content.clone(),
+        priority: args.priority,
         ttl,
         proxied: args.proxied,
         comment: args.comment.clone(),
@@ -240,7 +244,7 @@ fn carry_out(
         return Ok(End::Well);
     };
     if consent.dry_run {
-        out.line(text::escape(&call.to_string().replace('\n', " ")))?;
+        rehearse(&[call], session.json, out)?;
         return Ok(End::Well);
     }
     let shown: Vec<_> = changes.iter().map(Change::shown).collect();

@@ -9,6 +9,15 @@ use std::fmt::Write as _;
 /// taken for what is to be changed.
 const SEVERAL: [&str; 5] = ["TXT", "MX", "NS", "CAA", "SRV"];
 
+/// Types whose content consists of parts, which Cloudflare takes one by one.
+const OF_PARTS: [&str; 12] = [
+    "SRV", "CAA", "TLSA", "SSHFP", "DS", "DNSKEY", "CERT", "NAPTR", "SMIMEA", "LOC", "HTTPS",
+    "SVCB",
+];
+
+/// The priority of a new MX record of which none is said.
+const USUAL_PRIORITY: f64 = 10.0;
+
 /// One change.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -27,6 +36,10 @@ impl Change {
             Self::Remove(record) => format!("- {}", super::line(record)),
             Self::Make(record) => {
                 let mut line = format!("+ {} {} {}", record.kind, record.name, record.content);
+                if let Some(priority) = record.priority {
+                    // Writing into a text can't fail.
+                    write!(line, ", priority {priority}").ok();
+                }
                 let through = if record.proxied == Some(true) { ", proxied" } else { "" };
                 // Writing into a text can't fail.
                 write!(line, " (ttl {}{through})", ttl_text(record.ttl)).ok();
@@ -99,6 +112,8 @@ pub struct Wanted {
     pub kind: String,
     /// Where it is to lead.
     pub content: String,
+    /// Of an MX record, which goes first.
+    pub priority: Option<u16>,
     /// Seconds; 1 for automatic.
     pub ttl: Option<u64>,
     /// Through Cloudflare or not.
@@ -114,6 +129,15 @@ pub struct Wanted {
 impl Wanted {
     /// What has to change, given the records of the name.
     pub fn plan(&self, present: &[Record]) -> Result<Vec<Change>, String> {
+        if OF_PARTS.contains(&self.kind.as_str()) {
+            return Err(format!(
+                "a record of type {} consists of parts\nhint: write it into a file with its `data`: `riposte cf dns batch`",
+                self.kind
+            ));
+        }
+        if self.priority.is_some() && self.kind != "MX" {
+            return Err("`--priority` goes with MX records".to_owned());
+        }
         let (same, others): (Vec<&Record>, Vec<&Record>) =
             present.iter().partition(|record| record.kind == self.kind);
         let clashing: Vec<&Record> =
@@ -160,14 +184,23 @@ impl Wanted {
         Ok(changes)
     }
 
-    fn altered(&self, record: &Record) -> Option<Change> {
+    fn altered(&self, record: &Record) -> Vec<Change> {
+        if self.priority.is_some_and(|wanted| Some(f64::from(wanted)) != record.priority) {
+            // A patch doesn't carry it: the record is made again, in the same batch.
+            let new = self.made(Some(record));
+            return vec![Change::Remove(record.clone()), Change::Make(new)];
+        }
         let patch = Patch {
             content: (record.content != self.content).then(|| self.content.clone()),
             ttl: self.ttl.filter(|ttl| !dns::same_ttl(*ttl, record.ttl)),
             proxied: self.proxied.filter(|wanted| record.proxied != Some(*wanted)),
             comment: self.comment.clone().filter(|new| record.comment.as_ref() != Some(new)),
         };
-        (patch != Patch::default()).then(|| Change::Alter(record.clone(), patch))
+        if patch == Patch::default() {
+            Vec::new()
+        } else {
+            vec![Change::Alter(record.clone(), patch)]
+        }
     }
 
     /// A new record; what was not asked for is taken from the one that it stands for or beside, so
@@ -180,6 +213,7 @@ impl Wanted {
             ttl: ttl.unwrap_or(1.0),
             proxied,
             comment: self.comment.clone(),
+            priority: (self.kind == "MX").then(|| self.priority.map_or(USUAL_PRIORITY, f64::from)),
             ..NewRecord::new(&self.kind, &self.name, &self.content)
         }
     }
@@ -236,6 +270,7 @@ mod tests {
             name: "www.example.com".to_owned(),
             kind: kind.to_owned(),
             content: content.to_owned(),
+            priority: None,
             ttl: None,
             proxied: None,
             comment: None,
@@ -249,6 +284,25 @@ mod tests {
             Ok(changes) => changes.iter().map(Change::shown).collect(),
             Err(reason) => vec![format!("! {}", reason.lines().next().unwrap())],
         }
+    }
+
+    #[test]
+    fn mail_has_a_priority_and_what_consists_of_parts_is_refused() {
+        let mut mail = wanted("MX", "mail.example.com");
+        assert_eq!(
+            shown(&mail, &[]),
+            ["+ MX www.example.com mail.example.com, priority 10 (ttl auto)"]
+        );
+        mail.priority = Some(20);
+        let mut there = record("1", "MX", "mail.example.com");
+        there.priority = Some(10.0);
+        let [gone, new] = &shown(&mail, &[there.clone()])[..] else { panic!("not made again") };
+        assert!(gone.starts_with("- MX") && new.contains("priority 20"), "{gone} {new}");
+        there.priority = Some(20.0);
+        assert_eq!(shown(&mail, &[there]), [""; 0]);
+        assert!(shown(&wanted("CAA", "0 issue \"x\""), &[])[0].contains("consists of parts"));
+        mail.kind = "A".to_owned();
+        assert!(shown(&mail, &[])[0].contains("MX"));
     }
 
     #[test]
