@@ -7,7 +7,7 @@ use crate::config::{self, Config, RuleFiles, pack, read_rules_from};
 use crate::decisions::{Decision, Entry, Guard, Mode, Subject};
 use crate::event::text;
 use crate::pipeline::core::{Core, CoreConfig, Modes};
-use crate::pipeline::live::route_of;
+use crate::pipeline::live::{distrusted, route_of};
 use crate::pipeline::machine;
 use crate::pipeline::rule_set::{self, LoadedRules};
 use crate::rules::{RuleFile, RuleSet, Severity, render};
@@ -123,7 +123,9 @@ pub fn replay_core(config: &Config, rules: Arc<RuleSet>) -> Core {
 
 /// A core as the daemon has it, with an installation's seed.
 pub fn live_core(config: &Config, rules: Arc<RuleSet>, seed: u64) -> Core {
-    core(config, rules, seed, Modes::AsSet)
+    let mut core = core(config, rules, seed, Modes::AsSet);
+    core.distrust(distrusted(config));
+    core
 }
 
 fn core(config: &Config, rules: Arc<RuleSet>, seed: u64, modes: Modes) -> Core {

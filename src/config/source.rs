@@ -1,11 +1,16 @@
 //! A source as the user writes it: where its records come from and how they are read, in one
 //! table; taken apart for the stages that build from it.
 
+mod intake;
+mod unused;
+
 use crate::clock::{duration_text, parse_duration};
 use crate::parsers::{Parser, ParserConfig};
 use crate::sources::address::{self, AddressConfig, Family};
+use crate::sources::journald::JournaldConfig;
 use crate::sources::probe::{self, ProbeConfig};
 use crate::sources::program::ProgramConfig;
+use crate::sources::syslog::SyslogConfig;
 use crate::sources::{FilesConfig, Start, StdinConfig};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,6 +32,10 @@ pub enum SourceType {
     Probe,
     /// Looks for the machine's own public address; spooled.
     Address,
+    /// Syslog from other machines and programs, over UDP, TCP or TLS; spooled.
+    Syslog,
+    /// The systemd journal; spooled with the journal's own cursor.
+    Journald,
 }
 
 impl SourceType {
@@ -38,12 +47,14 @@ impl SourceType {
             Self::Plugin => "plugin",
             Self::Probe => "probe",
             Self::Address => "address",
+            Self::Syslog => "syslog",
+            Self::Journald => "journald",
         }
     }
 
     /// Whether its records are events ready-made, in frames of the spool.
     pub const fn is_framed(self) -> bool {
-        matches!(self, Self::Plugin | Self::Probe | Self::Address)
+        !matches!(self, Self::File | Self::Stdin)
     }
 }
 
@@ -56,7 +67,7 @@ pub const FORMAT_PLUGIN: &str = "plugin:";
 pub struct SourceConfig {
     /// Its name, unique; hits and the journal show it.
     pub name: String,
-    /// `file`, `stdin`, `plugin`, `probe` or `address`.
+    /// `file`, `stdin`, `plugin`, `probe`, `address`, `syslog` or `journald`.
     #[serde(default, rename = "type")]
     pub kind_of: SourceType,
     /// For files: paths or patterns (`*`, `?`, `[a-z]`, `**`) of the logs. A path need not exist
@@ -115,6 +126,21 @@ pub struct SourceConfig {
     /// For `address`: an interface whose address is taken instead of asking anybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
+    /// For `syslog`: where it is listened for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syslog: Option<SyslogConfig>,
+    /// For `journald`: which entries are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journald: Option<JournaldConfig>,
+    /// For `syslog` and `journald`: the formats of programs' messages, by the program's name (`shop =
+    /// "nginx"`); all others are of the source's `format`. With `auto`, nginx, Apache, Caddy, Traefik,
+    /// `HAProxy` and sshd are known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Whether rules may act on its events. When absent, they may, but for `syslog` whose senders prove
+    /// nothing (all but `tls` with `client_ca`): there, whatever rules ask for is only noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<bool>,
     /// For all but files: MiB of spool on disk; when it is full, reading waits.
     #[serde(default = "spool_mib")]
     pub spool_mib: u64,
@@ -194,6 +220,10 @@ impl SourceConfig {
             providers: Vec::new(),
             agree: agree(),
             interface: None,
+            syslog: None,
+            journald: None,
+            tags: BTreeMap::new(),
+            trust: None,
             spool_mib: spool_mib(),
             format: format.to_owned(),
             log_format: None,
@@ -245,6 +275,8 @@ impl SourceConfig {
             kind: self.kind.clone(),
             time_format: self.time_format.clone(),
             timezone: self.timezone.clone(),
+            envelope: self.envelope(),
+            tags: self.tags.clone(),
         }
     }
 
@@ -309,39 +341,10 @@ impl SourceConfig {
                 }));
                 faults.extend(address::faults(&self.address_config()));
             }
-            SourceType::File | SourceType::Stdin | SourceType::Plugin => {}
+            _ => {}
         }
         faults.extend(self.unused_here());
         faults
-    }
-
-    /// Keys that sources of this type make no use of. Those with a value of their own when absent
-    /// are told where they say something else.
-    fn unused_here(&self) -> impl Iterator<Item = String> {
-        use SourceType::{Address, File, Probe};
-        let kind_of = self.kind_of;
-        let is_default = Self::files("", Vec::new(), "");
-        let keys: [(bool, &str, &[SourceType]); 12] = [
-            (!self.paths.is_empty(), "paths", &[File]),
-            (!self.rotated.is_empty(), "rotated", &[File]),
-            (self.poll.is_some(), "poll", &[File]),
-            (self.url.is_some(), "url", &[Probe]),
-            (self.connect.is_some(), "connect", &[Probe]),
-            (self.status.is_some(), "status", &[Probe]),
-            (self.timeout != is_default.timeout, "timeout", &[Probe]),
-            (self.every.is_some(), "every", &[Probe, Address]),
-            (self.families != is_default.families, "families", &[Address]),
-            (!self.providers.is_empty(), "providers", &[Address]),
-            (self.agree != is_default.agree, "agree", &[Address]),
-            (self.interface.is_some(), "interface", &[Address]),
-        ];
-        keys.into_iter().filter(move |(set, _, kinds)| *set && !kinds.contains(&kind_of)).map(
-            |(_, key, kinds)| {
-                let kinds: Vec<String> =
-                    kinds.iter().map(|kind| format!("`type = \"{}\"`", kind.name())).collect();
-                format!("`{key}` has no use without {}", kinds.join(" or "))
-            },
-        )
     }
 
     /// What is wrong with the values, each in words with its hint.
@@ -371,6 +374,7 @@ impl SourceConfig {
             _ => {}
         }
         faults.extend(self.looks_faults());
+        faults.extend(self.intake_faults());
         if self.has_plugin_format() {
             faults.extend(self.unused_with_plugin());
         } else if let Err(error) = Parser::build(&self.parser_config()) {

@@ -20,6 +20,10 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// Why what events of a source that isn't trusted lead to is only noted.
+pub const DISTRUSTED: &str =
+    "anybody may have sent these events: the source is not trusted, see its key `trust`";
+
 /// What is known of a rule when it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RuleFacts {
@@ -88,6 +92,14 @@ impl Desk {
         let context =
             Context { now, mode: rule.mode, certain: rule.certain, standing: &self.standing };
         let judgement = self.guard.judge(decision, &context);
+        self.book(judgement, now, &mut steps);
+        steps
+    }
+
+    /// Notes a decision that must not act: events of a source that isn't trusted led to it.
+    pub fn distrust(&mut self, decision: Decision, now: Timestamp) -> Steps {
+        let mut steps = Steps::default();
+        let judgement = self.guard.note_only(decision, &self.standing, DISTRUSTED);
         self.book(judgement, now, &mut steps);
         steps
     }

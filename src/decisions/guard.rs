@@ -199,6 +199,20 @@ impl Guard {
         out
     }
 
+    /// Notes a decision that must not act, and why; what may never be carried out is told as that.
+    pub fn note_only(&self, mut decision: Decision, standing: &Standing, why: &str) -> Judgement {
+        if let Target::Net(net) = &mut decision.target {
+            *net = canonical(*net);
+        }
+        let verdict = match self.refusal(&decision, standing) {
+            Some(refusal) => Verdict::Refused(refusal.to_string()),
+            None => Verdict::Shadow(why.to_owned()),
+        };
+        let mut out = Judgement::default();
+        out.say(decision, verdict);
+        out
+    }
+
     fn verdict(
         &mut self,
         decision: &mut Decision,

@@ -58,7 +58,7 @@ pub use change::{ChangeKind, ChangePlace, ChangeRow, Claim, CloudflareAsk, Cloud
 pub use change_guard::{ChangeGuard, ChangeVerdict};
 pub use cloudflare_task::{CloudflareTask, PurgeWhat};
 pub use config::GuardConfig;
-pub use desk::{Desk, Lifted, RuleFacts, Steps};
+pub use desk::{DISTRUSTED, Desk, Lifted, RuleFacts, Steps};
 pub use guard::{Context, GoodClient, Guard, Judged, Judgement};
 pub use model::{
     Action, ActionId, Ask, Decision, DecisionId, DurationAsk, Effect, Evidence, Hit, HitId, Mode,

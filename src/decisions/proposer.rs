@@ -39,6 +39,11 @@ impl Proposer {
         }
     }
 
+    /// The config that it follows.
+    pub fn config(&self) -> &GuardConfig {
+        &self.config
+    }
+
     /// Takes another config; what is known stays.
     pub fn set_config(&mut self, config: GuardConfig) {
         self.config = config;

@@ -5,6 +5,7 @@
 //! why it is none. A field that wasn't declared, or holds something else than declared, is left out
 //! and named; an event of an undeclared kind, or with a time that is none, is refused whole.
 
+use super::added::Added;
 use super::text::nearest;
 use super::{Event, Field, FieldKind, Kind, Schema, Value};
 use crate::clock::Timestamp;
@@ -40,6 +41,8 @@ pub struct Said {
 pub enum What {
     /// A line of the source's format, without line breaks.
     Line(String),
+    /// A line, of any bytes but line breaks, and what the source knows beside it.
+    LineWith(Vec<u8>, Added),
     /// An event.
     Event(Brought),
     /// Something that can't be taken: why, for the record.

@@ -1,12 +1,14 @@
 //! A record of a program as it lies in the spool: one line that holds the record and the cursor that
 //! the program gave it, so that both are kept by the same write.
 //!
-//! `l`, `e` or `x`, a tab, the cursor as a JSON text (nothing where there is none), a tab, then
+//! `l`, `f`, `e` or `x`, a tab, the cursor as a JSON text (nothing where there is none), a tab, then
 //! - `l`: the line as it came;
+//! - `f`: fields that the source knows of the line as JSON, a tab, the line as it came;
 //! - `e`: the names of its own fields that hold addresses, a tab, the event as JSON;
 //! - `x`: what was refused, as JSON: it is kept for its cursor, and counts as unparsed.
 
 use super::Brought;
+use super::added::Added;
 use crate::clock::Timestamp;
 use std::ops::Range;
 
@@ -15,6 +17,13 @@ use std::ops::Range;
 pub enum Held {
     /// A line of some format.
     Line(Range<usize>),
+    /// A line, and what its source knows of it beside.
+    LineWith {
+        /// The fields.
+        added: Range<usize>,
+        /// The line.
+        line: Range<usize>,
+    },
     /// An event, ready-made.
     Event {
         /// The names of its fields that hold addresses.
@@ -30,6 +39,17 @@ pub enum Held {
 pub fn of_line(cursor: Option<&str>, line: &str) -> Vec<u8> {
     let mut frame = begin(b'l', cursor, line.len());
     frame.extend_from_slice(line.as_bytes());
+    frame.push(b'\n');
+    frame
+}
+
+/// The frame of a line that has no line break in it, with what its source knows beside.
+pub fn of_line_with(cursor: Option<&str>, line: &[u8], added: &Added) -> Vec<u8> {
+    let added = serde_json::to_string(added).unwrap_or_default();
+    let mut frame = begin(b'f', cursor, added.len() + line.len());
+    frame.extend_from_slice(added.as_bytes());
+    frame.push(b'\t');
+    frame.extend_from_slice(line);
     frame.push(b'\n');
     frame
 }
@@ -72,6 +92,10 @@ pub fn held(frame: &[u8]) -> Option<Held> {
     let rest = frame.get(from..)?;
     match frame.first()? {
         b'l' => Some(Held::Line(from..frame.len())),
+        b'f' => {
+            let tab = memchr::memchr(b'\t', rest)?;
+            Some(Held::LineWith { added: from..from + tab, line: from + tab + 1..frame.len() })
+        }
         b'e' => {
             let tab = memchr::memchr(b'\t', rest)?;
             Some(Held::Event { addresses: from..from + tab, json: from + tab + 1..frame.len() })
@@ -116,6 +140,17 @@ mod tests {
         let Some(Held::Line(place)) = held(line) else { panic!("{line:?}") };
         assert_eq!(&line[place], b"a\tline");
 
+        let mut added = Added::new();
+        added.insert("unit".to_owned(), "a\tb\n".into());
+        let frame = of_line_with(Some(odd), b"a\tline \xff", &added);
+        let line = split(&frame);
+        assert_eq!(cursor(line).as_deref(), Some(odd));
+        let Some(Held::LineWith { added: place, line: text }) = held(line) else {
+            panic!("{line:?}")
+        };
+        assert_eq!(&line[text], b"a\tline \xff");
+        assert_eq!(serde_json::from_slice::<Added>(&line[place]).unwrap(), added);
+
         let event = Brought {
             kind: Kind::from_name("w.x"),
             time: None,
@@ -136,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_holds_nothing() {
-        for text in ["", "l", "l\t", "l\tx", "q\t\t", "e\t\t{}", "203.0.113.9 - - ["] {
+        for text in ["", "l", "l\t", "l\tx", "q\t\t", "e\t\t{}", "f\t\t{}", "203.0.113.9 - - ["] {
             assert_eq!(held(text.as_bytes()), None, "{text}");
         }
     }

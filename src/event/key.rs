@@ -21,6 +21,8 @@ const TAG_V4_NET: u8 = 5;
 const TAG_V6_64: u8 = 6;
 const TAG_V6_NET: u8 = 7;
 const TAG_TRUE: u8 = 8;
+/// Closes a key of events that anybody may have sent.
+const TAG_DISTRUSTED: u8 = 9;
 
 /// What a key is made of.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +36,8 @@ pub enum KeyPart<'p> {
     Text(&'p str),
     /// True or false.
     Bool(bool),
+    /// The mark of [`Key::distrusted`]; it is not printed.
+    Distrusted,
 }
 
 /// What a rule counts by: one part or several, as bytes. An IPv4 address takes 5 of them, an
@@ -62,6 +66,19 @@ impl Key {
     /// A key of one truth value.
     pub fn bool(flag: bool) -> Self {
         Self::parts(&[KeyPart::Bool(flag)])
+    }
+
+    /// The same key for events that anybody may have sent: they count apart, so that what is forged
+    /// adds nothing to what is true. No rule can make this key itself.
+    #[must_use]
+    pub fn distrusted(mut self) -> Self {
+        self.0.push(TAG_DISTRUSTED);
+        self
+    }
+
+    /// Whether it is a key of [`Key::distrusted`].
+    pub fn is_distrusted(&self) -> bool {
+        self.0.last() == Some(&TAG_DISTRUSTED) && self.iter().last() == Some(KeyPart::Distrusted)
     }
 
     /// A key of several parts, in that order.
@@ -193,6 +210,7 @@ fn encode(part: &KeyPart<'_>, out: &mut SmallVec<[u8; 24]>) {
         }
         KeyPart::Text(text) => encode_text(text, out),
         KeyPart::Bool(flag) => out.push(if *flag { TAG_TRUE } else { TAG_FALSE }),
+        KeyPart::Distrusted => out.push(TAG_DISTRUSTED),
     }
 }
 
@@ -227,6 +245,7 @@ fn decode<'b>(rest: &mut &'b [u8]) -> Option<KeyPart<'b>> {
         }
         TAG_FALSE => (KeyPart::Bool(false), tail),
         TAG_TRUE => (KeyPart::Bool(true), tail),
+        TAG_DISTRUSTED => (KeyPart::Distrusted, tail),
         TAG_V4 => {
             let (octets, tail) = tail.split_first_chunk::<4>()?;
             let net = IpNet::from(IpAddr::V4(Ipv4Addr::from(*octets)));
@@ -260,6 +279,9 @@ fn decode<'b>(rest: &mut &'b [u8]) -> Option<KeyPart<'b>> {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, part) in self.iter().enumerate() {
+            if part == KeyPart::Distrusted {
+                continue;
+            }
             if place > 0 {
                 f.write_str("|")?;
             }
@@ -268,6 +290,7 @@ impl fmt::Display for Key {
                 KeyPart::Int(number) => write!(f, "{number}")?,
                 KeyPart::Text(text) => f.write_str(text)?,
                 KeyPart::Bool(flag) => write!(f, "{flag}")?,
+                KeyPart::Distrusted => {}
             }
         }
         Ok(())
@@ -284,6 +307,19 @@ impl fmt::Debug for Key {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_distrusted_key_is_another_that_reads_the_same() {
+        // Parts that end with the mark's byte are no mark.
+        for key in [Key::net(net("203.0.113.9")), Key::text("x\t"), Key::int(9), Key::text("")] {
+            let apart = key.clone().distrusted();
+            assert!(apart.is_distrusted() && !key.is_distrusted(), "{key}");
+            assert_ne!(key, apart);
+            assert_eq!((key.to_string(), key.net_part()), (apart.to_string(), apart.net_part()));
+            assert_eq!(key.neighbourhood(), apart.neighbourhood());
+            assert_eq!(Key::from_bytes(apart.as_bytes()).as_ref(), Some(&apart));
+        }
+    }
 
     fn net(text: &str) -> IpNet {
         super::super::net::parse_net(text).unwrap()

@@ -9,6 +9,7 @@ pub mod kind;
 pub mod net;
 pub mod text;
 pub mod frame;
+pub mod added;
 mod value;
 mod slots;
 mod json;

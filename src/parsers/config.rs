@@ -2,10 +2,12 @@
 
 use super::assign::TimeFormat;
 use super::combined::Combined;
+use super::envelope::{Envelope, Enveloped};
 use super::haproxy::HaProxy;
 use super::log_format::LogFormat;
 use super::nginx_error::NginxError;
 use super::pattern::Pattern;
+use super::wrapped::Wrapped;
 use super::{Auto, Format, Parser, json, stamp};
 use crate::event::Kind;
 use crate::event::text;
@@ -48,6 +50,12 @@ pub struct ParserConfig {
     pub time_format: Option<String>,
     /// The IANA zone of stamps without an offset (`Europe/Berlin`); the machine's when absent.
     pub timezone: Option<String>,
+    /// What lies around each line; set by the source.
+    #[serde(skip)]
+    pub envelope: Envelope,
+    /// In a syslog envelope: programs whose messages have another format, and which.
+    #[serde(skip)]
+    pub tags: BTreeMap<String, String>,
 }
 
 impl Default for ParserConfig {
@@ -60,6 +68,8 @@ impl Default for ParserConfig {
             kind: None,
             time_format: None,
             timezone: None,
+            envelope: Envelope::None,
+            tags: BTreeMap::new(),
         }
     }
 }
@@ -88,6 +98,26 @@ impl Parser {
             })?,
         };
         let (format, warnings) = build_format(config)?;
+        let inner = Self { format, zone: zone.clone(), warnings: warnings.clone() };
+        let format = match config.envelope {
+            Envelope::None => return Ok(inner),
+            Envelope::Syslog => {
+                let tags = config.tags.iter().map(|(program, format)| {
+                    let timezone = config.timezone.clone();
+                    let config = ParserConfig {
+                        format: format.clone(),
+                        timezone,
+                        ..ParserConfig::default()
+                    };
+                    Ok((program.clone(), format.clone(), Self::build(&config)?))
+                });
+                let tags = tags.collect::<Result<_, ParserError>>()?;
+                Format::Enveloped(Box::new(Enveloped::new(&config.format, inner, tags)))
+            }
+            Envelope::Docker | Envelope::Cri => {
+                Format::Wrapped(Box::new(Wrapped::new(config.envelope, inner)))
+            }
+        };
         Ok(Self { format, zone, warnings })
     }
 }

@@ -52,6 +52,11 @@ impl Looks {
         Self::Json,
     ];
 
+    /// Whether its lines begin with a syslog header.
+    pub(super) fn has_header(self) -> bool {
+        matches!(self, Self::Sshd | Self::Syslog | Self::HaProxy)
+    }
+
     fn format(self) -> &'static str {
         match self {
             Self::Combined => "combined",

@@ -62,7 +62,9 @@ impl Asked {
                 return Some(Line { offset, bytes: record });
             }
             match frame::held(&record)? {
-                frame::Held::Line(place) => Some(Line { offset, bytes: record.slice(place) }),
+                frame::Held::Line(place) | frame::Held::LineWith { line: place, .. } => {
+                    Some(Line { offset, bytes: record.slice(place) })
+                }
                 _ => None,
             }
         };

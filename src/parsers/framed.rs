@@ -4,7 +4,7 @@
 use super::{Parser, Unparsed};
 use crate::clock::Timestamp;
 use crate::event::frame::{Held, held};
-use crate::event::{Brought, Event};
+use crate::event::{Brought, Event, added};
 use bytes::Bytes;
 
 /// Fills `event` from a frame; its record becomes what is in the frame.
@@ -24,6 +24,13 @@ pub(super) fn parse(
             let part = bytes.slice(place);
             turn_to(part.clone());
             lines.parse(&part, arrival, event)
+        }
+        Held::LineWith { added, line } => {
+            let (added, part) = (bytes.slice(added), bytes.slice(line));
+            turn_to(part.clone());
+            lines.parse(&part, arrival, event)?;
+            added::set_json(event, &added);
+            Ok(())
         }
         Held::Event { addresses, json } => {
             let names = bytes.slice(addresses);

@@ -33,6 +33,10 @@ mod pattern;
 mod framed;
 mod foreign;
 
+// What lies around lines of any format.
+mod envelope;
+mod wrapped;
+
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -41,7 +45,9 @@ mod format_tests;
 pub use combined::X_FORWARDED_FOR;
 pub use config::{FORMATS, ParserConfig, ParserError};
 pub use detect::{Detected, detect};
+pub use envelope::Envelope;
 pub use foreign::{Answer, Foreign, Line, Stopped};
+pub use wrapped::{Around, Fields};
 
 use crate::clock::Timestamp;
 use crate::event::{Batch, Event};
@@ -74,6 +80,10 @@ enum Format {
     Syslog,
     Sshd,
     Pattern(Box<pattern::Pattern>),
+    /// Lines with a syslog header around.
+    Enveloped(Box<envelope::Enveloped>),
+    /// Lines as a container's runtime keeps them.
+    Wrapped(Box<wrapped::Wrapped>),
     /// Lines that somebody else reads.
     Foreign(Box<foreign::Asked>),
     /// Records of a program; lines among them are of this format.
@@ -108,6 +118,21 @@ impl Parser {
     pub fn framed(self) -> Self {
         let (zone, warnings) = (self.zone.clone(), self.warnings.clone());
         Self { format: Format::Framed(Box::new(self)), zone, warnings }
+    }
+
+    /// The same parser, with what its source knows of each stream; only containers' lines take it.
+    #[must_use]
+    pub fn around(mut self, around: Arc<dyn Around>) -> Self {
+        if let Format::Wrapped(wrapped) = &mut self.format {
+            wrapped.set_around(around);
+        }
+        self
+    }
+
+    /// The same parser, for stamps in another's zone.
+    fn in_zone_of(mut self, other: &Self) -> Self {
+        self.zone = other.zone.clone();
+        self
     }
 
     /// Whether somebody else reads its lines.
@@ -167,6 +192,8 @@ impl Parser {
             Format::Syslog => syslog::parse(line, zone, arrival, event),
             Format::Sshd => sshd::parse(line, zone, arrival, event),
             Format::Pattern(parser) => parser.parse(line, zone, arrival, event),
+            Format::Enveloped(inner) => inner.parse(line, zone, arrival, event),
+            Format::Wrapped(inner) => inner.parse(line, arrival, event),
             Format::Foreign(asked) => asked.parse(record, arrival, event),
             Format::Framed(inner) => framed::parse(inner, record, arrival, event),
         }

@@ -53,7 +53,7 @@ pub fn header<'r>(line: &'r [u8], zone: &Zone, arrival: Timestamp) -> Result<Hea
 }
 
 /// The number in `<38>`, and what follows.
-fn priority(line: &[u8]) -> (Option<i64>, &[u8]) {
+pub(super) fn priority(line: &[u8]) -> (Option<i64>, &[u8]) {
     let inner = line.strip_prefix(b"<").and_then(|rest| scan::split_at_byte(rest, b'>'));
     match inner.and_then(|(number, rest)| Some((scan::int(number)?, rest))) {
         // 23 facilities of 8 levels (RFC 5424 §6.2.1).

@@ -31,7 +31,7 @@ mod parts;
 mod restored;
 
 pub use found::Found;
-pub use parts::{real_client, route_of};
+pub use parts::{distrusted, real_client, route_of};
 
 use parts::{
     SourcePrograms, at_next_start, carried_out, found, on_its_thread, outcomes_of, refreshed,
@@ -220,9 +220,10 @@ impl Live {
                     cursors,
                     feed,
                 ),
-                SourceType::Plugin | SourceType::Probe | SourceType::Address => {
+                _ => {
                     // Plugins' were made above, for each of them that can be used.
-                    let program = programs::looks(source).or_else(|| made.remove(&source.name));
+                    let program =
+                        programs::own(source, &feed).or_else(|| made.remove(&source.name));
                     let Some(program) = program else { continue };
                     program::start(
                         &source.name,

@@ -13,7 +13,7 @@ use crate::pipeline::engine::Message;
 use crate::plugins::source::Ended;
 use crate::plugins::{Enabled, HealthCell, Keeper, ParserProgram, PluginKind, SourceProgram};
 use crate::sources::program::{Failed, Program};
-use crate::sources::{address, probe};
+use crate::sources::{Sink, address, journald, probe, syslog};
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,11 +113,19 @@ pub fn source_program(
     Ok((Box::new(SourceProgram::new(keeper, schema(plugin)?)), health))
 }
 
-/// The program of a source that looks at the outside itself; `None` for all others.
-pub fn looks(source: &SourceConfig) -> Option<Box<dyn Program>> {
+/// The program of a source that is riposte's own; `None` for all others. `sink` is told what is wrong.
+pub fn own(source: &SourceConfig, sink: &Arc<dyn Sink>) -> Option<Box<dyn Program>> {
     match source.kind_of {
         SourceType::Probe => Some(probe::program(source.probe_config())),
         SourceType::Address => Some(address::program(&source.address_config())),
+        SourceType::Syslog => {
+            let config = source.syslog.clone()?;
+            Some(syslog::program(&source.name, config, Arc::clone(sink)))
+        }
+        SourceType::Journald => {
+            let config = source.journald.clone().unwrap_or_default();
+            Some(journald::program(&source.name, config, Arc::clone(sink)))
+        }
         SourceType::File | SourceType::Stdin | SourceType::Plugin => None,
     }
 }
@@ -147,7 +155,7 @@ pub fn kinds(config: &Config, enabled: &[Enabled]) -> Vec<Schema> {
         let looks = match source.kind_of {
             SourceType::Probe => Some(probe::schema()),
             SourceType::Address => Some(address::schema()),
-            SourceType::File | SourceType::Stdin | SourceType::Plugin => None,
+            _ => source.added_fields(),
         };
         let plugins = source_part.into_iter().chain(parser_part);
         plugins.filter_map(|plugin| schema(plugin).ok()).chain(looks)

@@ -9,6 +9,8 @@ pub mod stdin;
 pub mod program;
 pub mod probe;
 pub mod address;
+pub mod syslog;
+pub mod journald;
 pub mod ledger;
 pub mod replay;
 pub mod reread;

@@ -36,6 +36,11 @@ pub trait Program: Send {
     fn next(&mut self, within: Duration) -> Result<Option<Said>, Failed>;
     /// Tells it that all up to this cursor is saved.
     fn saved(&mut self, cursor: &str) -> Result<(), Failed>;
+    /// What it had taken already when the source was told to stop, and nobody else has any more: it
+    /// is kept before the end. Nothing, where the program still has it.
+    fn rest(&mut self) -> Vec<Said> {
+        Vec::new()
+    }
     /// Ends it in good order.
     fn stop(&mut self);
 }
@@ -132,6 +137,11 @@ impl Pump {
                 let _ended = self.listen(look);
             }
         }
+        for said in self.program.rest() {
+            if !self.take(said) {
+                break;
+            }
+        }
         self.program.stop();
     }
 
@@ -186,6 +196,17 @@ impl Pump {
         }
         let bytes = match said.what {
             What::Line(line) => frame::of_line(cursor, Self::cut(cursor, &line)),
+            What::LineWith(line, added) => {
+                let bytes = frame::of_line_with(cursor, &line, &added);
+                let excess = bytes.len().saturating_sub(limits::RECORD_BYTES_MAX + 1);
+                if excess > 0 {
+                    counter(names::RECORDS_TRUNCATED).add(1);
+                    let kept = line.get(..line.len().saturating_sub(excess)).unwrap_or_default();
+                    frame::of_line_with(cursor, kept, &added)
+                } else {
+                    bytes
+                }
+            }
             What::Event(event) => {
                 let bytes = frame::of_event(cursor, &event, clock::now());
                 if bytes.len() > limits::RECORD_BYTES_MAX {

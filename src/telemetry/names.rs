@@ -42,6 +42,12 @@ metrics! {
     counter SOURCE_DOUBLES = "riposte_source_doubles_total", "records that a source's program said once more, known by their cursor";
     counter SOURCE_FAULTS = "riposte_source_faults_total", "events and fields of sources' programs that were refused: not declared, or of another type";
 
+    counter INTAKE_DROPPED = "riposte_intake_dropped_total", "syslog datagrams that the kernel dropped because they came faster than they were read";
+    counter INTAKE_REFUSED = "riposte_intake_refused_total", "syslog connections and datagrams refused: too many, or from senders that the config does not name";
+    counter INTAKE_CUT = "riposte_intake_cut_total", "syslog messages whose connection ended in the middle of them";
+    gauge INTAKE_CONNECTIONS = "riposte_intake_connections", "open syslog connections";
+    counter JOURNAL_GAPS = "riposte_journal_gaps_total", "times that the journal no longer held the place to go on from";
+
     // Parsers.
     counter RECORDS_UNPARSED = "riposte_records_unparsed_total", "records that their parser could not read";
 

@@ -38,6 +38,8 @@ const SOURCES: &[&str] = &[
     "src/config/source.rs",
     "src/sources/files.rs",
     "src/feeds/config.rs",
+    "src/sources/syslog/config.rs",
+    "src/sources/journald/config.rs",
     "src/decisions/config.rs",
     "src/decisions/model.rs",
     "src/actions/config.rs",

@@ -20,6 +20,8 @@ const fn several(table: &'static str, of: &'static str) -> Section {
 
 const SECTIONS: &[Section] = &[
     several("sources", "SourceConfig"),
+    one("sources.syslog", "SyslogConfig"),
+    one("sources.journald", "JournaldConfig"),
     several("feeds", "FeedConfig"),
     one("rules", "RulesConfig"),
     one("guard", "GuardConfig"),
@@ -43,6 +45,15 @@ pub const LEAST: &str = r#"
 [[sources]]
 name = "nginx"
 paths = ["/var/log/nginx/access.log"]
+[[sources]]
+name = "syslog"
+type = "syslog"
+[sources.syslog]
+listen = ["udp:127.0.0.1:5514", "tcp:127.0.0.1:5514"]
+[[sources]]
+name = "journal"
+type = "journald"
+[sources.journald]
 [[feeds]]
 shipped = "spamhaus-drop"
 [actions.nftables]
@@ -90,6 +101,13 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("interface", "\"eth0\""),
     ("log_format", "'$remote_addr [$time_iso8601] \"$request\" $status'"),
     ("pattern", "'^(?<ip>\\S+) (?<message>.*)$'"),
+    ("trust", "true"),
+    ("certificate", "\"/etc/riposte/syslog.pem\""),
+    ("key", "\"/etc/riposte/syslog.key\""),
+    ("client_ca", "\"/etc/riposte/senders.pem\""),
+    ("uids", "[0, 33]"),
+    ("directory", "\"/var/log/journal/remote\""),
+    ("tags", "{ shop = \"nginx\" }"),
     ("kind", "\"shop.login\""),
     ("time_format", "\"%Y-%m-%d %H:%M:%S\""),
     ("timezone", "\"Europe/Berlin\""),
@@ -140,7 +158,8 @@ pub fn reference(definitions: &Definitions) -> String {
 
 /// Whether a key is a table that is told of in a section of its own.
 fn has_a_section(field: &Field, structure: &Struct) -> bool {
-    structure.name == "VaultsConfig" && field.kind.ends_with("Config>")
+    let parts = ["VaultsConfig", "SourceConfig"];
+    parts.contains(&structure.name.as_str()) && field.kind.ends_with("Config>")
 }
 
 fn is_plain_at_top(field: &Field) -> bool {
@@ -155,10 +174,14 @@ fn values() -> toml::Table {
 fn value_at(values: &toml::Table, section: &Section) -> toml::Table {
     let mut at = toml::Value::Table(values.clone());
     for part in section.table.split('.') {
-        at = at.get(part).unwrap_or_else(|| panic!("`{}` has no value", section.table)).clone();
         if let toml::Value::Array(list) = &at {
-            at = list.first().unwrap().clone();
+            // A part of one of several: the first that has it.
+            at = list.iter().find(|one| one.get(part).is_some()).unwrap().clone();
         }
+        at = at.get(part).unwrap_or_else(|| panic!("`{}` has no value", section.table)).clone();
+    }
+    if let toml::Value::Array(list) = &at {
+        at = list.first().unwrap().clone();
     }
     at.as_table().unwrap().clone()
 }
@@ -168,11 +191,11 @@ pub fn default_of(path: &str) -> Option<serde_json::Value> {
     let mut at = toml::Value::Table(values());
     for part in path.split('.') {
         if let toml::Value::Array(list) = &at {
-            at = list.first()?.clone();
+            at = list.iter().find(|one| one.get(part).is_some())?.clone();
         }
         at = at.get(part)?.clone();
     }
-    (!matches!(path, "sources.paths" | "vaults.vault.token"))
+    (!matches!(path, "sources.paths" | "sources.syslog.listen" | "vaults.vault.token"))
         .then(|| serde_json::to_value(at).unwrap())
 }
 
@@ -266,11 +289,21 @@ pub fn example(definitions: &Definitions) -> String {
         let structure = definitions.structure(section.of);
         let (open, close) = if section.several { ("[[", "]]") } else { ("[", "]") };
         out.push_str("\n# ---\n");
+        // Of a source of another type than the one above.
+        let whole = out.len();
+        let is_other = section.table.starts_with("sources.");
         comment(&structure.doc, &mut out);
         writeln!(out, "{open}{}{close}", section.table).unwrap();
         let defaults = value_at(&values, section);
         for field in structure.fields.iter().filter(|field| !has_a_section(field, structure)) {
             example_key(field, structure, defaults.get(&field.name), &mut out);
+        }
+        if is_other {
+            let text = out.split_off(whole);
+            for line in text.lines() {
+                let mark = if line.is_empty() || line.starts_with('#') { "" } else { "# " };
+                writeln!(out, "{mark}{line}").unwrap();
+            }
         }
     }
     out

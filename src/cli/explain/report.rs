@@ -151,7 +151,11 @@ impl Report {
             decision.from = now;
             decision.until = duration.map(|duration| now.plus(duration));
             let id = decision.id;
-            let steps = desk.judge(decision.clone(), facts, now);
+            let steps = if firing.distrusted {
+                desk.distrust(decision.clone(), now)
+            } else {
+                desk.judge(decision.clone(), facts, now)
+            };
             let said = steps.judged.into_iter().find(|judged| judged.decision.id == id);
             let said = said.map(|judged| (judged.decision, judged.verdict));
             let (decision, verdict) = said.unwrap_or((decision, Verdict::Queued));

@@ -38,6 +38,8 @@ pub struct FoundSource {
     pub paths: Vec<String>,
     /// How they were found.
     pub why: String,
+    /// It is no file but the journal.
+    pub from_journal: bool,
 }
 
 /// Whether nftables can be used.

@@ -28,7 +28,14 @@ pub fn look(place: &Place, now: &Now) -> Found {
 }
 
 fn source(name: &str, format: &'static str, paths: Vec<String>, why: &str) -> FoundSource {
-    FoundSource { name: name.to_owned(), format, log_format: None, paths, why: why.to_owned() }
+    FoundSource {
+        name: name.to_owned(),
+        format,
+        log_format: None,
+        paths,
+        why: why.to_owned(),
+        from_journal: false,
+    }
 }
 
 fn push_new(list: &mut Vec<String>, path: String) {
@@ -209,6 +216,13 @@ fn sshd(place: &Place, found: &mut Found) {
     if !installed {
         return;
     }
+    if journal && place.has("/usr/bin/journalctl") {
+        found.sources.push(FoundSource {
+            from_journal: true,
+            ..source("sshd", "auto", Vec::new(), "only root's entries count")
+        });
+        return;
+    }
     let (log, install) = if red_hat {
         ("/var/log/secure", "dnf install rsyslog && systemctl enable --now rsyslog")
     } else {
@@ -216,10 +230,8 @@ fn sshd(place: &Place, found: &mut Found) {
     };
     let why = "not there yet: rsyslog will write it";
     found.sources.push(source("sshd", "sshd", vec![log.to_owned()], why));
-    let only =
-        if journal { "sshd's messages are in the journal only" } else { "sshd writes no log file" };
     found.notes.push(format!(
-        "{only}, which riposte can't read yet: install rsyslog, which writes them to {log} (riposte sees the file as soon as it is there)\n    {install}"
+        "sshd writes no log file: install rsyslog, which writes its messages to {log} (riposte sees the file as soon as it is there)\n    {install}"
     ));
 }
 

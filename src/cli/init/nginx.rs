@@ -73,7 +73,14 @@ pub fn look(place: &Place, found: &mut Found) {
 }
 
 fn source(name: &str, format: &'static str, paths: Vec<String>, why: &str) -> FoundSource {
-    FoundSource { name: name.to_owned(), format, log_format: None, paths, why: why.to_owned() }
+    FoundSource {
+        name: name.to_owned(),
+        format,
+        log_format: None,
+        paths,
+        why: why.to_owned(),
+        from_journal: false,
+    }
 }
 
 /// Adds nginx's built-in logs where the config leaves them to it, and makes all paths absolute.

@@ -63,6 +63,17 @@ fn one_source(source: &FoundSource, out: &mut String) {
     put(out, format!("\n# Found: {}.", text::escape(&source.why)));
     put(out, "[[sources]]");
     put(out, format!("name = {}", quoted(&source.name)));
+    if source.from_journal {
+        put(out, "type = \"journald\"");
+        put(out, "[sources.journald]");
+        put(
+            out,
+            "# sshd's entries, as it wrote them itself: whoever logs in could write such lines too.",
+        );
+        put(out, "identifiers = [\"sshd\", \"sshd-session\", \"sshd-auth\"]");
+        put(out, "uids = [0]");
+        return;
+    }
     put(out, format!("format = {}", quoted(source.format)));
     match source.paths.as_slice() {
         [one] => put(out, format!("paths = [{}]", quoted(one))),

@@ -17,6 +17,7 @@ pub fn findings(found: &Found) -> Vec<Line> {
             [first, second, third, rest @ ..] if !rest.is_empty() => {
                 format!("{first}, {second}, {third} and {} more", rest.len())
             }
+            [] => "the journal".to_owned(),
             few => few.join(", "),
         };
         let line = format!("{paths} ({})", source.why);

@@ -37,6 +37,21 @@ impl Machine {
     }
 }
 
+#[test]
+fn where_logins_are_in_the_journal_alone_it_is_read() {
+    let machine = Machine::new(&[
+        ("etc/ssh/sshd_config", ""),
+        ("var/log/journal/x", ""),
+        ("usr/bin/journalctl", ""),
+    ]);
+    let found = machine.found();
+    let said = said(&found);
+    assert!(said.contains("sshd           the journal (only root's entries count"), "{said}");
+    let config = crate::config::parse(&page(&found)).unwrap();
+    assert_eq!(config.sources[0].kind_of, crate::config::SourceType::Journald);
+    assert!(config.sources[0].is_trusted());
+}
+
 /// What is said; the file must be right, whatever it holds.
 fn said(found: &Found) -> String {
     let config = crate::config::parse(&page(found)).unwrap();
@@ -196,7 +211,7 @@ fn nginx_behind_cloudflare_with_formats_of_its_own() {
     to mind
       - nginx keeps the lines of /srv/logs/*.access.log back (`buffer=` or `flush=` of its access_log): blocks come that much later
       - /srv/logs/all.gz is compressed as it is written (`gzip` of its access_log), so it can't be followed: it is left out
-      - sshd's messages are in the journal only, which riposte can't read yet: install rsyslog, which writes them to /var/log/auth.log (riposte sees the file as soon as it is there)
+      - sshd writes no log file: install rsyslog, which writes its messages to /var/log/auth.log (riposte sees the file as soon as it is there)
             apt install rsyslog
       - clients come through Cloudflare: a kernel block doesn't reach those (their packets carry the proxy's address, which is never blocked); the file for the web server does, and Cloudflare itself: see `[[actions.files]]` and `[[actions.cloudflare]]`
       - nginx's log doesn't tell which clients came through the proxy, so blocks go everywhere; with this in nginx.conf (and its name in `access_log`) it does; then run `riposte init --force`

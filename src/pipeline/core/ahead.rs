@@ -78,7 +78,10 @@ impl Core {
             telemetry::counter(names::RULE_FAULTS).add(1);
             return None;
         };
-        let (key, sample) = found?;
+        let (mut key, sample) = found?;
+        if self.is_distrusted(&event.origin.source) {
+            key = key.distrusted();
+        }
         let spot = self.windows.spot(rule as usize, &key);
         Some(Counted { key, sample, spot })
     }

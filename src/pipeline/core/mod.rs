@@ -5,6 +5,7 @@
 //! give the same firings, live, in replay and after a crash. It does no I/O and asks no clock.
 
 mod ahead;
+mod distrusted;
 mod events;
 mod host;
 mod image;
@@ -31,7 +32,7 @@ use crate::windows::{Firing as WindowFiring, WindowSpec, Windows};
 use ahead::Counted;
 use events::{Cause, Pending, absent_event, decision_event, key_ip, place, push};
 use host::CoreHost;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub struct Core {
     route_of: RouteOf,
     /// Whether any rule listens to decisions.
     hears_decisions: bool,
+    /// Sources whose events anybody may have sent.
+    distrusted: BTreeSet<Arc<str>>,
 }
 
 impl Core {
@@ -66,6 +69,7 @@ impl Core {
             low: Timestamp::EPOCH,
             timers_due,
             route_of: config.route_of,
+            distrusted: BTreeSet::new(),
         }
     }
 
@@ -310,6 +314,9 @@ impl Core {
             events: self.evidence.of(rule, key),
             event,
         });
+        if key.is_distrusted() {
+            return self.follow_distrusted(rule, &hit, cause, next, out);
+        }
         let host: Arc<dyn crate::rules::Host> = self.host.clone();
         let run = rules.run_body(rule, &hit, &host);
         let mode = match self.modes {
@@ -339,6 +346,7 @@ impl Core {
         let mut firing = Firing {
             hit: Arc::clone(hit),
             mode,
+            distrusted: false,
             rule,
             decisions: Vec::new(),
             lifts: Vec::new(),

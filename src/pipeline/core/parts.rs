@@ -12,6 +12,8 @@ pub struct Firing {
     pub hit: Arc<Hit>,
     /// The rule's mode at that moment.
     pub mode: Mode,
+    /// Events that anybody may have sent led to it: it must not act.
+    pub distrusted: bool,
     /// The rule's number in its set.
     pub rule: u32,
     /// Decisions that the body asked for, resolved.

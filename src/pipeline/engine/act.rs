@@ -5,7 +5,9 @@
 use super::Engine;
 use crate::actions::Item;
 use crate::clock::{self, Timestamp};
-use crate::decisions::{Action, Evidence, Hit, Lifted, Mode, RuleFacts, Steps, Verdict, ids};
+use crate::decisions::{
+    Action, DISTRUSTED, Evidence, Hit, Lifted, Mode, RuleFacts, Steps, Verdict, ids,
+};
 use crate::event::Event;
 use crate::limits;
 use crate::pipeline::core::Firing;
@@ -65,7 +67,13 @@ impl Engine {
         let facts = RuleFacts { mode, certain };
         for decision in firing.decisions {
             telemetry::counter(names::DECISIONS_PROPOSED).add(1);
-            let steps = self.desk.book(|desk| desk.judge(decision, facts, now));
+            let steps = self.desk.book(|desk| {
+                if firing.distrusted {
+                    desk.distrust(decision, now)
+                } else {
+                    desk.judge(decision, facts, now)
+                }
+            });
             self.steps(steps, "rule", now, commit);
         }
         for target in &firing.lifts {
@@ -76,7 +84,10 @@ impl Engine {
             }
         }
         for (ordinal, effect) in (0_u32..).zip(firing.effects) {
-            let row = self.effect(&hit, ordinal, effect, facts, now);
+            let mut row = self.effect(&hit, ordinal, effect, facts, now);
+            if firing.distrusted && matches!(row.verdict, Verdict::Shadow(_)) {
+                row.verdict = Verdict::Shadow(DISTRUSTED.to_owned());
+            }
             commit.outbox.push(row);
         }
     }

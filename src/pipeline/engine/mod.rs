@@ -269,7 +269,9 @@ impl Engine {
             additions: delivery.additions.encode(),
         });
         self.note_progress(&matched);
-        for sign in &matched.good_signs {
+        // Whoever forges a login must not keep rules from blocking.
+        let believed = !self.core.is_distrusted(&origin.source);
+        for sign in matched.good_signs.iter().filter(|_| believed) {
             let until = sign.time.plus(Duration::from_secs(limits::GOOD_CLIENT_SECS));
             self.desk().guard.good_client(
                 sign.ip,

@@ -66,6 +66,12 @@ pub(super) fn refreshed(keeper: Option<&Keeper>, feed: &str, accept: bool) -> Re
     }
 }
 
+/// Sources whose events anybody may have sent.
+pub fn distrusted(config: &Config) -> BTreeSet<Arc<str>> {
+    let sources = config.sources.iter().filter(|source| !source.is_trusted());
+    sources.map(|source| Arc::from(source.name.as_str())).collect()
+}
+
 /// The set, and what there is to tell of it.
 pub(super) fn found(kept: Kept) -> (Arc<RuleSet>, Found) {
     let found = Found {

@@ -1,7 +1,7 @@
 //! The engine as the last run left it.
 
 use super::StartError;
-use super::parts::{desk, rereaders, route_of};
+use super::parts::{desk, distrusted, rereaders, route_of};
 use crate::clock;
 use crate::config::Config;
 use crate::pipeline::core::{Core, CoreConfig, Modes};
@@ -24,7 +24,7 @@ pub(super) fn restored(
     names: &Arc<ArcSwap<Vec<String>>>,
 ) -> Result<(Engine, SharedDesk), StartError> {
     let desk = SharedDesk::new(desk(config, store)?);
-    let core = Core::new(
+    let mut core = Core::new(
         set,
         CoreConfig {
             window_bytes_max: config.memory.windows_bytes(machine::memory_bytes()),
@@ -34,6 +34,7 @@ pub(super) fn restored(
             modes: Modes::AsSet,
         },
     );
+    core.distrust(distrusted(config));
     let mut engine = Engine::new(Parts {
         config: config.clone(),
         store: Arc::clone(store),

@@ -99,6 +99,9 @@ impl Taken {
         frames
             .map(|bytes| match frame::held(&bytes) {
                 Some(frame::Held::Line(place)) => String::from_utf8_lossy(&bytes[place]).into(),
+                Some(frame::Held::LineWith { line, .. }) => {
+                    String::from_utf8_lossy(&bytes[line]).into()
+                }
                 Some(frame::Held::Event { json, .. }) => {
                     format!("event {}", String::from_utf8_lossy(&bytes[json]))
                 }

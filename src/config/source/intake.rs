@@ -1,0 +1,62 @@
+//! Sources that others write to: what lies around their lines, whether their events are trusted, and
+//! what is wrong with their keys.
+
+use super::{SourceConfig, SourceType};
+use crate::event::{Schema, added, text};
+use crate::parsers::Envelope;
+use crate::sources::journald::{self, JournaldConfig};
+use crate::sources::syslog::SyslogConfig;
+
+impl SourceConfig {
+    /// What lies around its lines.
+    pub(super) fn envelope(&self) -> Envelope {
+        match self.kind_of {
+            SourceType::Syslog | SourceType::Journald => Envelope::Syslog,
+            _ => Envelope::None,
+        }
+    }
+
+    /// Whether rules may act on its events.
+    pub fn is_trusted(&self) -> bool {
+        let proven = || match self.kind_of {
+            SourceType::Syslog => self.syslog.as_ref().is_some_and(SyslogConfig::is_authenticated),
+            _ => true,
+        };
+        self.trust.unwrap_or_else(proven)
+    }
+
+    /// Fields that its events have beside those of their lines.
+    pub fn added_fields(&self) -> Option<Schema> {
+        match self.kind_of {
+            SourceType::Syslog => Some(added::schema(["sender", "hostname", "program"])),
+            SourceType::Journald => {
+                Some(added::schema(journald::added().chain(["hostname", "program"])))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is wrong with syslog and the journal.
+    pub(super) fn intake_faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.kind_of == SourceType::Syslog && self.syslog.is_none() {
+            faults.push(
+                "`syslog` is required with `type = \"syslog\"`\nhint: a table `[sources.syslog]` with `listen = [\"udp:127.0.0.1:5514\"]`".to_owned(),
+            );
+        }
+        faults.extend(self.syslog.iter().flat_map(SyslogConfig::faults));
+        faults.extend(self.journald.iter().flat_map(JournaldConfig::faults));
+        for (program, format) in &self.tags {
+            let shown = text::escape(program);
+            if program.is_empty() || program.contains([' ', ':', '[']) {
+                faults.push(format!("`{shown}` can't be the name of a program in `tags`"));
+            }
+            if matches!(format.as_str(), "pattern") {
+                faults.push(format!(
+                    "`tags.{shown}`: `pattern` needs settings of its own\nhint: give that program a source of its own"
+                ));
+            }
+        }
+        faults
+    }
+}

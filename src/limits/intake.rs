@@ -1,0 +1,39 @@
+//! Bounds of what others send to riposte: syslog, and the journal's reader.
+
+/// Messages that wait for the spool; beyond, connections are not read. Each is at most a record, so
+/// that this is 8 MiB at worst; what a `kill -9` loses is at most this and what the kernel holds.
+pub const INTAKE_WAITING_MAX: usize = 128;
+
+/// Connections of one syslog source at once; a fleet of small machines has fewer.
+pub const INTAKE_CONNECTIONS_MAX: usize = 256;
+
+/// Connections of one sender at once, so that one alone can't take them all.
+pub const INTAKE_CONNECTIONS_A_SENDER_MAX: usize = 32;
+
+/// How often a thread that waits for bytes looks whether riposte stops.
+pub const INTAKE_LOOK_MILLIS: u64 = 200;
+
+/// A TLS handshake may take this long.
+pub const INTAKE_HANDSHAKE_SECS_MAX: u64 = 10;
+
+/// At a stop, what has come already is read for at most this long.
+pub const INTAKE_DRAIN_MILLIS_MAX: u64 = 400;
+
+/// The kernel is asked to hold this much of datagrams that were not read yet: a burst of some
+/// thousands.
+pub const INTAKE_DATAGRAMS_BYTES: usize = 4 * 1024 * 1024;
+
+/// The kernel's count of dropped datagrams is looked at this often.
+pub const INTAKE_DROPS_LOOK_SECS: u64 = 2;
+
+/// A longer number of octets before a message is none: 99,999,999 is far beyond any message.
+pub const INTAKE_LENGTH_DIGITS_MAX: usize = 8;
+
+/// The first pause before the journal's reader is started again; it doubles.
+pub const JOURNAL_PAUSE_MILLIS_MIN: u64 = 500;
+
+/// The longest pause before the journal's reader is started again.
+pub const JOURNAL_PAUSE_MILLIS_MAX: u64 = 60_000;
+
+/// Names and matches of a journal source: each is a word of journalctl's command line.
+pub const JOURNAL_MATCHES_MAX: usize = 256;
