@@ -135,6 +135,7 @@ fn access_source(config: &str, format: &str, facts: &NginxFacts, found: &mut Fou
                 log_format: Some(text.clone()),
                 paths,
                 why: format!("`access_log` of {config}, log_format `{format}`"),
+                from_journal: false,
             });
         }
         Err(error) => found.notes.push(format!(
