@@ -219,8 +219,27 @@ pub fn routes(zone: &str) -> Call {
 
 /// Lets a Worker answer requests.
 pub fn create_route(zone: &str, pattern: &str, script: &str) -> Call {
+    create_route_of(zone, pattern, Some(script))
+}
+
+/// Lets a Worker answer requests of a pattern; without one they go past all Workers.
+pub fn create_route_of(zone: &str, pattern: &str, script: Option<&str>) -> Call {
+    let mut body = json!({ "pattern": pattern });
+    if let (Some(script), Some(fields)) = (script, body.as_object_mut()) {
+        fields.insert("script".to_owned(), json!(script));
+    }
     Call::new(Area::Workers, Method::POST, format!("/zones/{}/workers/routes", encoded(zone)))
-        .body(json!({ "pattern": pattern, "script": script }))
+        .body(body)
+}
+
+/// Lets another Worker answer a route's requests, or none.
+pub fn change_route(zone: &str, id: &str, pattern: &str, script: Option<&str>) -> Call {
+    let path = format!("/zones/{}/workers/routes/{}", encoded(zone), encoded(id));
+    let mut body = json!({ "pattern": pattern });
+    if let (Some(script), Some(fields)) = (script, body.as_object_mut()) {
+        fields.insert("script".to_owned(), json!(script));
+    }
+    Call::new(Area::Workers, Method::PUT, path).body(body)
 }
 
 /// Removes a route.

@@ -120,6 +120,10 @@ pub enum ChangeKind {
     Managed,
     /// Where a name leads: its A, AAAA and CNAME records.
     Records,
+    /// Which Worker answers requests of a pattern.
+    WorkerRoute,
+    /// A load balancer's pool (`pool`), or an origin in one (`pool/origin`).
+    Pool,
 }
 
 impl ChangeKind {
@@ -134,6 +138,8 @@ impl ChangeKind {
             Self::CacheTtl => "cache_ttl",
             Self::Managed => "managed",
             Self::Records => "records",
+            Self::WorkerRoute => "worker_route",
+            Self::Pool => "pool",
         }
     }
 
@@ -148,6 +154,8 @@ impl ChangeKind {
             Self::CacheTtl,
             Self::Managed,
             Self::Records,
+            Self::WorkerRoute,
+            Self::Pool,
         ];
         all.into_iter().find(|kind| kind.name() == name)
     }

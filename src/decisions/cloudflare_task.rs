@@ -1,5 +1,5 @@
 //! What is asked of Cloudflare once, without a way back: a record set or removed, a cache purged or
-//! warmed. Plain data.
+//! warmed, a value written. Plain data.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,25 @@ pub enum CloudflareTask {
     },
     /// Something is removed from the cache.
     Purge(PurgeWhat),
+    /// A value is written to Workers KV.
+    KvPut {
+        /// The namespace's title, or its id.
+        namespace: String,
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// Seconds until it ends; `None` for never.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl: Option<u64>,
+    },
+    /// A key is removed from Workers KV.
+    KvDelete {
+        /// The namespace's title, or its id.
+        namespace: String,
+        /// The key.
+        key: String,
+    },
     /// Pages are fetched, so that they are in the cache.
     Warm {
         /// Their URLs.
@@ -102,6 +121,8 @@ impl CloudflareTask {
             Self::DnsSet { .. } => "dns_set",
             Self::DnsDelete { .. } => "dns_delete",
             Self::Purge(_) => "purge",
+            Self::KvPut { .. } => "kv_put",
+            Self::KvDelete { .. } => "kv_delete",
             Self::Warm { .. } => "warm",
         }
     }
@@ -120,6 +141,8 @@ impl CloudflareTask {
             Self::Purge(what) => {
                 format!("purge {}", crate::event::text::count(what.len(), "thing"))
             }
+            Self::KvPut { namespace, key, .. } => format!("write `{key}` to `{namespace}`"),
+            Self::KvDelete { namespace, key } => format!("remove `{key}` from `{namespace}`"),
             Self::Warm { urls } => {
                 format!("warm {}", crate::event::text::count(urls.len(), "page"))
             }
@@ -138,6 +161,12 @@ mod tests {
             CloudflareTask::Purge(what),
             CloudflareTask::Warm { urls: vec!["https://example.com/".into()] },
             CloudflareTask::DnsDelete { name: "a".into(), kind: "A".into(), content: None },
+            CloudflareTask::KvPut {
+                namespace: "n".into(),
+                key: "k".into(),
+                value: "v".into(),
+                ttl: Some(60),
+            },
         ] {
             let text = serde_json::to_string(&task).unwrap();
             assert_eq!(serde_json::from_str::<CloudflareTask>(&text).unwrap(), task, "{text}");

@@ -78,9 +78,12 @@ pub struct GuardConfig {
     /// How often a rule may start the same temporary change within a day. What is past that is
     /// refused, and a person is asked.
     pub changes_per_day: u32,
-    /// How many temporary changes a rule may start within an hour, and how much it may do once:
-    /// its share of the calls that Cloudflare's API allows.
+    /// How many temporary changes a rule may start within an hour, together with records that it sets
+    /// and whole caches that it empties: its share of the calls that Cloudflare's API allows.
     pub changes_per_hour: u32,
+    /// How often a rule may purge named things, warm pages, or write values of Workers KV within an
+    /// hour.
+    pub tasks_per_hour: u32,
     /// How often a rule may purge everything of a zone, or set or remove the same record, within a
     /// day. What is past that is refused, and a person is asked.
     pub tasks_per_day: u32,
@@ -113,6 +116,7 @@ impl Default for GuardConfig {
             change_at_least: Duration::from_mins(5),
             changes_per_day: 3,
             changes_per_hour: 20,
+            tasks_per_hour: 300,
             tasks_per_day: 24,
         }
     }

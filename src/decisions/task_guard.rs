@@ -42,7 +42,10 @@ fn about(zone: &str, task: &CloudflareTask) -> Option<About> {
         CloudflareTask::Purge(what) if what.everything => {
             Some((format!("the whole cache of `{zone}`"), None))
         }
-        CloudflareTask::Purge(_) | CloudflareTask::Warm { .. } => None,
+        CloudflareTask::Purge(_)
+        | CloudflareTask::Warm { .. }
+        | CloudflareTask::KvPut { .. }
+        | CloudflareTask::KvDelete { .. } => None,
     }
 }
 
@@ -156,9 +159,12 @@ mod tests {
     #[test]
     fn what_is_done_once_has_its_share_of_the_hour() {
         let mut bench = Bench::new();
-        bench.1.changes_per_hour = 2;
+        bench.1.changes_per_hour = 1;
+        bench.1.tasks_per_hour = 2;
         assert_eq!(bench.at(0, "r", purge(false)), Verdict::Pass);
         assert_eq!(bench.at(0, "r", set("192.0.2.1")), Verdict::Pass);
+        assert_eq!(bench.at(0, "r", purge(false)), Verdict::Pass, "a share of its own");
+        assert!(is_refused(&bench.at(1, "r", set("192.0.2.2")), "changes_per_hour"));
         assert!(is_refused(&bench.at(1, "r", purge(false)), "share"));
         assert_eq!(bench.at(1, "other", purge(false)), Verdict::Pass);
         assert_eq!(bench.at(3_700, "r", purge(false)), Verdict::Pass);

@@ -23,6 +23,7 @@ pub(super) fn register(api: &mut Api<'_>) {
     rules::register(&mut cf, api);
     super::body_dns::register(&mut cf, api);
     super::body_cache::register(&mut cf, api);
+    super::body_workers::register(&mut cf, api);
     api.engine.register_static_module("cf", cf.into());
 }
 
@@ -64,7 +65,7 @@ fn via(context: &NativeCallContext, options: &Map) -> Answer<Option<String>> {
 }
 
 /// Asks for a change.
-fn change(
+pub(super) fn change(
     context: &NativeCallContext,
     (zone_name, options): (&str, &Map),
     (kind, name): (ChangeKind, &str),

@@ -28,6 +28,7 @@ mod body_cloudflare;
 mod body_cache;
 mod body_dns;
 mod body_options;
+mod body_workers;
 mod body_effects;
 mod body_marks;
 mod engine;

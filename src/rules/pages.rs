@@ -61,7 +61,8 @@ pages! {
     State "state": "get" "set" "add";
     Cloudflare "cloudflare": "under_attack" "security_level" "setting"
         "bot_fight_mode" "rate_limit" "tighten" "waf_rule" "cache_ttl" "managed"
-        "dns_failover" "target_down" "target_up" "dns_ttl" "dns_set" "ddns" "dns_delete" "purge" "warm";
+        "dns_failover" "target_down" "target_up" "dns_ttl" "dns_set" "ddns" "dns_delete" "purge" "warm"
+        "worker_route" "pool" "kv_put" "kv_delete";
     Test "test": "lines" "repeat" "event" "advance" "expect_block" "expect_no_block"
         "expect_decision" "expect_decisions" "expect_hit" "expect_no_hit" "expect_no_hits"
         "expect_hits" "expect_notify" "expect_webhook" "expect_exec" "expect_emit" "expect_fault"

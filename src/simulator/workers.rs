@@ -238,6 +238,23 @@ pub(super) fn routes(world: &mut World, request: &Request, zone: &str, rest: &[&
             Some(route) => Reply::result(route.clone()),
             None => Reply::refused(404, 10_005, "workers.api.error.route_not_found"),
         },
+        ("PUT", [id]) => {
+            let Some(pattern) = body.get("pattern").and_then(Value::as_str) else {
+                return Reply::refused(400, 10_022, "a route needs a pattern");
+            };
+            if !known {
+                return Reply::refused(400, 10_019, "workers.api.error.script_not_found");
+            }
+            let Some(row) = routes.iter_mut().find(|row| has_id(row, id)) else {
+                return Reply::refused(404, 10_005, "workers.api.error.route_not_found");
+            };
+            let mut route = json!({ "id": id, "pattern": pattern });
+            if let (Some(script), Some(fields)) = (script, route.as_object_mut()) {
+                fields.insert("script".to_owned(), json!(script));
+            }
+            *row = route.clone();
+            Reply::result(route)
+        }
         ("DELETE", [id]) => {
             let before = routes.len();
             routes.retain(|row| !has_id(row, id));

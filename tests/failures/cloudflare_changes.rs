@@ -3,7 +3,7 @@
 
 use crate::support::{Place, line};
 use riposte::clock;
-use riposte::cloudflare::{Client, rulesets, settings, zones};
+use riposte::cloudflare::{Client, kv, pools, rulesets, settings, workers, zones};
 use riposte::decisions::{Outcome, Verdict};
 use riposte::secret::Secret;
 use riposte::simulator::{Fault, FaultKind, Options, Simulator, TokenGrant};
@@ -479,6 +479,72 @@ rule("wall").on("http").when(|e| e.status == 404).by("ip").count(1, "1h")
     fs::write(&config, more).unwrap();
     let daemon = scene.place.start_and_wait();
     scene.place.wait(LONG, "the other is let in", || kept_out().is_empty());
+    daemon.terminate();
+}
+
+/// Routes of Workers and origins of pools are changed for a while and come back, over a crash; values
+/// of KV are written and removed.
+#[test]
+fn workers_pools_and_values() {
+    let scene = Scene::new();
+    let rules = r#"
+rule("queue").on("http").when(|e| e.status == 503).by("ip").count(1, "1h")
+    .then(|hit| cf::worker_route("example.com", "example.com/shop/*", "queue", hit.event.path.sub_string(1)));
+rule("origin").on("http").when(|e| e.status == 502).by("ip").count(1, "1h")
+    .then(|hit| cf::pool("example.com", "web", #{ origin: "a", enabled: false }, hit.event.path.sub_string(1)));
+rule("flag").on("http").when(|e| e.status == 500).by("ip").count(1, "1h")
+    .then(|hit| cf::kv_put("example.com", "flags", hit.key, "down", #{ ttl: "1h" }));
+rule("unflag").on("http").when(|e| e.status == 501).by("ip").count(1, "1h")
+    .then(|hit| cf::kv_delete("example.com", "flags", hit.key));
+"#;
+    fs::write(scene.place.dir.join("rules.rhai"), rules).unwrap();
+    let client =
+        Client::new(&scene.simulator.base(), Secret::new(TOKEN.to_owned()), Duration::from_secs(9));
+    let zone = zones::find(&client, ZONE).unwrap().unwrap();
+    let account = zone.account.id.as_str();
+    for name in ["shop", "queue"] {
+        let module = workers::Module {
+            file: "worker.mjs".to_owned(),
+            text: b"export default {}".to_vec(),
+            compatibility_date: "2026-11-01".to_owned(),
+            bindings: Vec::new(),
+        };
+        client.send(&workers::upload(account, name, &module)).unwrap();
+    }
+    client.send(&workers::create_route(&zone.id, "example.com/shop/*", "shop")).unwrap();
+    let origins: Vec<pools::Origin> = serde_json::from_value(serde_json::json!([
+        { "name": "a", "address": "192.0.2.1", "enabled": true, "weight": 1.0, "port": 8443 },
+        { "name": "b", "address": "192.0.2.2", "enabled": true, "weight": 0.5 },
+    ]))
+    .unwrap();
+    client.send(&pools::create(account, "web", &origins, None)).unwrap();
+    client.send(&kv::create(account, "flags")).unwrap();
+    let space = kv::namespaces(&client, account).unwrap().remove(0).id;
+    let script = || -> Option<String> {
+        let routes: Vec<workers::Route> =
+            client.send(&workers::routes(&zone.id)).unwrap().read().unwrap();
+        routes.into_iter().next().and_then(|route| route.script)
+    };
+    let pool = || pools::all(&client, account).unwrap().remove(0).origins;
+    let keys = || kv::keys(&client, account, &space, None).unwrap().len();
+    let mut daemon = scene.place.start_and_wait();
+    scene.place.append(&line("203.0.113.1", "/30s", 503));
+    scene.place.append(&line("203.0.113.2", "/30s", 502));
+    scene.place.append(&line("203.0.113.3", "/", 500));
+    scene.place.wait(LONG, "the queue answers", || script().as_deref() == Some("queue"));
+    scene.place.wait(LONG, "the origin is out", || !pool()[0].enabled);
+    assert_eq!(pool()[0].rest["port"], 8443);
+    assert_eq!(pool()[1], origins[1], "the other is as it was");
+    scene.place.wait(LONG, "the value is written", || keys() == 1);
+    let value = client.send(&kv::get(account, &space, "203.0.113.3")).unwrap().raw;
+    assert_eq!(value, b"down");
+    daemon.kill();
+    let daemon = scene.place.start_and_wait();
+    scene.place.append(&line("203.0.113.3", "/", 501));
+    scene.place.wait(LONG, "the value is gone", || keys() == 0);
+    scene.place.wait(LONG, "the shop answers again", || script().as_deref() == Some("shop"));
+    scene.place.wait(LONG, "the pool is as before", || pool() == origins);
+    scene.wait_for_rest();
     daemon.terminate();
 }
 

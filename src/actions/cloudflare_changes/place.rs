@@ -2,14 +2,18 @@
 //! written back as it was read; nothing is `null`.
 
 mod bots;
+mod pools;
+mod routes;
 mod rules;
 mod tightened;
 
 use super::records;
 use crate::cloudflare::bots::Switches;
 use crate::cloudflare::plans::Level;
+use crate::cloudflare::pools::Pool;
 use crate::cloudflare::rulesets::Ruleset;
 use crate::cloudflare::settings::{self, Setting};
+use crate::cloudflare::workers::Route;
 use crate::cloudflare::{ApiError, Call, Client, Priority};
 use crate::decisions::{ChangeKind, ChangePlace};
 use serde_json::Value as Json;
@@ -19,6 +23,8 @@ use serde_json::Value as Json;
 pub(super) struct Site {
     /// The zone's id.
     pub(super) zone: String,
+    /// The id of the account that has it.
+    pub(super) account: String,
     /// Its plan, where it is known.
     pub(super) level: Option<Level>,
     /// Stands in the references of what we make there.
@@ -40,6 +46,10 @@ enum Around {
     Phase(Option<Ruleset>),
     /// All switches.
     Switches(Switches),
+    /// The route of a pattern.
+    Route(Option<Route>),
+    /// The pool, or the one that an origin is in.
+    Pool(Pool),
 }
 
 impl Present {
@@ -62,6 +72,8 @@ pub(super) fn read(client: &Client, site: &Site, place: &ChangePlace) -> Result<
             let value = records::read(client, &site.zone, &place.name)?;
             Ok(Present { value, around: Around::Nothing })
         }
+        ChangeKind::WorkerRoute => routes::read(client, site, place),
+        ChangeKind::Pool => pools::read(client, site, place),
         _ => rules::read(client, site, place),
     }
 }
@@ -74,7 +86,8 @@ pub(super) fn target(
     value: &Json,
 ) -> Result<Json, String> {
     match place.kind {
-        ChangeKind::Setting | ChangeKind::Bots => Ok(value.clone()),
+        ChangeKind::Setting | ChangeKind::Bots | ChangeKind::WorkerRoute => Ok(value.clone()),
+        ChangeKind::Pool => pools::target(place, before, value),
         ChangeKind::Records if before.as_array().is_some_and(Vec::is_empty) => Err(format!(
             "`{}` has no A, AAAA or CNAME record that could lead elsewhere",
             place.name
@@ -88,7 +101,7 @@ pub(super) fn target(
 pub(super) fn same(place: &ChangePlace, one: &Json, other: &Json) -> bool {
     match place.kind {
         ChangeKind::Setting | ChangeKind::Bots => settings::same(one, other),
-        ChangeKind::Records => one == other,
+        ChangeKind::Records | ChangeKind::WorkerRoute | ChangeKind::Pool => one == other,
         _ => rules::same(one, other),
     }
 }
@@ -125,6 +138,8 @@ pub(super) fn write(
     match place.kind {
         ChangeKind::Setting => Ok(answer.read::<Setting>().ok().map(|setting| setting.value)),
         ChangeKind::Bots => Ok(bots::reply(place, answer.read().ok())),
+        ChangeKind::WorkerRoute => Ok(routes::reply(value, answer.read().ok().as_ref())),
+        ChangeKind::Pool => Ok(pools::reply(place, answer.read().ok())),
         _ => Ok(rules::reply(site, place, answer.read().ok())),
     }
 }
@@ -140,6 +155,8 @@ pub(super) fn call(
         ChangeKind::Setting => Some(settings::change(&site.zone, &place.name, value)),
         ChangeKind::Bots => Some(bots::call(site, place, present, value)),
         ChangeKind::Records => Some(records::call(&site.zone, &place.name, &present.value, value)),
+        ChangeKind::WorkerRoute => routes::call(site, place, present, value),
+        ChangeKind::Pool => pools::call(site, place, present, value),
         _ => rules::call(site, place, present, value),
     };
     call.map(|call| call.priority(Priority::Urgent))

@@ -305,7 +305,8 @@ impl ChangesWorker {
         });
         let (site, present) = found.unwrap_or_else(|| {
             let zone = format!("ZONE:{}", ask.zone);
-            (Site { zone, level: None, mark: self.mark() }, None)
+            let account = "ACCOUNT".to_owned();
+            (Site { zone, account, level: None, mark: self.mark() }, None)
         });
         let call = match (&ask.what, ask.place()) {
             (CloudflareWhat::Change { value, .. }, Some(place)) => {
@@ -361,7 +362,12 @@ impl ChangesWorker {
         if !self.config.zones.is_empty() && !self.config.zones.iter().any(named) {
             return Err(Halt::Config(format!("`zones` of the config does not name `{name}`")));
         }
-        let site = Site { level: Level::of(&zone), zone: zone.id, mark: self.mark() };
+        let site = Site {
+            level: Level::of(&zone),
+            zone: zone.id,
+            account: zone.account.id,
+            mark: self.mark(),
+        };
         self.zones.insert(name.to_owned(), site.clone());
         Ok(site)
     }

@@ -1,10 +1,12 @@
-//! What is done once at Cloudflare: records set and removed, caches purged and warmed.
+//! What is done once at Cloudflare: records set and removed, caches purged and warmed, values of
+//! Workers KV written.
 //!
 //! In: effects that the guard has passed. Out: calls and outcomes. An account has two destinations:
 //! `tasks:NAME`, and `warm:NAME`, since pages may take their time. A record is read before it is
 //! changed, and again after a reply that was lost; purges wait for each other and go together; both
 //! can be done twice without harm, so what a crash left open is simply done again.
 
+mod keys;
 mod purges;
 mod records;
 mod warming;
@@ -30,8 +32,10 @@ const TOKEN_PAUSE: Duration = Duration::from_secs(5);
 struct Account {
     config: CloudflareConfig,
     client: Option<Client>,
-    /// Ids of zones by name.
-    zones: BTreeMap<String, String>,
+    /// Ids of zones by name, and of the account that has each.
+    zones: BTreeMap<String, (String, String)>,
+    /// Ids of namespaces by account and title.
+    namespaces: BTreeMap<(String, String), String>,
     rotation: Rotation,
     /// The token was refused, and nothing has succeeded since.
     refused: bool,
@@ -58,8 +62,13 @@ impl Account {
 
     /// The id of a zone that the config lets be changed.
     fn zone(&mut self, name: &str) -> Result<String, Attempt> {
-        if let Some(id) = self.zones.get(name) {
-            return Ok(id.clone());
+        self.place(name).map(|(zone, _)| zone)
+    }
+
+    /// The same, with the id of the account that has it.
+    fn place(&mut self, name: &str) -> Result<(String, String), Attempt> {
+        if let Some(known) = self.zones.get(name) {
+            return Ok(known.clone());
         }
         let found = zones::find(self.client()?, name).map_err(|error| self.failed(&error))?;
         let Some(zone) = found else {
@@ -70,8 +79,9 @@ impl Account {
         if !self.names(&zone.name, Some(&zone.id)) {
             return Err(Attempt::Failed(format!("`zones` of the config does not name `{name}`")));
         }
-        self.zones.insert(name.to_owned(), zone.id.clone());
-        Ok(zone.id)
+        let place = (zone.id, zone.account.id);
+        self.zones.insert(name.to_owned(), place.clone());
+        Ok(place)
     }
 
     /// Sends a call.
@@ -128,6 +138,7 @@ impl CloudflareTasks {
             config: config.clone(),
             client: None,
             zones: BTreeMap::new(),
+            namespaces: BTreeMap::new(),
             rotation: Rotation::default(),
             refused: false,
         };
@@ -202,6 +213,10 @@ impl Effector for CloudflareTasks {
                     Err(reason) => Attempt::Failed(reason),
                 }
             }
+            CloudflareTask::KvPut { .. } | CloudflareTask::KvDelete { .. } => {
+                keys::perform(&mut self.account, &ask.zone, task)
+                    .map_or_else(|attempt| attempt, |()| Attempt::Done)
+            }
             CloudflareTask::DnsSet { .. } | CloudflareTask::DnsDelete { .. } => {
                 self.record(item.id, ask, task)
             }
@@ -216,6 +231,10 @@ impl Effector for CloudflareTasks {
                 return Ok(format!("GET {}", urls.join("\nGET ")));
             }
             // Names stand for the ids, which only reading would tell.
+            CloudflareTask::KvPut { namespace, .. }
+            | CloudflareTask::KvDelete { namespace, .. } => {
+                keys::call("ACCOUNT", namespace, task).into_iter().collect()
+            }
             record => records::rehearsed(&ask.zone, record, &self.mark),
         };
         let texts: Vec<String> = calls.iter().map(ToString::to_string).collect();

@@ -12,7 +12,7 @@ const OURS: &str = "riposte-rule/";
 pub(super) fn name(task: &CloudflareTask) -> Option<&str> {
     match task {
         CloudflareTask::DnsSet { name, .. } | CloudflareTask::DnsDelete { name, .. } => Some(name),
-        CloudflareTask::Purge(_) | CloudflareTask::Warm { .. } => None,
+        _ => None,
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) fn call(
                 }
             }
         }
-        CloudflareTask::Purge(_) | CloudflareTask::Warm { .. } => Ok(None),
+        _ => Ok(None),
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn rehearsed(zone: &str, task: &CloudflareTask, mark: &str) -> Vec<Ca
         CloudflareTask::DnsDelete { name, kind, .. } => {
             vec![dns::delete(zone, &format!("{kind}:{name}"))]
         }
-        CloudflareTask::Purge(_) | CloudflareTask::Warm { .. } => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

@@ -52,6 +52,7 @@ impl Checker<'_> {
                 duration(literal(args.get(3)), false, notes);
                 expression(args.get(2), notes);
             }
+            "worker_route" | "pool" => duration(literal(args.get(3)), false, notes),
             "under_attack" | "bot_fight_mode" => duration(literal(args.get(1)), false, notes),
             "security_level" => {
                 setting("security_level", args.get(1), notes);

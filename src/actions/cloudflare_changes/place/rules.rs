@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     fn site() -> Site {
-        Site { zone: "z".to_owned(), level: None, mark: "web.1".to_owned() }
+        Site { zone: "z".to_owned(), account: String::new(), level: None, mark: "web.1".to_owned() }
     }
 
     fn place(kind: ChangeKind, name: &str) -> ChangePlace {
