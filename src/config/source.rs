@@ -2,7 +2,10 @@
 //! table; taken apart for the stages that build from it.
 
 mod intake;
+mod kinds;
 mod unused;
+
+pub use kinds::SourceType;
 
 use crate::clock::{duration_text, parse_duration};
 use crate::parsers::{Parser, ParserConfig};
@@ -17,47 +20,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// What a source reads from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SourceType {
-    /// Log files.
-    #[default]
-    File,
-    /// Standard input, spooled so that a restart can read it again.
-    Stdin,
-    /// A plugin's program; what it says is spooled before it is told that it is saved.
-    Plugin,
-    /// Looks at targets now and then (HTTP, HTTPS, TCP); spooled.
-    Probe,
-    /// Looks for the machine's own public address; spooled.
-    Address,
-    /// Syslog from other machines and programs, over UDP, TCP or TLS; spooled.
-    Syslog,
-    /// The systemd journal; spooled with the journal's own cursor.
-    Journald,
-}
-
-impl SourceType {
-    /// As the config has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Stdin => "stdin",
-            Self::Plugin => "plugin",
-            Self::Probe => "probe",
-            Self::Address => "address",
-            Self::Syslog => "syslog",
-            Self::Journald => "journald",
-        }
-    }
-
-    /// Whether its records are events ready-made, in frames of the spool.
-    pub const fn is_framed(self) -> bool {
-        !matches!(self, Self::File | Self::Stdin)
-    }
-}
-
 /// What a format begins with that a plugin reads: `plugin:NAME`.
 pub const FORMAT_PLUGIN: &str = "plugin:";
 
@@ -67,7 +29,7 @@ pub const FORMAT_PLUGIN: &str = "plugin:";
 pub struct SourceConfig {
     /// Its name, unique; hits and the journal show it.
     pub name: String,
-    /// `file`, `stdin`, `plugin`, `probe`, `address`, `syslog` or `journald`.
+    /// `file`, `stdin`, `plugin`, `probe`, `address`, `syslog`, `journald`, `docker` or `kubernetes`.
     #[serde(default, rename = "type")]
     pub kind_of: SourceType,
     /// For files: paths or patterns (`*`, `?`, `[a-z]`, `**`) of the logs. A path need not exist
@@ -132,9 +94,14 @@ pub struct SourceConfig {
     /// For `journald`: which entries are read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journald: Option<JournaldConfig>,
+    /// For `docker`: labels of containers that become fields (`com.docker.compose.service` is
+    /// `label_com_docker_compose_service`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// For `syslog` and `journald`: the formats of programs' messages, by the program's name (`shop =
-    /// "nginx"`); all others are of the source's `format`. With `auto`, nginx, Apache, Caddy, Traefik,
-    /// `HAProxy` and sshd are known.
+    /// "nginx"`); for `docker` and `kubernetes` by the container's. All others are of the source's
+    /// `format`. With `auto`, nginx, Apache, Caddy, Traefik, `HAProxy` and sshd are known by their syslog
+    /// names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
     /// Whether rules may act on its events. When absent, they may, but for `syslog` whose senders prove
@@ -222,6 +189,7 @@ impl SourceConfig {
             interface: None,
             syslog: None,
             journald: None,
+            labels: Vec::new(),
             tags: BTreeMap::new(),
             trust: None,
             spool_mib: spool_mib(),
@@ -238,12 +206,13 @@ impl SourceConfig {
     /// The part that the file source is built from.
     pub fn files_config(&self, state_dir: &Path) -> FilesConfig {
         FilesConfig {
-            paths: self.paths.clone(),
+            paths: self.log_paths(),
             rotated: self.rotated.clone(),
             from: self.from,
             poll: self.poll.as_deref().and_then(|text| parse_duration(text).ok()),
             rotated_wait: self.rotated_wait,
             stall: self.stall,
+            join: self.join(),
             state_dir: Some(state_dir.to_owned()),
         }
     }
@@ -361,7 +330,7 @@ impl SourceConfig {
         {
             faults.push(error.to_string());
         }
-        if self.kind_of == SourceType::File {
+        if self.kind_of.is_files() {
             faults.extend(self.files_config(Path::new("")).faults());
         }
         match (self.kind_of == SourceType::Plugin, &self.plugin) {

@@ -35,5 +35,14 @@ pub const JOURNAL_PAUSE_MILLIS_MIN: u64 = 500;
 /// The longest pause before the journal's reader is started again.
 pub const JOURNAL_PAUSE_MILLIS_MAX: u64 = 60_000;
 
+/// Containers whose files can't be read are looked for again after this pause.
+pub const CONTAINERS_LOOK_MILLIS: u64 = 1_000;
+
+/// What Docker keeps of a container is some kilobytes.
+pub const CONTAINER_CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// A container's name, image or label is cut here.
+pub const CONTAINER_FIELD_BYTES_MAX: usize = 256;
+
 /// Names and matches of a journal source: each is a word of journalctl's command line.
 pub const JOURNAL_MATCHES_MAX: usize = 256;

@@ -53,7 +53,7 @@ pub struct ParserConfig {
     /// What lies around each line; set by the source.
     #[serde(skip)]
     pub envelope: Envelope,
-    /// In a syslog envelope: programs whose messages have another format, and which.
+    /// In an envelope: programs or containers whose lines have another format, and which.
     #[serde(skip)]
     pub tags: BTreeMap<String, String>,
 }
@@ -101,7 +101,7 @@ impl Parser {
         let inner = Self { format, zone: zone.clone(), warnings: warnings.clone() };
         let format = match config.envelope {
             Envelope::None => return Ok(inner),
-            Envelope::Syslog => {
+            envelope => {
                 let tags = config.tags.iter().map(|(program, format)| {
                     let timezone = config.timezone.clone();
                     let config = ParserConfig {
@@ -111,11 +111,16 @@ impl Parser {
                     };
                     Ok((program.clone(), format.clone(), Self::build(&config)?))
                 });
-                let tags = tags.collect::<Result<_, ParserError>>()?;
-                Format::Enveloped(Box::new(Enveloped::new(&config.format, inner, tags)))
-            }
-            Envelope::Docker | Envelope::Cri => {
-                Format::Wrapped(Box::new(Wrapped::new(config.envelope, inner)))
+                let tags: Vec<(String, String, Self)> = tags.collect::<Result<_, ParserError>>()?;
+                match envelope {
+                    Envelope::Syslog => {
+                        Format::Enveloped(Box::new(Enveloped::new(&config.format, inner, tags)))
+                    }
+                    _ => {
+                        let tags = tags.into_iter().map(|(name, _, parser)| (name, parser));
+                        Format::Wrapped(Box::new(Wrapped::new(envelope, inner, tags.collect())))
+                    }
+                }
             }
         };
         Ok(Self { format, zone, warnings })

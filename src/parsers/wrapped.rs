@@ -7,7 +7,7 @@
 use super::json_text::{Scalar, Wanted, unescape, walk};
 use super::{Envelope, Parser, Unparsed, scan, stamp};
 use crate::clock::Timestamp;
-use crate::event::{Event, Value, added};
+use crate::event::{Event, Value, ValueRef, added};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ pub(super) struct Wrapped {
     keys: Wanted<Part>,
     stream_name: Arc<str>,
     inner: Box<Parser>,
+    /// By the container's name.
+    by_container: Vec<(String, Parser)>,
     around: Option<Arc<dyn Around>>,
     /// The fields of the stream that was asked for last.
     known: Option<(Arc<str>, Fields)>,
@@ -50,13 +52,18 @@ struct Line {
 }
 
 impl Wrapped {
-    pub(super) fn new(envelope: Envelope, inner: Parser) -> Self {
+    pub(super) fn new(
+        envelope: Envelope,
+        inner: Parser,
+        by_container: Vec<(String, Parser)>,
+    ) -> Self {
         let mut keys = Wanted::default();
         keys.add("log", Part::Log);
         keys.add("stream", Part::Stream);
         keys.add("time", Part::Time);
         let stream_name = Arc::from("stream");
-        Self { envelope, keys, stream_name, inner: Box::new(inner), around: None, known: None }
+        let inner = Box::new(inner);
+        Self { envelope, keys, stream_name, inner, by_container, around: None, known: None }
     }
 
     pub(super) fn set_around(&mut self, around: Arc<dyn Around>) {
@@ -83,7 +90,14 @@ impl Wrapped {
         let text = Bytes::from(line.text);
         event.reset(text.clone());
         (event.offset, event.line) = (offset, number);
-        self.inner.parse(&text, arrival, event)?;
+        let fields = self.around(&event.origin.stream);
+        let container = fields.iter().find(|(name, _)| &**name == "container");
+        let mut named = self.by_container.iter_mut();
+        let named = container.and_then(|(_, name)| {
+            named.find(|(known, _)| name.resolve(&[]) == ValueRef::Bytes(known.as_bytes()))
+        });
+        let inner = named.map_or(&mut *self.inner, |(_, parser)| parser);
+        inner.parse(&text, arrival, event)?;
         if (event.time == Timestamp::EPOCH || event.time == arrival)
             && let Some(time) = line.time
         {
@@ -91,7 +105,7 @@ impl Wrapped {
         }
         let stream = Value::text(String::from_utf8_lossy(&line.stream));
         added::set_one(event, &self.stream_name, stream);
-        for (name, value) in self.around(&event.origin.stream.clone()).iter() {
+        for (name, value) in fields.iter() {
             added::set_one(event, name, value.clone());
         }
         Ok(())
@@ -167,7 +181,7 @@ fn time(text: &[u8], arrival: Timestamp) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Field, Kind, ValueRef};
+    use crate::event::{Field, Kind};
     use crate::parsers::ParserConfig;
 
     const NOW: Timestamp = Timestamp::from_secs(1_793_000_000);

@@ -132,7 +132,7 @@ pub fn of_file<'l>(
     lines: impl IntoIterator<Item = &'l [u8]>,
 ) -> Result<Chosen, NoFormat> {
     let reads = |source: &&SourceConfig| {
-        source.kind_of == SourceType::File && source.files_config(Path::new("")).covers(path)
+        source.kind_of.is_files() && source.files_config(Path::new("")).covers(path)
     };
     match config.sources.iter().find(reads) {
         Some(source) => Ok(Chosen::of_source(config, source, "its `paths` name this file")?),

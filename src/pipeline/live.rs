@@ -207,7 +207,7 @@ impl Live {
             ));
             let cursors = resume.remove(&source.name).unwrap_or_default();
             let started = match source.kind_of {
-                SourceType::File => Files::start(
+                kind_of if kind_of.is_files() => Files::start(
                     &source.name,
                     source.files_config(&config.state_dir),
                     cursors,

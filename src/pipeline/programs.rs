@@ -126,7 +126,7 @@ pub fn own(source: &SourceConfig, sink: &Arc<dyn Sink>) -> Option<Box<dyn Progra
             let config = source.journald.clone().unwrap_or_default();
             Some(journald::program(&source.name, config, Arc::clone(sink)))
         }
-        SourceType::File | SourceType::Stdin | SourceType::Plugin => None,
+        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! first. One thread reads; it sleeps until the kernel says that something changed.
 
 use super::Sink;
+use super::joined::Join;
 use super::reader::Reader;
 use super::supervise::{Outlet, Signal, supervise};
 use crate::event::Origin;
@@ -48,6 +49,9 @@ pub struct FilesConfig {
     /// A file that has grown without being read for this long raises an alarm.
     #[serde(default = "stall", with = "crate::clock::duration_text")]
     pub stall: Duration,
+    /// Whether lines go on in the next ones; set by the source's type.
+    #[serde(skip)]
+    pub join: Join,
     /// Where to keep what makes streams surer to recognise; set by riposte, not by its user.
     #[serde(skip)]
     pub state_dir: Option<PathBuf>,
@@ -96,6 +100,7 @@ impl FilesConfig {
             poll: None,
             rotated_wait: rotated_wait(),
             stall: stall(),
+            join: Join::No,
             state_dir: None,
         }
     }

@@ -47,7 +47,7 @@ pub(super) fn split(
     result
 }
 
-fn push(
+pub(super) fn push(
     data: &[u8],
     start: usize,
     end: usize,

@@ -11,6 +11,7 @@ pub mod probe;
 pub mod address;
 pub mod syslog;
 pub mod journald;
+pub mod containers;
 pub mod ledger;
 pub mod replay;
 pub mod reread;
@@ -18,6 +19,7 @@ pub mod supervise;
 
 // Parts of the file source, from the pure to the outside.
 mod lines;
+mod joined;
 mod block;
 mod spent;
 mod identity;
@@ -43,6 +45,7 @@ use crate::event::Batch;
 
 pub use block::{Batches, Block};
 pub use files::{Files, FilesConfig, Start};
+pub use joined::Join;
 pub use replay::Replay;
 pub use reread::{RereadError, Rereader, reread};
 pub use stdin::{Stdin, StdinConfig};

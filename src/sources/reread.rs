@@ -7,6 +7,7 @@
 use super::content::Content;
 use super::identity::Place;
 use super::identity::{StreamId, path_fingerprint};
+use super::joined::{self, Join};
 use super::lines;
 use super::locate::{self, Holds, Sought};
 use super::marks::Marks;
@@ -58,6 +59,7 @@ pub struct Rereader {
     paths: Vec<String>,
     rotated: Vec<String>,
     state_dir: Option<PathBuf>,
+    join: Join,
     open: HashMap<Arc<str>, Content>,
     /// Streams that were waited for in vain: their other ranges are looked for once. A start with
     /// hundreds of such ranges would else take a minute.
@@ -67,7 +69,15 @@ pub struct Rereader {
 impl Rereader {
     /// For a source with these `paths` and `rotated` patterns; `state_dir` as in its config.
     pub fn new(paths: Vec<String>, rotated: Vec<String>, state_dir: Option<PathBuf>) -> Self {
-        Self { paths, rotated, state_dir, open: HashMap::new(), gone: HashSet::new() }
+        let (open, gone) = (HashMap::new(), HashSet::new());
+        Self { paths, rotated, state_dir, join: Join::No, open, gone }
+    }
+
+    /// The same for a source whose lines may go on in the next ones.
+    #[must_use]
+    pub fn joining(mut self, join: Join) -> Self {
+        self.join = join;
+        self
     }
 
     /// The records of `from..to`, which must be the range of one or of several adjoining batches.
@@ -93,7 +103,8 @@ impl Rereader {
             let Some(mut content) = found else {
                 continue;
             };
-            if let Some(batch) = read_range(&mut content, origin, from, to).map_err(failed)? {
+            let read = read_range(&mut content, origin, (from, to), self.join);
+            if let Some(batch) = read.map_err(failed)? {
                 self.open.insert(Arc::clone(&origin.stream), content);
                 return Ok(batch);
             }
@@ -171,8 +182,8 @@ impl Rereader {
 fn read_range(
     content: &mut Content,
     origin: &Origin,
-    from: u64,
-    to: u64,
+    (from, to): (u64, u64),
+    join: Join,
 ) -> io::Result<Option<Batch>> {
     let mut block = Vec::new();
     let mut records: Vec<RecordSpan> = Vec::new();
@@ -188,7 +199,7 @@ fn read_range(
         }
         let finished = at + want as u64 == to;
         let mut fresh = Vec::new();
-        let split = lines::split(part, at, finished, &mut fresh);
+        let split = joined::split(part, at, finished, join, &mut fresh);
         if split.consumed == 0 {
             let (kept, begins, end) = long_line(content, at, to)?;
             lines::split(&kept, begins, true, &mut fresh);

@@ -8,6 +8,7 @@
 use super::content::Content;
 use super::identity::Place;
 use super::identity::{Mark, StreamId, fingerprint};
+use super::joined::{self, Join};
 use super::lines;
 use super::locate::Sought;
 use super::long_line::LongLine;
@@ -25,6 +26,8 @@ pub(super) struct Desk {
     pub outlet: Arc<Outlet>,
     /// One read fills it; made once.
     pub buffer: Vec<u8>,
+    /// Whether lines go on in the next ones.
+    pub join: Join,
     last_birth: u64,
 }
 
@@ -33,6 +36,7 @@ impl Desk {
         Self {
             outlet,
             buffer: vec![0; limits::STREAM_MARK_BYTES_MAX + limits::BATCH_BYTES_MAX],
+            join: Join::No,
             last_birth: 0,
         }
     }
@@ -253,7 +257,8 @@ impl Tail {
             return Step::Idle;
         }
         let mut records = Vec::with_capacity(data.len().min(limits::BATCH_BYTES_MAX) / 128 + 1);
-        let split = lines::split(data, self.cursor, finished && end_of_file, &mut records);
+        let last = finished && end_of_file;
+        let split = joined::split(data, self.cursor, last, desk.join, &mut records);
         if split.consumed == 0 {
             let nuls_alone = data.first() == Some(&0) && lines::leading_nuls(data) == data.len();
             if end_of_file && !nuls_alone {

@@ -36,6 +36,7 @@ fn root() -> &'static Path {
 const SOURCES: &[&str] = &[
     "src/config/mod.rs",
     "src/config/source.rs",
+    "src/config/source/kinds.rs",
     "src/sources/files.rs",
     "src/feeds/config.rs",
     "src/sources/syslog/config.rs",

@@ -101,6 +101,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("interface", "\"eth0\""),
     ("log_format", "'$remote_addr [$time_iso8601] \"$request\" $status'"),
     ("pattern", "'^(?<ip>\\S+) (?<message>.*)$'"),
+    ("labels", "[\"com.docker.compose.service\"]"),
     ("trust", "true"),
     ("certificate", "\"/etc/riposte/syslog.pem\""),
     ("key", "\"/etc/riposte/syslog.key\""),

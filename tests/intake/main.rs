@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod containers;
 mod examples;
 mod journal;
 mod trust;

@@ -18,7 +18,7 @@ const OTHER_BYTES: u64 = 32 * 1024 * 1024;
 pub fn check(config: &Config, daemon: Option<&Status>, report: &mut Report) {
     clock(report);
     memory(config, daemon, report);
-    if config.sources.iter().any(|source| source.kind_of == SourceType::File) {
+    if config.sources.iter().any(|source| source.kind_of.is_files()) {
         watches(report);
     }
 }

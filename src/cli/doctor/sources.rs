@@ -32,7 +32,7 @@ pub fn check(config: &Config, daemon: Option<&Status>, report: &mut Report) {
     }
     for source in &config.sources {
         let mut newest = None;
-        if source.kind_of == SourceType::File {
+        if source.kind_of.is_files() {
             newest = files(source, report);
         }
         if let Some(status) = daemon {
@@ -44,7 +44,7 @@ pub fn check(config: &Config, daemon: Option<&Status>, report: &mut Report) {
 /// Looks at a source's files; gives when one of them was written last.
 fn files(source: &SourceConfig, report: &mut Report) -> Option<Timestamp> {
     let mut found: Vec<(Timestamp, PathBuf)> = Vec::new();
-    for pattern in &source.paths {
+    for pattern in &source.log_paths() {
         let paths = glob::glob(pattern).into_iter().flatten().flatten();
         let before = found.len();
         found.extend(paths.filter(|path| !path.is_dir()).map(|path| (written(&path), path)));

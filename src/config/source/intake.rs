@@ -4,6 +4,8 @@
 use super::{SourceConfig, SourceType};
 use crate::event::{Schema, added, text};
 use crate::parsers::Envelope;
+use crate::sources::Join;
+use crate::sources::containers::{Runtime, label_field};
 use crate::sources::journald::{self, JournaldConfig};
 use crate::sources::syslog::SyslogConfig;
 
@@ -12,7 +14,35 @@ impl SourceConfig {
     pub(super) fn envelope(&self) -> Envelope {
         match self.kind_of {
             SourceType::Syslog | SourceType::Journald => Envelope::Syslog,
+            SourceType::Docker => Envelope::Docker,
+            SourceType::Kubernetes => Envelope::Cri,
             _ => Envelope::None,
+        }
+    }
+
+    /// Where its log files lie.
+    pub fn log_paths(&self) -> Vec<String> {
+        match self.runtime() {
+            Some(runtime) if self.paths.is_empty() => runtime.usual_paths(),
+            _ => self.paths.clone(),
+        }
+    }
+
+    /// Whose containers it reads.
+    pub fn runtime(&self) -> Option<Runtime> {
+        match self.kind_of {
+            SourceType::Docker => Some(Runtime::Docker),
+            SourceType::Kubernetes => Some(Runtime::Kubernetes),
+            _ => None,
+        }
+    }
+
+    /// Whether its lines may go on in the next ones.
+    pub fn join(&self) -> Join {
+        match self.runtime() {
+            Some(Runtime::Docker) => Join::Docker,
+            Some(Runtime::Kubernetes) => Join::Cri,
+            None => Join::No,
         }
     }
 
@@ -32,7 +62,11 @@ impl SourceConfig {
             SourceType::Journald => {
                 Some(added::schema(journald::added().chain(["hostname", "program"])))
             }
-            _ => None,
+            _ => {
+                let labels: Vec<String> = self.labels.iter().map(|one| label_field(one)).collect();
+                let fields = self.runtime()?.fields().iter().copied();
+                Some(added::schema(fields.chain(labels.iter().map(String::as_str))))
+            }
         }
     }
 
@@ -49,11 +83,13 @@ impl SourceConfig {
         for (program, format) in &self.tags {
             let shown = text::escape(program);
             if program.is_empty() || program.contains([' ', ':', '[']) {
-                faults.push(format!("`{shown}` can't be the name of a program in `tags`"));
+                faults.push(format!(
+                    "`{shown}` can't be the name of a program or container in `tags`"
+                ));
             }
             if matches!(format.as_str(), "pattern") {
                 faults.push(format!(
-                    "`tags.{shown}`: `pattern` needs settings of its own\nhint: give that program a source of its own"
+                    "`tags.{shown}`: `pattern` needs settings of its own\nhint: give it a source of its own"
                 ));
             }
         }

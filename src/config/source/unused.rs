@@ -6,13 +6,14 @@ impl SourceConfig {
     /// Keys that sources of this type make no use of. Those with a value of their own when absent
     /// are told where they say something else.
     pub(super) fn unused_here(&self) -> impl Iterator<Item = String> {
-        use SourceType::{Address, File, Journald, Probe, Syslog};
+        use SourceType::{Address, Docker, File, Journald, Kubernetes, Probe, Syslog};
+        const FILES: &[SourceType] = &[File, Docker, Kubernetes];
         let kind_of = self.kind_of;
         let is_default = Self::files("", Vec::new(), "");
-        let keys: [(bool, &str, &[SourceType]); 15] = [
-            (!self.paths.is_empty(), "paths", &[File]),
-            (!self.rotated.is_empty(), "rotated", &[File]),
-            (self.poll.is_some(), "poll", &[File]),
+        let keys: [(bool, &str, &[SourceType]); 16] = [
+            (!self.paths.is_empty(), "paths", FILES),
+            (!self.rotated.is_empty(), "rotated", FILES),
+            (self.poll.is_some(), "poll", FILES),
             (self.url.is_some(), "url", &[Probe]),
             (self.connect.is_some(), "connect", &[Probe]),
             (self.status.is_some(), "status", &[Probe]),
@@ -24,7 +25,8 @@ impl SourceConfig {
             (self.interface.is_some(), "interface", &[Address]),
             (self.syslog.is_some(), "syslog", &[Syslog]),
             (self.journald.is_some(), "journald", &[Journald]),
-            (!self.tags.is_empty(), "tags", &[Syslog, Journald]),
+            (!self.labels.is_empty(), "labels", &[Docker]),
+            (!self.tags.is_empty(), "tags", &[Syslog, Journald, Docker, Kubernetes]),
         ];
         keys.into_iter().filter(move |(set, _, kinds)| *set && !kinds.contains(&kind_of)).map(
             |(_, key, kinds)| {

@@ -5,10 +5,10 @@ use crate::actions::{Executors, Health, HealthState};
 use crate::config::{Config, SourceConfig, SourceType, read_plugins};
 use crate::decisions::{Desk, Proxies};
 use crate::enrich::RealClient;
-use crate::event::{Event, Field, Kind};
+use crate::event::{Event, Field, Kind, Value};
 use crate::feeds::Keeper;
 use crate::limits;
-use crate::parsers::Parser;
+use crate::parsers::{Around, Fields, Parser};
 use crate::pipeline::control::Reply;
 use crate::pipeline::core::RouteOf;
 use crate::pipeline::engine::{Engine, Inputs, InputsTaken, Message, Release};
@@ -20,10 +20,12 @@ use crate::pipeline::{meta, plugins, programs};
 use crate::plugins::{Enabled, HealthCell};
 use crate::rules::RuleSet;
 use crate::sources::Rereader;
+use crate::sources::containers::Containers;
 use crate::sources::program::Program;
 use crate::sources::supervise::Handle;
 use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -129,6 +131,10 @@ pub(super) fn source_book(
             programs.parser(config, source, enabled, (keeper, tell))
         } else {
             let built = Parser::build(&source.parser_config());
+            let built = built.map(|parser| match containers(source, &config.state_dir) {
+                Some(around) => parser.around(around),
+                None => parser,
+            });
             built.map(|parser| (parser.clone(), parser)).map_err(|error| error.to_string())
         };
         let (asking, known) =
@@ -140,6 +146,23 @@ pub(super) fn source_book(
         }
     }
     Ok((book, programs))
+}
+
+/// What is known of the containers that a source reads.
+fn containers(source: &SourceConfig, state_dir: &Path) -> Option<Arc<dyn Around>> {
+    let (paths, labels) = (source.log_paths(), source.labels.clone());
+    let known = Containers::open(source.runtime()?, &source.name, paths, labels, state_dir);
+    Some(Arc::new(OfContainers(known)))
+}
+
+#[derive(Debug)]
+struct OfContainers(Containers);
+
+impl Around for OfContainers {
+    fn fields(&self, stream: &str) -> Fields {
+        let fields = self.0.fields_of(stream).into_iter();
+        fields.map(|(name, value)| (Arc::from(name), Value::text(value))).collect()
+    }
 }
 
 /// Sources' programs, by the source's name.
@@ -189,7 +212,8 @@ pub(super) fn releaser(sources: &Arc<Mutex<Vec<Handle>>>, programs: &Arc<Program
 pub(super) fn rereaders(config: &Config) -> BTreeMap<Arc<str>, Rereader> {
     let rereader = |source: &SourceConfig| {
         let state_dir = Some(config.state_dir.clone());
-        let rereader = Rereader::new(source.paths.clone(), source.rotated.clone(), state_dir);
+        let rereader = Rereader::new(source.log_paths(), source.rotated.clone(), state_dir)
+            .joining(source.join());
         (Arc::from(source.name.as_str()), rereader)
     };
     config.sources.iter().map(rereader).collect()
