@@ -112,14 +112,11 @@ impl Parser {
                     Ok((program.clone(), format.clone(), Self::build(&config)?))
                 });
                 let tags: Vec<(String, String, Self)> = tags.collect::<Result<_, ParserError>>()?;
-                match envelope {
-                    Envelope::Syslog => {
-                        Format::Enveloped(Box::new(Enveloped::new(&config.format, inner, tags)))
-                    }
-                    _ => {
-                        let tags = tags.into_iter().map(|(name, _, parser)| (name, parser));
-                        Format::Wrapped(Box::new(Wrapped::new(envelope, inner, tags.collect())))
-                    }
+                if envelope == Envelope::Syslog {
+                    Format::Enveloped(Box::new(Enveloped::new(&config.format, inner, tags)))
+                } else {
+                    let tags = tags.into_iter().map(|(name, _, parser)| (name, parser));
+                    Format::Wrapped(Box::new(Wrapped::new(envelope, inner, tags.collect())))
                 }
             }
         };

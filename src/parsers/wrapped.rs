@@ -7,7 +7,7 @@
 use super::json_text::{Scalar, Wanted, unescape, walk};
 use super::{Envelope, Parser, Unparsed, scan, stamp};
 use crate::clock::Timestamp;
-use crate::event::{Event, Value, ValueRef, added};
+use crate::event::{Event, Value, added};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -94,7 +94,7 @@ impl Wrapped {
         let container = fields.iter().find(|(name, _)| &**name == "container");
         let mut named = self.by_container.iter_mut();
         let named = container.and_then(|(_, name)| {
-            named.find(|(known, _)| name.resolve(&[]) == ValueRef::Bytes(known.as_bytes()))
+            named.find(|(known, _)| matches!(name, Value::Text(name) if **name == **known))
         });
         let inner = named.map_or(&mut *self.inner, |(_, parser)| parser);
         inner.parse(&text, arrival, event)?;
@@ -181,7 +181,7 @@ fn time(text: &[u8], arrival: Timestamp) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Field, Kind};
+    use crate::event::{Field, Kind, ValueRef};
     use crate::parsers::ParserConfig;
 
     const NOW: Timestamp = Timestamp::from_secs(1_793_000_000);

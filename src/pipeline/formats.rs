@@ -7,7 +7,7 @@
 
 use super::programs;
 use crate::clock::{self, Timestamp};
-use crate::config::{Config, FORMAT_PLUGIN, SourceConfig, SourceType};
+use crate::config::{Config, FORMAT_PLUGIN, SourceConfig};
 use crate::event::{Event, Field, Kind, text};
 use crate::limits;
 use crate::parsers::{self, FORMATS, Parser, ParserError};

@@ -56,7 +56,7 @@ impl<'c> Reader<'c> {
         Self {
             config,
             signal: Arc::clone(signal),
-            desk: Desk { join: config.join, ..Desk::new(Arc::clone(outlet)) },
+            desk: Desk::new(Arc::clone(outlet)).joining(config.join),
             watch: Watch::new(Arc::clone(signal)),
             first_run: known.is_empty() && !marks.known,
             marks,

@@ -27,7 +27,7 @@ pub(super) struct Desk {
     /// One read fills it; made once.
     pub buffer: Vec<u8>,
     /// Whether lines go on in the next ones.
-    pub join: Join,
+    join: Join,
     last_birth: u64,
 }
 
@@ -39,6 +39,12 @@ impl Desk {
             join: Join::No,
             last_birth: 0,
         }
+    }
+
+    /// The same for a source whose lines may go on in the next ones.
+    pub(super) fn joining(mut self, join: Join) -> Self {
+        self.join = join;
+        self
     }
 
     /// A moment that no other stream of this source was named at.

@@ -2,7 +2,7 @@
 
 use super::report::Report;
 use crate::clock::{self, Timestamp};
-use crate::config::{Config, SourceType};
+use crate::config::Config;
 use crate::pipeline::control::Status;
 use crate::pipeline::machine;
 use crate::process::{self, Program};

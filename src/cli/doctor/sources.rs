@@ -4,7 +4,7 @@
 use super::report::Report;
 use crate::cli::init::place::last_lines;
 use crate::clock::{self, Timestamp, format_duration};
-use crate::config::{Config, SourceConfig, SourceType};
+use crate::config::{Config, SourceConfig};
 use crate::event::{Event, Kind};
 use crate::limits::LOG_TAIL_BYTES_MAX;
 use crate::parsers::{self, Parser};
