@@ -16,8 +16,9 @@ pub const INTAKE_LOOK_MILLIS: u64 = 200;
 /// A TLS handshake may take this long.
 pub const INTAKE_HANDSHAKE_SECS_MAX: u64 = 10;
 
-/// At a stop, what has come already is read for at most this long.
-pub const INTAKE_DRAIN_MILLIS_MAX: u64 = 400;
+/// At a stop, what has come already is read for at most this long: what the kernel holds of some
+/// connections takes a fraction of it.
+pub const INTAKE_DRAIN_MILLIS_MAX: u64 = 1_500;
 
 /// The kernel is asked to hold this much of datagrams that were not read yet: a burst of some
 /// thousands.

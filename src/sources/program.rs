@@ -36,10 +36,10 @@ pub trait Program: Send {
     fn next(&mut self, within: Duration) -> Result<Option<Said>, Failed>;
     /// Tells it that all up to this cursor is saved.
     fn saved(&mut self, cursor: &str) -> Result<(), Failed>;
-    /// What it had taken already when the source was told to stop, and nobody else has any more: it
-    /// is kept before the end. Nothing, where the program still has it.
-    fn rest(&mut self) -> Vec<Said> {
-        Vec::new()
+    /// The next of what it had taken already when the source was told to stop, and nobody else has
+    /// any more: it is kept before the end. Nothing, where the program still has it.
+    fn rest(&mut self) -> Option<Said> {
+        None
     }
     /// Ends it in good order.
     fn stop(&mut self);
@@ -137,7 +137,7 @@ impl Pump {
                 let _ended = self.listen(look);
             }
         }
-        for said in self.program.rest() {
+        while let Some(said) = self.program.rest() {
             if !self.take(said) {
                 break;
             }

@@ -12,7 +12,7 @@ fn the_examples_of_the_page_are_right() {
     for block in blocks {
         // Files that the example names needn't be here; what is wrong with words and keys is told.
         let config =
-            riposte::config::parse(block).unwrap_or_else(|error| panic!("{error}\n{block}"));
+            riposte::config::parse(block).unwrap_or_else(|error| panic!("{error:?}\n{block}"));
         let faults: Vec<String> =
             config.faults().into_iter().filter(|fault| !fault.contains("secret")).collect();
         assert_eq!(faults, [""; 0], "{block}");

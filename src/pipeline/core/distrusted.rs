@@ -63,6 +63,12 @@ impl Core {
         !self.distrusted.is_empty() && self.distrusted.contains(source)
     }
 
+    /// Where in time a source is whose newest event happened at `newest`. Forged stamps must neither
+    /// hold timers back nor move them on: such a source is where its records arrive.
+    pub fn reached(&self, source: &str, newest: Timestamp, arrival: Timestamp) -> Timestamp {
+        if self.is_distrusted(source) { arrival } else { newest }
+    }
+
     /// What a body asked for, noted. Events that it emits are of the same source, so they count apart
     /// too.
     pub(super) fn follow_distrusted(
@@ -157,6 +163,8 @@ rule("decided").on("decision").by("ip").then(|hit| notify("ops", "x"));
             assert_eq!(core.host.state_get(name), None, "{name}");
         }
         assert_eq!(core.host.past_hits("203.0.113.9", Duration::from_hours(1)), 0);
+        let (old, now) = (Timestamp::from_secs(1), Timestamp::from_secs(9));
+        assert_eq!([core.reached("udp", old, now), core.reached("log", old, now)], [now, old]);
         // The true ones go on where they were, and the block is the first.
         let acting = pass(&mut core, "log", 4..6);
         assert_eq!(acting[0].decisions[0].duration(), Some(Duration::from_hours(1)));

@@ -382,13 +382,15 @@ pub(super) fn evaluate(
     for candidates in matched.candidates.chunks(limits::CANDIDATES_LOOK_AHEAD) {
         core.look_ahead(candidates, &mut ahead);
         for candidate in candidates {
-            let low = watermarks.event(source, candidate.event.time, matched.arrival);
+            let time = core.reached(source, candidate.event.time, matched.arrival);
+            let low = watermarks.event(source, time, matched.arrival);
             core.advance(low, firings);
             core.event_ahead(&candidate.event, &candidate.rules, &mut ahead, firings);
         }
     }
     if matched.parsed > 0 {
-        let low = watermarks.event(source, matched.newest, matched.arrival);
+        let time = core.reached(source, matched.newest, matched.arrival);
+        let low = watermarks.event(source, time, matched.arrival);
         core.advance(low, firings);
     }
     core.forget_before(watermarks.settled());

@@ -181,8 +181,7 @@ fn datagrams(socket: &UdpSocket, shared: &Shared) {
     let mut until: Option<Instant> = None;
     loop {
         if shared.stopping() && until.is_none() {
-            until =
-                Some(Instant::now() + Duration::from_millis(limits::INTAKE_DRAIN_MILLIS_MAX / 2));
+            until = Some(Instant::now() + Duration::from_millis(limits::INTAKE_DRAIN_MILLIS_MAX));
             if socket.set_nonblocking(true).is_err() {
                 return;
             }
@@ -321,9 +320,8 @@ impl<'s> Connection<'s> {
         let ended = loop {
             if shared.stopping() && until.is_none() {
                 // What has come already is taken, or its sender would think that it was.
-                until = Some(
-                    Instant::now() + Duration::from_millis(limits::INTAKE_DRAIN_MILLIS_MAX / 2),
-                );
+                until =
+                    Some(Instant::now() + Duration::from_millis(limits::INTAKE_DRAIN_MILLIS_MAX));
                 self.stream.set_nonblocking(true)?;
             }
             match self.read(&mut buffer) {

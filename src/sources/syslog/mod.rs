@@ -74,6 +74,8 @@ struct Syslog {
 struct Running {
     heard: Receiver<Said>,
     stopping: Arc<AtomicBool>,
+    /// At a stop: until when what has come already is taken.
+    until: Option<Instant>,
 }
 
 impl Syslog {
@@ -86,7 +88,7 @@ impl Syslog {
             // Those that listen already end again.
             stopping.store(true, Ordering::Release);
         }
-        begun.map(|()| Running { heard, stopping })
+        begun.map(|()| Running { heard, stopping, until: None })
     }
 }
 
@@ -135,19 +137,15 @@ impl Program for Syslog {
         Ok(())
     }
 
-    fn rest(&mut self) -> Vec<Said> {
-        let Some(running) = self.running.take() else {
-            return Vec::new();
-        };
+    fn rest(&mut self) -> Option<Said> {
+        let running = self.running.as_mut()?;
         running.stopping.store(true, Ordering::Release);
-        // Until the last thread has read what had come already.
-        let looks = Duration::from_millis(limits::INTAKE_LOOK_MILLIS);
-        let until = Instant::now() + looks + Duration::from_millis(limits::INTAKE_DRAIN_MILLIS_MAX);
-        let mut rest = Vec::new();
-        while let Ok(said) = running.heard.recv_deadline(until) {
-            rest.push(said);
-        }
-        rest
+        let until = *running.until.get_or_insert_with(|| {
+            let looks = Duration::from_millis(limits::INTAKE_LOOK_MILLIS);
+            Instant::now() + looks + Duration::from_millis(limits::INTAKE_DRAIN_MILLIS_MAX)
+        });
+        // Until the last thread has read what had come already, and has ended.
+        running.heard.recv_deadline(until).ok()
     }
 
     fn stop(&mut self) {

@@ -71,6 +71,8 @@ fn begin_at(
     let handle = program::start("s", spool, source, root.path(), resume, sink).unwrap();
     let bench = Bench { root, taken, handle, at };
     bench.wait("it listens", |_| TcpStream::connect(at).is_ok() || !bench.alarms().is_empty());
+    // The connection that asked has ended again.
+    std::thread::sleep(Duration::from_millis(200));
     bench
 }
 
@@ -110,7 +112,7 @@ fn messages_come_over_both_ways_with_their_sender() {
     udp.send_to(b"<13>over udp\nin two lines\n", bench.at).unwrap();
     bench.wait("the datagram", |bench| bench.lines().len() == 1);
     let mut tcp = bench.connect();
-    tcp.write_all(b"10 <13>cou").unwrap();
+    tcp.write_all(b"9 <13>cou").unwrap();
     tcp.write_all(b"nt<13>line \xff\n<13>the last has no end").unwrap();
     drop(tcp);
     bench.wait("all messages", |bench| bench.lines().len() == 4);
