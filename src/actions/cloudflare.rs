@@ -11,7 +11,7 @@ mod chunk;
 mod clear;
 mod last_check;
 mod leftovers;
-mod mark;
+pub mod mark;
 mod measure;
 mod outcomes;
 mod plan;

@@ -82,6 +82,11 @@ fn ask(url: &str) -> Option<Vec<String>> {
     (reply.status == 200 && reply.whole).then(|| open_incidents(&reply.body)).flatten()
 }
 
+/// The open incidents that may concern the API, asked once; `None` where the page can't be read.
+pub fn open_now(url: &str) -> Option<Vec<String>> {
+    ask(url)
+}
+
 #[derive(Debug, Default)]
 struct State {
     incidents: Vec<String>,

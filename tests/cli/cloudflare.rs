@@ -110,3 +110,55 @@ fn settings_and_rules_are_changed_with_a_yes_alone() {
     assert_eq!(run(&[&waf[..], &["true", "--yes", "--off"]].concat()).0, Some(0));
     assert_eq!(run(&["waf", "remove", "example.com", "nothing", "--yes"]).0, Some(2));
 }
+
+#[test]
+fn what_riposte_put_in_force_is_told_apart_from_what_others_did() {
+    use riposte::cloudflare::access_rules::{self, Scope};
+    use riposte::cloudflare::{Client, zones};
+    let simulator = simulator();
+    let token = riposte::secret::Secret::new(TOKEN.to_owned());
+    let client = Client::new(&simulator.base(), token, std::time::Duration::from_secs(9));
+    let account = zones::find(&client, "example.com").unwrap().unwrap().account.id;
+    let (code, out, err) = cf(&simulator, &["blocks"]);
+    assert_eq!((code, out.trim()), (Some(0), "nothing of riposte's is in force there"), "{err}");
+    let scope = Scope::Account(account);
+    let note = "riposte/web2 until 2026-11-26T20:00:00Z wp-login-guessing";
+    for (ip, notes) in [("203.0.113.9", note), ("203.0.113.10", "by hand")] {
+        client.send(&access_rules::make(&scope, "block", ("ip", ip), notes)).unwrap();
+    }
+    let (code, out, err) = cf(&simulator, &["blocks"]);
+    assert_eq!(code, Some(0), "{err}");
+    for word in [
+        "203.0.113.9",
+        "web2",
+        "access rule, the account",
+        "2026-11-26T20:00:00Z",
+        "wp-login-guessing",
+    ] {
+        assert!(out.contains(word), "{word}: {out}");
+    }
+    assert!(!out.contains("203.0.113.10"), "{out}");
+    let (_, out, _) = cf(&simulator, &["blocks", "--json"]);
+    let row: serde_json::Value = serde_json::from_str(out.trim()).unwrap();
+    assert_eq!((&row["mark"], &row["remedy"]), (&"web2".into(), &"block".into()));
+}
+
+#[test]
+fn status_tells_of_the_budget_and_of_what_is_wrong() {
+    let simulator = simulator();
+    let (code, out, err) = cf(&simulator, &["status"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("API: http://127.0.0.1") && out.contains("calls at once"), "{out}");
+    let (_, out, _) = cf(&simulator, &["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_str(out.trim()).unwrap();
+    assert_eq!((&status["reached"], &status["incidents"]), (&true.into(), &serde_json::json!([])));
+    drop(simulator);
+    let gone = ["cf", "--api", "http://127.0.0.1:9/client/v4", "status"];
+    let Output { status, stdout, .. } = Command::new(env!("CARGO_BIN_EXE_riposte"))
+        .args(gone)
+        .env("CLOUDFLARE_API_TOKEN", TOKEN)
+        .output()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert!(String::from_utf8(stdout).unwrap().contains("trouble API"));
+}

@@ -9,18 +9,18 @@ use crate::limits::CLOUDFLARE_COMMENT_CHARS_MAX;
 use std::time::Duration;
 
 /// How everything of riposte's begins.
-pub(super) const OURS: &str = "riposte/";
+pub const OURS: &str = "riposte/";
 
 /// What another riposte left this long after its end is removed by whoever finds it.
 const ORPHANED_AFTER: Duration = Duration::from_hours(24);
 
 /// A note, read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Note {
+pub struct Note {
     /// The mark of the riposte that made it.
-    pub(super) owner: String,
+    pub owner: String,
     /// Its end; `None` for never.
-    pub(super) until: Option<Timestamp>,
+    pub until: Option<Timestamp>,
 }
 
 impl Note {
@@ -52,7 +52,7 @@ pub(super) fn write(owner: &str, until: Option<Timestamp>, why: &str) -> String 
 }
 
 /// Reads a note; `None` when it isn't one of riposte's.
-pub(super) fn read(text: &str) -> Option<Note> {
+pub fn read(text: &str) -> Option<Note> {
     let (owner, rest) = text.strip_prefix(OURS)?.split_once(' ')?;
     let until = match rest.split(' ').collect::<Vec<_>>().as_slice() {
         ["until", stamp, ..] => Some(Timestamp::parse_rfc3339(stamp)?),
@@ -60,6 +60,12 @@ pub(super) fn read(text: &str) -> Option<Note> {
         _ => return None,
     };
     Some(Note { owner: owner.to_owned(), until })
+}
+
+/// Why something of riposte's was made: what stands behind the end in a note.
+pub fn why(text: &str) -> &str {
+    let behind = text.strip_prefix(OURS).and_then(|rest| rest.splitn(4, ' ').nth(3));
+    behind.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -71,6 +77,7 @@ mod tests {
         let until = Timestamp::parse_rfc3339("2026-11-26T20:00:00Z");
         for until in [until, None] {
             let text = write("web1", until, "wp-login-guessing");
+            assert_eq!(why(&text), "wp-login-guessing");
             assert_eq!(read(&text), Some(Note { owner: "web1".to_owned(), until }), "{text}");
         }
         for text in

@@ -9,6 +9,7 @@ mod analytics;
 mod audit;
 mod balancers;
 mod billing;
+mod blocks;
 mod confirm;
 mod dns;
 mod events;
@@ -25,6 +26,7 @@ mod rules;
 mod settings;
 mod rotate;
 mod show;
+mod status;
 mod tokens;
 mod warm;
 mod zones;
@@ -116,6 +118,10 @@ pub enum CfCommand {
         /// A list's name
         list: Option<String>,
     },
+    /// Show who is kept out or challenged there by riposte, of this and other machines
+    Blocks,
+    /// Can the API be reached, is there an incident, and how many calls are left?
+    Status,
     /// Show API tokens and what is wrong with them; make, rotate or remove one
     Tokens(tokens::TokensArgs),
     /// Show the account's members; invite, change and remove them
@@ -193,6 +199,8 @@ pub fn cf(path: &Path, args: &CfArgs, out: &mut Output) -> anyhow::Result<End> {
         CfCommand::Warm(args) => warm::warm(args, session.json, out),
         CfCommand::Purge(args) => purge::purge(&session, args, out),
         CfCommand::Lists { list } => lists::lists(&session, list.as_deref(), out),
+        CfCommand::Blocks => blocks::run(&session, out),
+        CfCommand::Status => status::run(&session, out),
         CfCommand::Tokens(args) => tokens::run(&session, args, out),
         CfCommand::Members(args) => members::run(&session, args, out),
         CfCommand::Audit(args) => audit::run(&session, args, out),
