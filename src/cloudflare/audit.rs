@@ -75,13 +75,24 @@ pub fn first(account: &str, query: &Query) -> Call {
     asked(path, query, ["actor.email", "actor.ip", "action.type", "zone.name"])
 }
 
-/// The entries, the newest first; whether they came from the first version.
+/// All entries, the newest first; whether they came from the first version.
 pub fn entries(
     client: &Client,
     account: &str,
     query: &Query,
 ) -> Result<(Vec<Entry>, bool), ApiError> {
-    let (rows, old) = match client.by_cursor::<Value>(&second(account, query), PER_PAGE) {
+    newest(client, account, query, usize::MAX)
+}
+
+/// At most this many of them. Cloudflare gives the newest first, so the rest isn't read.
+pub fn newest(
+    client: &Client,
+    account: &str,
+    query: &Query,
+    most: usize,
+) -> Result<(Vec<Entry>, bool), ApiError> {
+    let call = second(account, query);
+    let (rows, old) = match client.by_cursor_first::<Value>(&call, PER_PAGE, most) {
         Ok(rows) => (rows, false),
         Err(error)
             if matches!(
@@ -97,6 +108,7 @@ pub fn entries(
     // Pages may overlap when something happens between two of them.
     entries.sort_by(|a, b| b.time.cmp(&a.time).then_with(|| a.id.cmp(&b.id)));
     entries.dedup_by(|a, b| !a.id.is_empty() && a.id == b.id);
+    entries.truncate(most);
     Ok((entries, old))
 }
 

@@ -314,6 +314,16 @@ impl Client {
         call: &Call,
         per_page: usize,
     ) -> Result<Vec<T>, ApiError> {
+        self.by_cursor_first(call, per_page, usize::MAX)
+    }
+
+    /// The pages of such a listing that hold its first so many, whole.
+    pub fn by_cursor_first<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        per_page: usize,
+        most: usize,
+    ) -> Result<Vec<T>, ApiError> {
         let mut all = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..CLOUDFLARE_PAGES_MAX {
@@ -328,7 +338,7 @@ impl Client {
             if !answer.result.is_null() || answer.info.is_null() {
                 all.extend(answer.read::<Vec<T>>()?);
             }
-            if after.is_none() || after == cursor {
+            if after.is_none() || after == cursor || all.len() >= most {
                 return Ok(all);
             }
             cursor = after;

@@ -2,6 +2,10 @@
 //! that it leaves out, `proxied` among them. A record's type can't be changed since 30 June 2026;
 //! another type takes a removal and a new record, in one batch.
 
+mod content;
+
+pub use content::{Content, batch_max, read_content, same_content, unquoted, whole_name};
+
 use super::call::{Area, Call, Form, encoded};
 use super::client::Client;
 use super::error::{ApiError, ErrorKind};
@@ -191,7 +195,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// How many changes it has.
+    /// How many changes.
     pub const fn len(&self) -> usize {
         self.deletes.len() + self.patches.len() + self.posts.len()
     }

@@ -18,7 +18,11 @@ pub(super) fn written(zone: &str, records: &[Value]) -> String {
         let proxied = record.get("proxied").and_then(Value::as_bool).unwrap_or(false);
         let content = match text("type") {
             "TXT" => format!("\"{}\"", text("content").trim_matches('"')),
-            "CNAME" | "NS" => format!("{}.", text("content")),
+            "CNAME" | "NS" | "PTR" => format!("{}.", text("content")),
+            "MX" => {
+                let priority = record.get("priority").and_then(Value::as_f64).unwrap_or(0.0);
+                format!("{priority} {}.", text("content"))
+            }
             _ => text("content").to_owned(),
         };
         // Writing into a text can't fail.
@@ -84,8 +88,18 @@ fn record(line: &str, origin: &str, proxied: bool) -> Option<Value> {
     }
     let name = if name.ends_with('.') { name.to_owned() } else { whole_name(name, origin) };
     let proxied = marked.unwrap_or(proxied) && matches!(*kind, "A" | "AAAA" | "CNAME");
-    Some(json!({
-        "type": kind, "name": name, "content": content.join(" ").trim_matches('"'), "ttl": ttl,
-        "proxied": proxied,
-    }))
+    let (priority, content) = match (*kind, content) {
+        ("MX", [priority, content @ ..]) => (priority.parse::<u16>().ok(), content),
+        _ => (None, content),
+    };
+    let content = content.join(" ");
+    let content = content.trim_matches('"');
+    let mut record = json!({
+        "type": kind, "name": name, "content": content, "ttl": ttl, "proxied": proxied,
+    });
+    if let (Some(priority), Some(fields)) = (priority, record.as_object_mut()) {
+        fields.insert("content".to_owned(), json!(content.trim_end_matches('.')));
+        fields.insert("priority".to_owned(), json!(priority));
+    }
+    Some(record)
 }

@@ -66,6 +66,32 @@ fn records_are_listed_and_filtered() {
 }
 
 #[test]
+fn a_zone_file_comes_in_whole_and_what_went_out_comes_back_as_nothing() {
+    let place = Place::new();
+    let exported = place.dns(&["export", "example.com"]);
+    let file = place.file(exported.split_once("\n").unwrap().1);
+    let again = place.dns(&["import", "example.com", &file, "--yes"]);
+    assert!(again.starts_with("[0]") && again.contains("nothing to do"), "{again}");
+    let file =
+        place.file("$TTL 300\n@ MX 10 mail\n  CAA 0 issue \"ca.example\"\nwww A 192.0.2.9\n");
+    let import = ["import", "example.com", file.as_str()];
+    let shown = place.dns(&import);
+    assert!(shown.starts_with("[2]") && shown.contains("--yes"), "{shown}");
+    assert_eq!(place.www(), ["A 192.0.2.80"]);
+    let dry = place.dns(&[&import[..], &["--dry-run", "--json"]].concat());
+    assert!(dry.contains("\"method\":\"POST\"") && dry.lines().count() == 2, "{dry}");
+    place.simulator.fault(Fault::new(FaultKind::Lost, 1).only("POST", "/dns_records/batch"));
+    let done = place.dns(&[&import[..], &["--replace", "--yes"]].concat());
+    assert!(done.contains("done example.com (4 changes)"), "{done}");
+    assert_eq!(place.www(), ["A 192.0.2.9"]);
+    let again = place.dns(&[&import[..], &["--replace"]].concat());
+    assert_eq!(again, "[0]\nnothing to do\n");
+    let file = place.file("www A 192.0.2.9\n$INCLUDE more\n");
+    let wrong = place.dns(&["import", "example.com", &file]);
+    assert!(wrong.starts_with("[2]") && wrong.contains("line 2: `$INCLUDE` isn't read"), "{wrong}");
+}
+
+#[test]
 fn nothing_changes_without_a_yes() {
     let place = Place::new();
     assert_eq!(

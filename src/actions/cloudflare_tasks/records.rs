@@ -26,7 +26,7 @@ pub(super) fn call(
     match task {
         CloudflareTask::DnsSet { name, kind, content, create, ttl, proxied } => {
             let same: Vec<&Record> = present.iter().filter(|record| record.kind == *kind).collect();
-            if same.iter().any(|record| same_content(&record.content, content)) {
+            if same.iter().any(|record| dns::same_content(kind, &record.content, content)) {
                 return Ok(None);
             }
             match same.as_slice() {
@@ -48,7 +48,9 @@ pub(super) fn call(
         CloudflareTask::DnsDelete { name, kind, content } => {
             let meant = |record: &&Record| {
                 record.kind == *kind
-                    && content.as_ref().is_none_or(|wanted| same_content(wanted, &record.content))
+                    && content
+                        .as_ref()
+                        .is_none_or(|wanted| dns::same_content(kind, wanted, &record.content))
             };
             let found: Vec<&Record> = present.iter().filter(meant).collect();
             let (ours, others): (Vec<&Record>, Vec<&Record>) =
@@ -103,15 +105,6 @@ fn made(
 fn is_ours(record: &Record, mark: &str) -> bool {
     let comment = record.comment.as_deref().unwrap_or_default();
     comment.strip_prefix(OURS).is_some_and(|rest| rest.split(' ').next() == Some(mark))
-}
-
-/// Whether two contents are the same address or name, however they are written.
-fn same_content(one: &str, other: &str) -> bool {
-    let address = |text: &str| text.parse::<std::net::IpAddr>().ok();
-    match (address(one), address(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => one.trim_end_matches('.').eq_ignore_ascii_case(other.trim_end_matches('.')),
-    }
 }
 
 #[cfg(test)]

@@ -16,13 +16,14 @@ pub fn cell(text: &str) -> String {
 
 /// The account of the config, else the one of the first zone.
 pub fn account(session: &Session) -> anyhow::Result<String> {
-    if let Some(account) = &session.config.account {
+    if let Some(account) = session.config.account.as_ref().or_else(|| session.account.get()) {
         return Ok(account.clone());
     }
     let zones = zones::all(&session.client).map_err(|error| told(&error))?;
-    zones.into_iter().next().map(|zone| zone.account.id).ok_or_else(|| {
+    let found = zones.into_iter().next().map(|zone| zone.account.id).ok_or_else(|| {
         Usage::of("the token sees no zone, so the account isn't known\nhint: name `account` in the config")
-    })
+    })?;
+    Ok(session.account.get_or_init(|| found).clone())
 }
 
 /// Sends a call, and reads what came.

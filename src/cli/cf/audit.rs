@@ -47,9 +47,8 @@ pub fn run(session: &Session, args: &AuditArgs, out: &mut Output) -> anyhow::Res
         zone: args.zone.clone(),
     };
     let account = account(session)?;
-    let (mut entries, old) =
-        audit::entries(&session.client, &account, &query).map_err(|error| told(&error))?;
-    entries.truncate(args.limit);
+    let (entries, old) = audit::newest(&session.client, &account, &query, args.limit)
+        .map_err(|error| told(&error))?;
     if old && !session.json {
         out.line("from the first version of the log, since the second was refused\n")?;
     }

@@ -113,7 +113,14 @@ fn one<'m>(all: &'m [Member], wanted: &str) -> anyhow::Result<&'m Member> {
 }
 
 fn chosen<'r>(roles: &'r [Role], named: &[String]) -> anyhow::Result<Vec<&'r Role>> {
-    named.iter().map(|name| choose("role", name, roles, |role| (&role.id, &role.name))).collect()
+    let mut chosen: Vec<&Role> = Vec::new();
+    for name in named {
+        let role = choose("role", name, roles, |role| (&role.id, &role.name))?;
+        if !chosen.iter().any(|known| known.id == role.id) {
+            chosen.push(role);
+        }
+    }
+    Ok(chosen)
 }
 
 fn names(roles: &[&Role]) -> String {

@@ -47,6 +47,7 @@ use ipnet::IpNet;
 use purge::PurgeArgs;
 use rules::{RateLimitCommand, WafCommand};
 use settings::SettingsArgs;
+use std::cell::OnceCell;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -174,6 +175,8 @@ struct Session {
     /// Proxies that the config trusts.
     proxies: Vec<IpNet>,
     json: bool,
+    /// The account, once it was asked for.
+    account: OnceCell<String>,
 }
 
 /// Runs one of them.
@@ -254,7 +257,7 @@ fn session(path: &Path, args: &CfArgs) -> anyhow::Result<Session> {
     }
     let client = Client::new(&config.api, token, PATIENCE).with_email(args.key_email.clone());
     let client = client.with_user(config.user.as_deref()).with_trace(trace);
-    Ok(Session { client, config, proxies, json: args.json })
+    Ok(Session { client, config, proxies, json: args.json, account: OnceCell::new() })
 }
 
 fn show_checks(session: &Session, out: &mut Output) -> anyhow::Result<End> {

@@ -1,15 +1,11 @@
 //! `riposte cf zones`: what there is.
 
+use super::account::cell;
 use super::{Session, told};
 use crate::cli::output::{self, Output, Style};
 use crate::cli::{End, Usage};
 use crate::cloudflare::zones::{self, Zone};
 use crate::event::text;
-
-/// A cell of text from outside.
-pub(super) fn cell(text: &str) -> String {
-    text::escape(text).into_owned()
-}
 
 /// The zones that the token sees.
 pub fn zones(session: &Session, out: &mut Output) -> anyhow::Result<End> {

@@ -1,6 +1,6 @@
 //! `riposte cf warm`: fetches pages of a zone, so that they are in its cache.
 
-use super::show::cell;
+use super::account::cell;
 use crate::cli::output::{Output, Style};
 use crate::cli::{End, Usage};
 use crate::cloudflare::warm::{self, Warmed};

@@ -5,14 +5,11 @@
 //! that is wanted stay, the others are changed or removed.
 
 use super::plan::{Change, What};
-use crate::cloudflare::dns::{Batch, NewRecord, Patch, Record, same_ttl};
+use crate::cloudflare::dns::{self, Batch, NewRecord, Patch, Record, same_content, same_ttl};
 use crate::cloudflare::plans::Level;
 use crate::cloudflare::settings;
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-/// Changes in one batch: on Free, and on other plans (read in November 2026).
-const BATCH_MAX: (usize, usize) = (200, 3_500);
 
 /// Types of which a name has one set of answers: another record there is in the way.
 const ADDRESSES: [&str; 3] = ["A", "AAAA", "CNAME"];
@@ -82,20 +79,7 @@ impl FileRecord {
     pub fn is_twin_of(&self, other: &Self) -> bool {
         self.kind == other.kind
             && self.name.eq_ignore_ascii_case(&other.name)
-            && (self.data == other.data && same_content(&self.content, &other.content))
-    }
-
-    /// The whole name, as the API has it.
-    fn full_name(&self, zone: &str) -> String {
-        let name = self.name.trim_end_matches('.').to_ascii_lowercase();
-        let zone = zone.to_ascii_lowercase();
-        if name == "@" || name.is_empty() || name == zone {
-            zone
-        } else if name.ends_with(&format!(".{zone}")) {
-            name
-        } else {
-            format!("{name}.{zone}")
-        }
+            && (self.data == other.data && same_content(&self.kind, &self.content, &other.content))
     }
 
     fn note(&self, mark: &str) -> String {
@@ -106,7 +90,7 @@ impl FileRecord {
     fn leads_where(&self, record: &Record) -> bool {
         match &self.data {
             Some(data) => record.data.as_ref().is_some_and(|known| settings::same(known, data)),
-            None => same_content(&self.content, &record.content),
+            None => same_content(&self.kind, &self.content, &record.content),
         }
     }
 
@@ -126,15 +110,9 @@ impl FileRecord {
             comment: Some(self.note(mark)),
             priority: self.priority.map(f64::from),
             data: self.data.clone(),
-            ..NewRecord::new(&self.kind, &self.full_name(zone), &self.content)
+            ..NewRecord::new(&self.kind, &dns::whole_name(&self.name, zone), &self.content)
         }
     }
-}
-
-/// Names compare without case and final dot; texts word for word.
-fn same_content(wanted: &str, present: &str) -> bool {
-    let bare = |text: &str| text.trim_end_matches('.').trim_matches('"').to_owned();
-    wanted == present || bare(wanted) == bare(present)
 }
 
 /// How comments of a file's records begin.
@@ -174,7 +152,8 @@ pub fn plan(
     let mut free: Vec<&Record> = present.iter().collect();
     let mut open: Vec<&FileRecord> = Vec::new();
     let fits = |record: &Record, wanted: &FileRecord| {
-        record.kind == wanted.kind && record.name.eq_ignore_ascii_case(&wanted.full_name(zone))
+        record.kind == wanted.kind
+            && record.name.eq_ignore_ascii_case(&dns::whole_name(&wanted.name, zone))
     };
     // Those that lead where they are to lead first, so that they aren't changed for another's sake.
     for wanted in wanted {
@@ -220,7 +199,7 @@ pub fn plan(
             to: Value::Null,
         });
     }
-    let most = if level == Some(Level::Free) { BATCH_MAX.0 } else { BATCH_MAX.1 };
+    let most = dns::batch_max(level);
     if made.batch.len() > most {
         made.faults.push(format!(
             "{} records would change, more than the {most} that go together\nhint: apply a part of the file first",

@@ -2,8 +2,8 @@
 //!
 //! A field that isn't known here is a fault, never dropped: what was asked for is what is sent.
 
-use super::plan::{Change, whole_name};
-use crate::cloudflare::dns::{NewRecord, Patch, Record};
+use super::plan::Change;
+use crate::cloudflare::dns::{NewRecord, Patch, Record, whole_name};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

@@ -1,13 +1,17 @@
 //! `riposte cf dns …`: a zone's records. What changes something shows its plan and asks first.
 
 mod file;
+mod import;
 mod plan;
+mod zone_text;
 
+use super::account::cell;
 use super::confirm::{Consent, confirmed, rehearse};
 use super::{Session, show, told};
 use crate::cli::output::{self, Output, Style};
 use crate::cli::{End, Usage};
-use crate::cloudflare::dns::{self, Filter, Record};
+use crate::cloudflare::dns::{self, Filter, NewRecord, Record};
+use crate::cloudflare::plans::Level;
 use crate::cloudflare::zones::Zone;
 use crate::cloudflare::{ApiError, Call};
 use crate::event::text;
@@ -28,6 +32,8 @@ pub enum DnsCommand {
     Delete(DeleteArgs),
     /// Carry out a file of changes, all of them or none
     Batch(BatchArgs),
+    /// Add what a BIND zone file has and the zone hasn't
+    Import(import::ImportArgs),
     /// Print the zone as a BIND file
     Export {
         /// The zone's name, or its id
@@ -68,7 +74,8 @@ pub struct SetArgs {
     name: String,
     /// A, AAAA, CNAME, TXT, …
     kind: String,
-    /// Where it leads
+    /// Where it leads; `10 mail.example.com` for MX, `10 5 443 www.example.com` for SRV, `0 issue
+    /// "ca.example"` for CAA
     content: String,
     /// Of an MX record: the lower goes first; 10 for a new one
     #[arg(long, value_name = "NUMBER")]
@@ -128,6 +135,7 @@ pub fn dns(session: &Session, command: &DnsCommand, out: &mut Output) -> anyhow:
         DnsCommand::Set(args) => set(session, args, out),
         DnsCommand::Delete(args) => delete(session, args, out),
         DnsCommand::Batch(args) => batch(session, args, out),
+        DnsCommand::Import(args) => import::run(session, args, out),
         DnsCommand::Export { zone } => export(session, zone, out),
         DnsCommand::Usage { zone } => usage(session, zone, out),
     }
@@ -136,7 +144,7 @@ pub fn dns(session: &Session, command: &DnsCommand, out: &mut Output) -> anyhow:
 fn list(session: &Session, args: &ListArgs, out: &mut Output) -> anyhow::Result<End> {
     let zone = show::zone(session, &args.zone)?;
     let filter = Filter {
-        name: args.name.as_ref().map(|name| plan::whole_name(name, &zone.name)),
+        name: args.name.as_ref().map(|name| dns::whole_name(name, &zone.name)),
         kind: args.kind.as_ref().map(|kind| kind.to_ascii_uppercase()),
         content: args.content.clone(),
         comment: args.comment.clone(),
@@ -155,11 +163,11 @@ fn list(session: &Session, args: &ListArgs, out: &mut Output) -> anyhow::Result<
     for record in &records {
         let proxied = if record.proxied == Some(true) { "yes" } else { "no" };
         rows.push(vec![
-            show::cell(&record.kind),
-            show::cell(&record.name),
+            cell(&record.kind),
+            cell(&record.name),
             plan::ttl_text(record.ttl),
             proxied.to_owned(),
-            show::cell(&record.content),
+            cell(&record.content),
         ]);
     }
     for line in output::table(&rows) {
@@ -171,11 +179,16 @@ fn list(session: &Session, args: &ListArgs, out: &mut Output) -> anyhow::Result<
 fn set(session: &Session, args: &SetArgs, out: &mut Output) -> anyhow::Result<End> {
     let zone = show::zone(session, &args.zone)?;
     let ttl = args.ttl.as_deref().map(plan::parse_ttl).transpose().map_err(Usage::of)?;
+    let kind = args.kind.to_ascii_uppercase();
+    let mut content = dns::read_content(&kind, &args.content).map_err(Usage::of)?;
+    if args.priority.is_some() && kind != "MX" {
+        return Err(Usage::of("`--priority` goes with MX records"));
+    }
+    content.priority = args.priority.or(content.priority);
     let wanted = Wanted {
-        name: plan::whole_name(&args.name, &zone.name),
-        kind: args.kind.to_ascii_uppercase(),
-        content: args.content.clone(),
-        priority: args.priority,
+        name: dns::whole_name(&args.name, &zone.name),
+        kind,
+        content,
         ttl,
         proxied: args.proxied,
         comment: args.comment.clone(),
@@ -193,7 +206,7 @@ fn set(session: &Session, args: &SetArgs, out: &mut Output) -> anyhow::Result<En
 fn delete(session: &Session, args: &DeleteArgs, out: &mut Output) -> anyhow::Result<End> {
     let zone = show::zone(session, &args.zone)?;
     let filter = Filter {
-        name: Some(plan::whole_name(&args.name, &zone.name)),
+        name: Some(dns::whole_name(&args.name, &zone.name)),
         kind: args.kind.as_ref().map(|kind| kind.to_ascii_uppercase()),
         content: args.content.clone(),
         ..Filter::default()
@@ -243,6 +256,13 @@ fn carry_out(
         }
         return Ok(End::Well);
     };
+    let most = dns::batch_max(Level::of(zone));
+    if changes.len() > most {
+        return Err(Usage::of(format!(
+            "{} would change, more than the {most} that go together; nothing was sent\nhint: do a part of it first",
+            output::counted(u64::try_from(changes.len()).unwrap_or(u64::MAX), "record")
+        )));
+    }
     if consent.dry_run {
         rehearse(&[call], session.json, out)?;
         return Ok(End::Well);
@@ -314,5 +334,16 @@ fn failed(error: &ApiError) -> anyhow::Error {
 
 /// A record on one line, for people.
 fn line(record: &Record) -> String {
-    format!("{} {} {}", record.kind, record.name, record.content)
+    made_line(&record.to_new())
+}
+
+/// The same of one that is to be made.
+fn made_line(record: &NewRecord) -> String {
+    let priority = record.priority.filter(|_| record.data.is_none());
+    let priority = priority.map_or_else(String::new, |priority| format!("{priority} "));
+    let content = match &record.data {
+        Some(data) if record.content.is_empty() => data.to_string(),
+        _ => record.content.clone(),
+    };
+    format!("{} {} {priority}{content}", record.kind, record.name)
 }

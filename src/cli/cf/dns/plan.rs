@@ -2,20 +2,15 @@
 
 use crate::cli::output::Style;
 use crate::cloudflare::Call;
-use crate::cloudflare::dns::{self, Batch, NewRecord, Patch, Record};
+use crate::cloudflare::dns::{self, Batch, Content, NewRecord, Patch, Record, same_content};
+use crate::cloudflare::settings;
 use std::fmt::Write as _;
 
 /// Types that share a name with others of their kind as a matter of course: what is there is not
 /// taken for what is to be changed.
 const SEVERAL: [&str; 5] = ["TXT", "MX", "NS", "CAA", "SRV"];
 
-/// Types whose content consists of parts, which Cloudflare takes one by one.
-const OF_PARTS: [&str; 12] = [
-    "SRV", "CAA", "TLSA", "SSHFP", "DS", "DNSKEY", "CERT", "NAPTR", "SMIMEA", "LOC", "HTTPS",
-    "SVCB",
-];
-
-/// The priority of a new MX record of which none is said.
+/// The priority of a mail server where nobody says another.
 const USUAL_PRIORITY: f64 = 10.0;
 
 /// One change.
@@ -35,11 +30,7 @@ impl Change {
         match self {
             Self::Remove(record) => format!("- {}", super::line(record)),
             Self::Make(record) => {
-                let mut line = format!("+ {} {} {}", record.kind, record.name, record.content);
-                if let Some(priority) = record.priority {
-                    // Writing into a text can't fail.
-                    write!(line, ", priority {priority}").ok();
-                }
+                let mut line = format!("+ {}", super::made_line(record));
                 let through = if record.proxied == Some(true) { ", proxied" } else { "" };
                 // Writing into a text can't fail.
                 write!(line, " (ttl {}{through})", ttl_text(record.ttl)).ok();
@@ -111,9 +102,7 @@ pub struct Wanted {
     /// The type.
     pub kind: String,
     /// Where it is to lead.
-    pub content: String,
-    /// Of an MX record, which goes first.
-    pub priority: Option<u16>,
+    pub content: Content,
     /// Seconds; 1 for automatic.
     pub ttl: Option<u64>,
     /// Through Cloudflare or not.
@@ -129,20 +118,11 @@ pub struct Wanted {
 impl Wanted {
     /// What has to change, given the records of the name.
     pub fn plan(&self, present: &[Record]) -> Result<Vec<Change>, String> {
-        if OF_PARTS.contains(&self.kind.as_str()) {
-            return Err(format!(
-                "a record of type {} consists of parts\nhint: write it into a file with its `data`: `riposte cf dns batch`",
-                self.kind
-            ));
-        }
-        if self.priority.is_some() && self.kind != "MX" {
-            return Err("`--priority` goes with MX records".to_owned());
-        }
         let (same, others): (Vec<&Record>, Vec<&Record>) =
             present.iter().partition(|record| record.kind == self.kind);
         let clashing: Vec<&Record> =
             others.into_iter().filter(|other| clash(&other.kind, &self.kind)).collect();
-        if let Some(record) = same.iter().find(|record| record.content == self.content) {
+        if let Some(record) = same.iter().find(|record| self.leads_where(record)) {
             let rest = same.iter().filter(|other| other.id != record.id && self.replaces);
             let mut changes: Vec<Change> =
                 rest.map(|other| Change::Remove((*other).clone())).collect();
@@ -171,7 +151,8 @@ impl Wanted {
         let mut changes: Vec<Change> =
             clashing.iter().map(|other| Change::Remove((*other).clone())).collect();
         if self.beside || same.is_empty() {
-            changes.push(Change::Make(self.made(same.first().or(clashing.first()).copied())));
+            let like = same.first().or(clashing.first()).copied();
+            changes.push(Change::Make(self.made(like)));
             return Ok(changes);
         }
         for (place, record) in same.iter().enumerate() {
@@ -184,23 +165,41 @@ impl Wanted {
         Ok(changes)
     }
 
+    fn leads_where(&self, record: &Record) -> bool {
+        match &self.content.data {
+            Some(data) => record.data.as_ref().is_some_and(|known| settings::same(known, data)),
+            None => same_content(&self.kind, &self.content.text, &record.content),
+        }
+    }
+
+    /// What makes a record what is wanted. A patch carries neither parts nor a priority: then the
+    /// record is made again, in the same batch.
     fn altered(&self, record: &Record) -> Vec<Change> {
-        if self.priority.is_some_and(|wanted| Some(f64::from(wanted)) != record.priority) {
-            // A patch doesn't carry it: the record is made again, in the same batch.
-            let new = self.made(Some(record));
-            return vec![Change::Remove(record.clone()), Change::Make(new)];
+        let priority =
+            self.content.priority.map(f64::from).filter(|wanted| {
+                record.priority.is_none_or(|present| (present - wanted).abs() > 0.5)
+            });
+        let leads = self.leads_where(record);
+        if priority.is_some() || (self.content.data.is_some() && !leads) {
+            let made = self.made(Some(record));
+            let like = record.to_new();
+            let made = NewRecord {
+                comment: made.comment.or(like.comment),
+                priority: made.priority.or(like.priority),
+                tags: like.tags,
+                settings: like.settings,
+                ..made
+            };
+            return vec![Change::Remove(record.clone()), Change::Make(made)];
         }
         let patch = Patch {
-            content: (record.content != self.content).then(|| self.content.clone()),
+            content: (!leads).then(|| self.content.text.clone()),
             ttl: self.ttl.filter(|ttl| !dns::same_ttl(*ttl, record.ttl)),
             proxied: self.proxied.filter(|wanted| record.proxied != Some(*wanted)),
             comment: self.comment.clone().filter(|new| record.comment.as_ref() != Some(new)),
         };
-        if patch == Patch::default() {
-            Vec::new()
-        } else {
-            vec![Change::Alter(record.clone(), patch)]
-        }
+        let change = (patch != Patch::default()).then(|| Change::Alter(record.clone(), patch));
+        change.into_iter().collect()
     }
 
     /// A new record; what was not asked for is taken from the one that it stands for or beside, so
@@ -213,8 +212,10 @@ impl Wanted {
             ttl: ttl.unwrap_or(1.0),
             proxied,
             comment: self.comment.clone(),
-            priority: (self.kind == "MX").then(|| self.priority.map_or(USUAL_PRIORITY, f64::from)),
-            ..NewRecord::new(&self.kind, &self.name, &self.content)
+            priority: (self.kind == "MX")
+                .then(|| self.content.priority.map_or(USUAL_PRIORITY, f64::from)),
+            data: self.content.data.clone(),
+            ..NewRecord::new(&self.kind, &self.name, &self.content.text)
         }
     }
 }
@@ -224,17 +225,8 @@ fn proxiable(kind: &str) -> bool {
 }
 
 /// Whether records of two types can't have the same name.
-fn clash(one: &str, other: &str) -> bool {
+pub fn clash(one: &str, other: &str) -> bool {
     proxiable(one) && proxiable(other) && one != other && (one == "CNAME" || other == "CNAME")
-}
-
-/// A name with its zone.
-pub fn whole_name(name: &str, zone: &str) -> String {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    if name == "@" || name.is_empty() || name == zone {
-        return zone.to_owned();
-    }
-    if name.ends_with(&format!(".{zone}")) { name } else { format!("{name}.{zone}") }
 }
 
 /// Seconds, or `auto`.
@@ -269,8 +261,7 @@ mod tests {
         Wanted {
             name: "www.example.com".to_owned(),
             kind: kind.to_owned(),
-            content: content.to_owned(),
-            priority: None,
+            content: dns::read_content(kind, content).unwrap(),
             ttl: None,
             proxied: None,
             comment: None,
@@ -284,25 +275,6 @@ mod tests {
             Ok(changes) => changes.iter().map(Change::shown).collect(),
             Err(reason) => vec![format!("! {}", reason.lines().next().unwrap())],
         }
-    }
-
-    #[test]
-    fn mail_has_a_priority_and_what_consists_of_parts_is_refused() {
-        let mut mail = wanted("MX", "mail.example.com");
-        assert_eq!(
-            shown(&mail, &[]),
-            ["+ MX www.example.com mail.example.com, priority 10 (ttl auto)"]
-        );
-        mail.priority = Some(20);
-        let mut there = record("1", "MX", "mail.example.com");
-        there.priority = Some(10.0);
-        let [gone, new] = &shown(&mail, &[there.clone()])[..] else { panic!("not made again") };
-        assert!(gone.starts_with("- MX") && new.contains("priority 20"), "{gone} {new}");
-        there.priority = Some(20.0);
-        assert_eq!(shown(&mail, &[there]), [""; 0]);
-        assert!(shown(&wanted("CAA", "0 issue \"x\""), &[])[0].contains("consists of parts"));
-        mail.kind = "A".to_owned();
-        assert!(shown(&mail, &[])[0].contains("MX"));
     }
 
     #[test]
@@ -350,15 +322,30 @@ mod tests {
     }
 
     #[test]
-    fn names_are_completed() {
-        for (name, whole) in [
-            ("www", "www.example.com"),
-            ("@", "example.com"),
-            ("WWW.example.com.", "www.example.com"),
-            ("example.com", "example.com"),
-            ("notexample.com", "notexample.com.example.com"),
-        ] {
-            assert_eq!(whole_name(name, "example.com"), whole);
-        }
+    fn a_priority_and_parts_take_a_new_record() {
+        let mut mail = record("1", "MX", "mail.example.com");
+        mail.priority = Some(10.0);
+        let present = [mail];
+        assert!(wanted("MX", "10 mail.example.com.").plan(&present).unwrap().is_empty());
+        assert_eq!(
+            shown(&wanted("MX", "mail.example.com"), &[]),
+            ["+ MX www.example.com 10 mail.example.com (ttl auto)"]
+        );
+        assert_eq!(
+            shown(&wanted("MX", "20 mail.example.com"), &present),
+            [
+                "- MX www.example.com 10 mail.example.com",
+                "+ MX www.example.com 20 mail.example.com (ttl auto)"
+            ]
+        );
+        let mut service = record("2", "SRV", "5 443 a.example.com");
+        service.data = Some(serde_json::json!({
+            "priority": 10, "weight": 5, "port": 443, "target": "a.example.com",
+        }));
+        let present = [service];
+        assert!(wanted("SRV", "10 5 443 a.example.com").plan(&present).unwrap().is_empty());
+        let mut other = wanted("SRV", "10 5 443 b.example.com");
+        other.replaces = true;
+        assert_eq!(other.plan(&present).unwrap().len(), 2);
     }
 }
