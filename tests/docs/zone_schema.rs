@@ -10,6 +10,7 @@ use std::fs;
 const SOURCES: &[&str] = &[
     "src/cli/cf/apply/file.rs",
     "src/cli/cf/apply/dns.rs",
+    "src/cli/cf/apply/routes.rs",
     "src/cloudflare/rules/cache.rs",
     "src/cloudflare/rules/custom.rs",
     "src/cloudflare/rules/managed.rs",

@@ -8,6 +8,7 @@ mod dns;
 mod file;
 mod plan;
 mod present;
+mod routes;
 mod send;
 mod show;
 

@@ -4,6 +4,7 @@
 //! In: a path. Out: the file as typed values, or all its faults with their lines.
 
 use super::dns::FileRecord;
+use super::routes::FileRoute;
 use crate::cli::Usage;
 use crate::cloudflare::plans::Level;
 use crate::cloudflare::rules::{CacheRule, CustomRule, ManagedRule, RateLimit};
@@ -40,6 +41,8 @@ pub struct ZoneFile {
     pub cache: Vec<CacheRule>,
     /// DNS records.
     pub dns: Vec<FileRecord>,
+    /// Worker routes.
+    pub worker_routes: Vec<FileRoute>,
 }
 
 /// The mark of a file that names none.
@@ -97,6 +100,14 @@ impl ZoneFile {
         for (place, record) in self.dns.iter().enumerate() {
             if self.dns.iter().take(place).any(|known| known.is_twin_of(record)) {
                 faults.push(format!("dns `{}` is there twice", record.name.escape_debug()));
+            }
+        }
+        faults.extend(self.worker_routes.iter().flat_map(FileRoute::faults));
+        for (place, route) in self.worker_routes.iter().enumerate() {
+            let mut before = self.worker_routes.iter().take(place);
+            if before.any(|known| known.pattern == route.pattern) {
+                let pattern = route.pattern.escape_debug();
+                faults.push(format!("worker_routes `{pattern}` is there twice"));
             }
         }
         let mut of = |kind: &str, rules: Vec<(&str, Vec<String>)>| {

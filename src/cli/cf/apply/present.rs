@@ -3,12 +3,13 @@
 use super::dns::{self, DnsPlan};
 use super::file::{self, ZoneFile};
 use super::plan::{self, Change, PhasePlan, What};
+use super::routes::{self, RoutesPlan};
 use crate::cli::cf::told;
 use crate::cloudflare::plans::Level;
 use crate::cloudflare::rulesets::{self, Ruleset};
 use crate::cloudflare::settings::{self, Setting};
 use crate::cloudflare::zones::Zone;
-use crate::cloudflare::{Answer, ApiError, Client, ErrorKind, bots};
+use crate::cloudflare::{Answer, ApiError, Client, ErrorKind, bots, workers};
 use serde_json::Value;
 
 /// All that would change in a zone.
@@ -20,6 +21,8 @@ pub struct ZonePlan {
     pub bots: bots::Switches,
     /// DNS records.
     pub dns: DnsPlan,
+    /// Worker routes.
+    pub routes: RoutesPlan,
     /// The phases of rules.
     pub phases: Vec<PhasePlan>,
     /// What stands in the way of all of it.
@@ -34,6 +37,7 @@ impl ZonePlan {
         self.changes
             .iter()
             .chain(&self.dns.changes)
+            .chain(&self.routes.changes)
             .chain(self.phases.iter().flat_map(|phase| &phase.changes))
     }
 
@@ -63,6 +67,10 @@ pub fn plan(
     plan_settings(client, zone, file, &mut made)?;
     plan_bots(client, zone, file, &mut made)?;
     plan_records(client, zone, file, adopt, &mut made)?;
+    // Nothing of routes is ours unless it is named, so a file without any needs no permission.
+    if !file.worker_routes.is_empty() {
+        made.routes = routes(client, zone, file, adopt).map_err(|error| told(&error))?;
+    }
     for (phase, part, wanted) in file.sections() {
         let present = match rulesets::read(client, &zone.id, phase) {
             Ok(present) => present,
@@ -107,6 +115,17 @@ pub fn records(
 ) -> Result<DnsPlan, ApiError> {
     let present = crate::cloudflare::dns::all(client, &zone.id)?;
     Ok(dns::plan(&zone.name, &present, &file.dns, file.mark(), adopt, Level::of(zone)))
+}
+
+/// Compares a zone's Worker routes with the file's.
+pub fn routes(
+    client: &Client,
+    zone: &Zone,
+    file: &ZoneFile,
+    adopt: bool,
+) -> Result<RoutesPlan, ApiError> {
+    let present: Vec<workers::Route> = client.send(&workers::routes(&zone.id))?.read()?;
+    Ok(routes::plan(&zone.id, &present, &file.worker_routes, adopt))
 }
 
 fn plan_records(

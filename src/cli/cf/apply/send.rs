@@ -74,6 +74,7 @@ pub fn all(
     }
     write_bots(client, zone, file, made, done)?;
     write_records(client, zone, file, made, adopt, done)?;
+    write_routes(client, zone, file, made, adopt, done)?;
     for phase in made.phases.iter().filter(|phase| phase.differs()) {
         write_phase(client, zone, file, phase, adopt, done)?;
     }
@@ -130,6 +131,42 @@ fn write_records(
         return Err(told(&error));
     }
     done.written.push(crate::event::text::count(made.dns.batch.len(), "record"));
+    Ok(())
+}
+
+fn write_routes(
+    client: &Client,
+    zone: &Zone,
+    file: &ZoneFile,
+    made: &ZonePlan,
+    adopt: bool,
+    done: &mut Done,
+) -> anyhow::Result<()> {
+    if made.routes.calls.is_empty() {
+        return Ok(());
+    }
+    let read = || present::routes(client, zone, file, adopt).map_err(|error| told(&error));
+    if read()? != made.routes {
+        return Err(meanwhile("one of the zone's Worker routes"));
+    }
+    let mut written = 0;
+    for call in &made.routes.calls {
+        let sent = send(client, call);
+        let open = match sent {
+            Ok(Sent::Made(_)) => None,
+            // What is still to be done was not done.
+            Ok(Sent::Unknown(error)) => read()?.calls.contains(call).then(|| told(&error)),
+            Err(error) => Some(error),
+        };
+        if let Some(error) = open {
+            if written > 0 {
+                done.written.push(crate::event::text::count(written, "route"));
+            }
+            return Err(error);
+        }
+        written += 1;
+    }
+    done.written.push(crate::event::text::count(written, "route"));
     Ok(())
 }
 

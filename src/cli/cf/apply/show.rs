@@ -80,6 +80,10 @@ fn line(change: &Change, out: &mut Output) -> anyhow::Result<()> {
 /// What a rule does, or where a record leads, in one line.
 fn brief(thing: &Value) -> String {
     let part = |name: &str| thing.get(name).and_then(Value::as_str).unwrap_or_default();
+    if let Some(worker) = thing.get("worker") {
+        let worker = worker.as_str().unwrap_or("past all Workers");
+        return text::escape(worker).into_owned();
+    }
     let words = match (thing.get("content"), thing.get("data")) {
         (Some(_), None | Some(Value::Null)) => part("content").to_owned(),
         (_, Some(data)) => data.to_string(),

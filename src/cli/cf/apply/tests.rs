@@ -2,6 +2,7 @@
 //! who changes something meanwhile, a token that may not, a plan that has no room.
 
 mod records;
+mod routes;
 
 use super::file::ZoneFile;
 use super::plan::What;
