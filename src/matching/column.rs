@@ -3,7 +3,7 @@
 use super::judge::has_upper;
 use super::look::{Look, Shown};
 use super::program::{Program, View, ViewId};
-use super::sieve::Sieve;
+use super::sieve::{Beginning, Sieve};
 use crate::event::Field;
 use crate::limits::SCRIPT_STRING_BYTES_MAX;
 use smallvec::SmallVec;
@@ -131,16 +131,16 @@ impl TextColumn {
         };
         let short = text.len() <= LOOKS_MAX * self.sieve.stride();
         if short && self.plain.is(text) {
-            if !self.sieve.may_hold(text) {
+            let Some(beginning) = self.sieve.begin(text) else {
                 return;
-            }
+            };
             if !(self.plain.lower && has_upper(text)) {
-                return self.find_in(text, out);
+                return self.find_from(text, beginning, out);
             }
         }
         let find = |out: &mut Vec<u32>| {
             // A short text was asked that already.
-            if short || !self.plain.is(text) || self.sieve.may_hold(text) {
+            if short || !self.plain.is(text) || self.sieve.begin(text).is_some() {
                 self.find_in_views(look, out);
             }
         };
@@ -165,8 +165,14 @@ impl TextColumn {
     }
 
     fn find_in(&self, text: &[u8], out: &mut Vec<u32>) {
+        if let Some(beginning) = self.sieve.begin(text) {
+            self.find_from(text, beginning, out);
+        }
+    }
+
+    fn find_from(&self, text: &[u8], beginning: Beginning, out: &mut Vec<u32>) {
         let before = out.len();
-        self.sieve.find(text, |literal| {
+        self.sieve.find_from(text, beginning, |literal| {
             let owners = self.owners.get(literal);
             out.extend(owners.into_iter().flatten());
             // A text may repeat one literal thousands of times.

@@ -8,6 +8,7 @@ mod cache;
 mod column;
 mod draw;
 mod expr;
+mod grams;
 mod index;
 mod judge;
 mod look;

@@ -1,43 +1,13 @@
 //! Which of many literals a text holds, asked of texts that nearly always hold none.
 //!
-//! Literals of four bytes and more are found by four of their bytes: so many places of a text are
-//! looked at, each `stride` bytes after the one before, that every occurrence covers one of them.
-//! Each look is a hash and a bit. Case is folded in the bits alone: what is found is compared.
-//! Shorter literals, of which there are few, have an automaton that is asked where one of their
-//! first bytes is.
+//! Literals of four bytes and more are found by four of their bytes (`grams`): so many places of a
+//! text are looked at, each `stride` bytes after the one before, that every occurrence covers one
+//! of them. Shorter literals, of which there are few, have an automaton that is asked where one of
+//! their first bytes is.
 
+use super::grams::{GRAM_BYTES, Grams};
 use super::texts::kind_for;
 use aho_corasick::{AhoCorasick, BuildError};
-use std::collections::HashMap;
-
-/// Bytes of a literal that are looked at together.
-const GRAM_BYTES: usize = 4;
-
-/// Bits of the table, as a power of two: 8 KB, a quarter of the fastest memory.
-const TABLE_LOG2: u32 = 16;
-
-/// Words of the table.
-const WORDS: usize = 1 << (TABLE_LOG2 - 6);
-
-/// Looks are no further apart: beyond this they cost nothing, and each literal would have more
-/// entries.
-const STRIDE_MAX: usize = 8;
-
-/// Four bytes of a literal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    gram: u32,
-    literal: u32,
-    /// Where in the literal they stand.
-    offset: u8,
-}
-
-struct Long {
-    stride: usize,
-    table: Box<[u64; WORDS]>,
-    /// By gram.
-    entries: Box<[Entry]>,
-}
 
 struct Short {
     /// Whether a literal begins with the byte.
@@ -50,33 +20,17 @@ struct Short {
 /// Literals, made ready; each is known by its place among them.
 pub(super) struct Sieve {
     literals: Vec<Box<[u8]>>,
-    long: Option<Long>,
+    long: Option<Grams>,
     short: Option<Short>,
 }
 
-fn fold(gram: [u8; GRAM_BYTES]) -> u32 {
-    // Makes other bytes the same too, which only costs a comparison.
-    u32::from_le_bytes(gram) | 0x2020_2020
-}
-
-/// The word of the table and the bit in it.
-fn place(gram: u32) -> (usize, u64) {
-    // The multiplier is 2^32 divided by the golden ratio.
-    let hash = gram.wrapping_mul(0x9e37_79b9) >> (32 - TABLE_LOG2);
-    ((hash >> 6) as usize, 1 << (hash & 63))
-}
-
-fn grams(literal: &[u8]) -> impl Iterator<Item = u32> {
-    literal.windows(GRAM_BYTES).filter_map(|window| Some(fold(*window.first_chunk()?)))
-}
-
-/// Of a literal's grams so many in a row, with their places: those that the fewest others have, so
-/// that what literals have in common (`.example`) is not what they are found by.
-fn rarest(literal: &[u8], stride: usize, known: &HashMap<u32, u32>) -> Vec<(u8, u32)> {
-    let numbered: Vec<(u8, u32)> = (0..=u8::MAX).zip(grams(literal)).collect();
-    let frequency =
-        |row: &&[(u8, u32)]| -> u32 { row.iter().filter_map(|(_, gram)| known.get(gram)).sum() };
-    numbered.windows(stride).min_by_key(frequency).unwrap_or_default().to_vec()
+/// Where a text begins to hold what may be literals.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beginning {
+    /// Whether it may hold short ones.
+    short: bool,
+    /// The first place at which long ones may be found.
+    long: Option<usize>,
 }
 
 impl Sieve {
@@ -85,7 +39,7 @@ impl Sieve {
         let literals: Vec<Box<[u8]>> = literals.map(Box::from).collect();
         let numbered = || (0_u32..).zip(&literals);
         let is_short = |literal: &[u8]| literal.len() < GRAM_BYTES;
-        let long = Long::new(numbered().filter(|(_, literal)| !is_short(literal)));
+        let long = Grams::new(numbered().filter(|(_, literal)| !is_short(literal)));
         let short: Vec<(u32, &[u8])> = numbered()
             .map(|(number, literal)| (number, &**literal))
             .filter(|(_, literal)| is_short(literal))
@@ -97,21 +51,35 @@ impl Sieve {
     /// How far apart the places are that are looked at.
     pub(super) fn stride(&self) -> usize {
         match (&self.long, &self.short) {
-            (Some(long), None) => long.stride,
+            (Some(long), None) => long.stride(),
             _ => 1,
         }
     }
 
-    /// Whether the text, or what differs from it in the case of ASCII letters alone, may hold any.
-    pub(super) fn may_hold(&self, text: &[u8]) -> bool {
+    /// Where the text, or what differs from it in the case of ASCII letters alone, begins to hold
+    /// what may be literals; nothing where it holds none.
+    #[inline]
+    pub(super) fn begin(&self, text: &[u8]) -> Option<Beginning> {
         let short = self.short.as_ref().is_some_and(|short| short.may_hold(text));
-        short || self.long.as_ref().is_some_and(|long| !long.look(text, |_, _| false))
+        let mut long = None;
+        if let Some(grams) = &self.long {
+            grams.look(text, 0, |at, _| {
+                long = Some(at);
+                false
+            });
+        }
+        (short || long.is_some()).then_some(Beginning { short, long })
     }
 
-    /// Tells of each literal that the text holds, once for each of its places; ends early where
-    /// `found` says false.
-    pub(super) fn find(&self, text: &[u8], mut found: impl FnMut(usize) -> bool) {
-        if let Some(short) = self.short.as_ref().filter(|short| short.may_hold(text)) {
+    /// Tells of each literal that the text holds, once for each of its places, from where it begins to
+    /// hold any; ends early where `found` says false.
+    pub(super) fn find_from(
+        &self,
+        text: &[u8],
+        beginning: Beginning,
+        mut found: impl FnMut(usize) -> bool,
+    ) {
+        if let Some(short) = self.short.as_ref().filter(|_| beginning.short) {
             for hit in short.search.find_overlapping_iter(text) {
                 let number = short.numbers.get(hit.pattern().as_usize());
                 if number.is_some_and(|number| !found(*number as usize)) {
@@ -119,65 +87,18 @@ impl Sieve {
                 }
             }
         }
-        let Some(long) = &self.long else { return };
-        long.look(text, |at, gram| {
-            let first = long.entries.partition_point(|entry| entry.gram < gram);
-            let entries = long.entries.iter().skip(first).take_while(|entry| entry.gram == gram);
+        let (Some(grams), Some(first)) = (&self.long, beginning.long) else { return };
+        grams.look(text, first, |at, entries| {
             for entry in entries {
-                let number = entry.literal as usize;
+                let number = entry.literal();
                 let Some(literal) = self.literals.get(number) else { continue };
-                let start = at.checked_sub(usize::from(entry.offset));
-                let there = start.and_then(|start| text.get(start..));
+                let there = entry.start(at).and_then(|start| text.get(start..));
                 if there.is_some_and(|there| there.starts_with(literal)) && !found(number) {
                     return false;
                 }
             }
             true
         });
-    }
-}
-
-impl Long {
-    fn new<'l>(literals: impl Iterator<Item = (u32, &'l Box<[u8]>)> + Clone) -> Option<Self> {
-        let shortest = literals.clone().map(|(_, literal)| literal.len()).min()?;
-        // So many places in a row hold one that is looked at, and it lies within the literal.
-        let stride = (shortest + 1 - GRAM_BYTES).min(STRIDE_MAX);
-        let mut known: HashMap<u32, u32> = HashMap::new();
-        for (_, literal) in literals.clone() {
-            for gram in grams(literal) {
-                *known.entry(gram).or_default() += 1;
-            }
-        }
-        let mut table = Box::new([0_u64; WORDS]);
-        let mut entries = Vec::new();
-        for (number, literal) in literals {
-            for (offset, gram) in rarest(literal, stride, &known) {
-                let (word, bit) = place(gram);
-                if let Some(word) = table.get_mut(word) {
-                    *word |= bit;
-                }
-                entries.push(Entry { gram, literal: number, offset });
-            }
-        }
-        entries.sort_unstable();
-        Some(Self { stride, table, entries: entries.into() })
-    }
-
-    /// Tells of the places that a literal may cover, with what stands there, until `take` says
-    /// false. Whether it never did.
-    #[inline]
-    fn look(&self, text: &[u8], mut take: impl FnMut(usize, u32) -> bool) -> bool {
-        let (mut at, mut rest) = (0, text);
-        while let Some(gram) = rest.first_chunk() {
-            let gram = fold(*gram);
-            let (word, bit) = place(gram);
-            if self.table.get(word).is_some_and(|word| word & bit != 0) && !take(at, gram) {
-                return false;
-            }
-            at += self.stride;
-            rest = rest.get(self.stride..).unwrap_or_default();
-        }
-        true
     }
 }
 
@@ -205,6 +126,7 @@ impl Short {
 
 #[cfg(test)]
 mod tests {
+    use super::super::grams::STRIDE_MAX;
     use super::*;
     use proptest::prelude::*;
     use std::ops::Range;
@@ -256,14 +178,16 @@ mod tests {
                 wanted.extend(places.map(|_| number));
             }
             let mut found = Vec::new();
-            sieve.find(&text, |number| {
-                found.push(number);
-                true
-            });
+            if let Some(beginning) = sieve.begin(&text) {
+                sieve.find_from(&text, beginning, |number| {
+                    found.push(number);
+                    true
+                });
+            }
             found.sort_unstable();
             prop_assert_eq!(&found, &wanted);
             for cased in [text.to_ascii_lowercase(), text.to_ascii_uppercase(), text] {
-                prop_assert!(sieve.may_hold(&cased) || wanted.is_empty());
+                prop_assert!(sieve.begin(&cased).is_some() || wanted.is_empty());
             }
         }
         Ok(())
@@ -271,6 +195,15 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// Grams that many literals have, with the same around them or not, at both ends too.
+        #[test]
+        fn literals_that_differ_in_a_byte_are_told_apart(
+            (literals, texts) in literals_and_texts(9..13, 1..60),
+        ) {
+            let sieve = Sieve::new(literals.iter().map(Vec::as_slice)).unwrap();
+            check(&sieve, &literals, texts)?;
+        }
 
         #[test]
         fn each_literal_is_found_at_each_of_its_places(
