@@ -53,6 +53,17 @@ impl Key {
         Self::parts(&[KeyPart::Net(net)])
     }
 
+    /// A key of one IPv4 address, the commonest of all.
+    #[inline]
+    pub fn v4(address: Ipv4Addr) -> Self {
+        let [a, b, c, d] = address.octets();
+        let mut bytes = [0; 24];
+        if let Some(head) = bytes.first_chunk_mut() {
+            *head = [TAG_V4, a, b, c, d];
+        }
+        Self(SmallVec::from_buf_and_len(bytes, 5))
+    }
+
     /// A key of one text.
     pub fn text(text: &str) -> Self {
         Self::parts(&[KeyPart::Text(text)])

@@ -12,6 +12,7 @@ pub mod frame;
 pub mod added;
 mod value;
 mod slots;
+mod spare;
 mod json;
 mod codec;
 mod schema;
@@ -22,6 +23,7 @@ pub use field::Field;
 pub use key::{Key, KeyPart};
 pub use kind::Kind;
 pub use schema::{FieldKind, Schema};
+pub use spare::Spares;
 pub use value::{Value, ValueRef};
 
 use crate::clock::Timestamp;
@@ -156,7 +158,8 @@ impl Event {
             self.block = block.clone();
         }
         self.start = span.start as usize;
-        self.len = span.len as usize;
+        let after = block.len().checked_sub(self.start);
+        self.len = after.map_or(0, |after| after.min(span.len as usize));
         self.clear();
     }
 
@@ -188,8 +191,34 @@ impl Event {
         self.start = 0;
     }
 
+    /// Makes it what the other one is, in the memory that it has.
+    fn copy_from(&mut self, other: &Self) {
+        self.kind.clone_from(&other.kind);
+        self.time = other.time;
+        // Nearly always it is the same, and needs no counting then.
+        if !Arc::ptr_eq(&self.origin, &other.origin) {
+            self.origin = Arc::clone(&other.origin);
+        }
+        self.offset = other.offset;
+        self.line = other.line;
+        self.block = other.block.clone();
+        self.start = other.start;
+        self.len = other.len;
+        self.slots.clone_from(&other.slots);
+        self.extra.clone_from(&other.extra);
+    }
+
+    /// Lets go what it holds of others: record, texts, names.
+    fn let_go(&mut self) {
+        self.block = Bytes::new();
+        self.start = 0;
+        self.len = 0;
+        self.clear();
+    }
+
     /// Sets a field; a later value replaces an earlier one.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "most callers know which kind of value it is")]
+    #[inline(always)]
     pub fn set(&mut self, field: Field, value: Value) {
         self.slots.set(field, value);
     }
@@ -218,9 +247,10 @@ impl Event {
     /// A value for `bytes`: a span where they lie in the record, else a copy.
     #[inline]
     pub fn value_of_bytes(&self, bytes: &[u8]) -> Value {
-        let record = self.record();
-        let start = (bytes.as_ptr() as usize).wrapping_sub(record.as_ptr() as usize);
-        let inside = start <= record.len() && bytes.len() <= record.len() - start;
+        // The record lies in the block, always: there is no need to look at it.
+        let record = (self.block.as_ptr() as usize).wrapping_add(self.start);
+        let start = (bytes.as_ptr() as usize).wrapping_sub(record);
+        let inside = start <= self.len && bytes.len() <= self.len - start;
         match (inside, u32::try_from(start), u32::try_from(bytes.len())) {
             (true, Ok(start), Ok(len)) => Value::Span { start, len },
             _ => copied(bytes),

@@ -56,6 +56,15 @@ impl Clone for Slots {
             large: self.large.clone(),
         }
     }
+
+    fn clone_from(&mut self, other: &Self) {
+        self.index = other.index;
+        self.held.clear();
+        self.held.extend_from_slice(&other.held);
+        if !(self.large.is_empty() && other.large.is_empty()) {
+            self.large.clone_from(&other.large);
+        }
+    }
 }
 
 impl Slots {
@@ -69,7 +78,8 @@ impl Slots {
     }
 
     /// Sets a field; a later value replaces an earlier one.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "most callers know which kind of value it is")]
+    #[inline(always)]
     pub(super) fn set(&mut self, field: Field, value: Value) {
         match value {
             Value::Span { start, len } => self.put(field, Slot::Span(start, len)),

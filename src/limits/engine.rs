@@ -69,6 +69,12 @@ pub const WINDOW_LOOK_AHEAD_KEYS: usize = 128;
 /// Candidates whose keys are made, and whose windows are read, ahead of their turn.
 pub const CANDIDATES_LOOK_AHEAD: usize = 64;
 
+/// Spare events that go from one thread to another together.
+pub const SPARE_EVENTS_LISTED: usize = 128;
+
+/// Lists of spare events that wait for use: what a batch of candidates takes, 1 MB at most.
+pub const SPARE_LISTS_MAX: usize = 16;
+
 /// Host names of the allowlist are resolved this often.
 pub const NAMES_RESOLVED_SECS: u64 = 300;
 

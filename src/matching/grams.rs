@@ -48,6 +48,9 @@ impl Entry {
     }
 }
 
+/// A literal's number and bytes, and where in it a gram stands.
+type Cover<'l> = (u32, &'l [u8], u8);
+
 /// Literals that have the same gram.
 #[derive(Debug, Clone, Copy)]
 struct Group {
@@ -136,7 +139,7 @@ impl Grams {
                 *known.entry(hash).or_default() += 1;
             }
         }
-        let mut by_hash: BTreeMap<u32, Vec<(u32, &[u8], u8)>> = BTreeMap::new();
+        let mut by_hash: BTreeMap<u32, Vec<Cover<'_>>> = BTreeMap::new();
         for (literal, bytes) in literals {
             for (offset, hash) in rarest(bytes, stride, &known) {
                 by_hash.entry(hash).or_default().push((literal, bytes, offset));
@@ -188,11 +191,28 @@ impl Grams {
         &self,
         text: &[u8],
         first: usize,
+        take: impl FnMut(usize, &[Entry]) -> bool,
+    ) {
+        let Some(rest) = text.get(first..) else { return };
+        // A stride that is known while this is compiled costs less.
+        match self.stride {
+            1 => self.look_each(text, (first..).zip(rest.windows(GRAM_BYTES)), take),
+            stride => {
+                let looks = (first..).step_by(stride).zip(rest.windows(GRAM_BYTES).step_by(stride));
+                self.look_each(text, looks, take);
+            }
+        }
+    }
+
+    #[inline]
+    fn look_each<'t>(
+        &self,
+        text: &[u8],
+        looks: impl Iterator<Item = (usize, &'t [u8])>,
         mut take: impl FnMut(usize, &[Entry]) -> bool,
     ) {
-        let mut at = first;
-        let mut rest = text.get(first..).unwrap_or_default();
-        while let Some(gram) = rest.first_chunk() {
+        for (at, gram) in looks {
+            let Some(gram) = gram.first_chunk() else { return };
             let hash = hash(*gram);
             let (word, bit) = place(hash);
             if self.table.get(word).is_some_and(|word| word & bit != 0) {
@@ -201,8 +221,6 @@ impl Grams {
                     return;
                 }
             }
-            at += self.stride;
-            rest = rest.get(self.stride..).unwrap_or_default();
         }
     }
 

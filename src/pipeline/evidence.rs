@@ -1,7 +1,7 @@
 //! The latest candidate events of each rule and key, in one bounded ring: what a hit shows as its
 //! evidence. Bounded as a whole, so that no flood of keys can make it grow.
 
-use crate::event::{Event, Key};
+use crate::event::{Event, Key, Spares};
 use crate::limits;
 use foldhash::fast::RandomState;
 use std::collections::VecDeque;
@@ -12,10 +12,15 @@ use std::sync::Arc;
 /// Chains: as many as entries, so that one holds about one rule and key.
 const CHAINS: usize = limits::EVIDENCE_RING_EVENTS_MAX;
 
+/// An event that goes is out of the cache by then: it is read so many entries before its turn.
+const READ_AHEAD: usize = 8;
+
 /// One candidate, linked to the one before it in its chain.
 #[derive(Debug)]
 struct Entry {
     rule: u32,
+    /// Bytes of the record.
+    bytes: u32,
     key: Key,
     event: Arc<Event>,
     /// The number of the previous entry whose rule and key share the chain.
@@ -36,6 +41,8 @@ pub struct EvidenceRing {
     /// The number of the latest entry of each chain; empty until the first one.
     heads: Vec<Option<NonZero<u64>>>,
     hasher: RandomState,
+    /// Memory of what was let go.
+    spares: Spares,
 }
 
 impl EvidenceRing {
@@ -47,16 +54,21 @@ impl EvidenceRing {
         let number = NonZero::new(self.gone + self.entries.len() as u64 + 1);
         let chain = self.chain(rule, &key);
         let previous = self.heads.get_mut(chain).and_then(|head| std::mem::replace(head, number));
-        self.bytes += event.record().len();
-        self.entries.push_back(Entry { rule, key, event: Arc::clone(event), previous });
+        let bytes = u32::try_from(event.record().len()).unwrap_or(u32::MAX);
+        self.bytes += bytes as usize;
+        self.entries.push_back(Entry { rule, bytes, key, event: Arc::clone(event), previous });
         while self.entries.len() > limits::EVIDENCE_RING_EVENTS_MAX
             || self.bytes > limits::EVIDENCE_RING_BYTES_MAX
         {
             let Some(oldest) = self.entries.pop_front() else {
                 break;
             };
-            self.bytes -= oldest.event.record().len();
+            self.bytes -= oldest.bytes as usize;
             self.gone += 1;
+            if let Some(next) = self.entries.get(READ_AHEAD) {
+                std::hint::black_box((Arc::strong_count(&next.event), next.event.record().len()));
+            }
+            self.spares.give(oldest.event);
         }
     }
 

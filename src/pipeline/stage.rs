@@ -6,7 +6,7 @@
 
 use crate::clock::Timestamp;
 use crate::enrich::RealClient;
-use crate::event::{Batch, Event, Field, Kind, Origin};
+use crate::event::{Batch, Event, Field, Kind, Origin, Spares};
 use crate::limits;
 use crate::parsers::{Parser, Stopped, Unparsed};
 use crate::plugins::Additions;
@@ -97,6 +97,7 @@ pub struct Stage {
     enrichers: Vec<Arc<Spec>>,
     scratch: Event,
     found: Vec<u32>,
+    spares: Spares,
     /// How many candidates the last batch had: the next one has about as many.
     candidates_before: usize,
 }
@@ -116,6 +117,7 @@ impl Stage {
             enrichers,
             scratch,
             found: Vec::new(),
+            spares: Spares::default(),
             candidates_before: 0,
         }
     }
@@ -252,7 +254,7 @@ impl Stage {
         self.rules.candidates(event, &mut self.found, &mut matched.faults);
         if !self.found.is_empty() {
             matched.candidates.push(Candidate {
-                event: Arc::new(event.clone()),
+                event: self.spares.copy(event),
                 rules: SmallVec::from_slice(&self.found),
                 reached: matched.newest,
             });

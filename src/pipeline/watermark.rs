@@ -27,24 +27,45 @@ pub struct Watermarks {
     low: Timestamp,
 }
 
+/// A source's turn.
+pub struct Delivery<'w> {
+    newest: &'w mut Timestamp,
+    /// How far the others that deliver are.
+    others: Option<Timestamp>,
+    low: &'w mut Timestamp,
+}
+
+impl Delivery<'_> {
+    /// An event at `time`; gives what [`Watermarks::event`] gives.
+    #[inline]
+    pub fn event(&mut self, time: Timestamp) -> Timestamp {
+        *self.newest = time.max(*self.newest);
+        let low = self.others.map_or(*self.newest, |others| others.min(*self.newest));
+        *self.low = low.max(*self.low);
+        *self.low
+    }
+}
+
 impl Watermarks {
     /// An event of `source` at `time`, in a batch that arrived at `arrival`; gives the moment up
     /// to which all sources that deliver have come. Never goes back.
     pub fn event(&mut self, source: &Arc<str>, time: Timestamp, arrival: Timestamp) -> Timestamp {
-        let mark = match self.sources.get_mut(source) {
-            Some(mark) => mark,
-            None => self
-                .sources
-                .entry(Arc::clone(source))
-                .or_insert(Mark { newest: Timestamp::EPOCH, arrival }),
-        };
-        mark.newest = mark.newest.max(time);
-        mark.arrival = mark.arrival.max(arrival);
+        self.delivery(source, arrival).event(time)
+    }
+
+    /// Events of `source`, in a batch that arrived at `arrival`: the other sources stand still while
+    /// it has its turn.
+    pub fn delivery(&mut self, source: &Arc<str>, arrival: Timestamp) -> Delivery<'_> {
         let idle_before = arrival.minus(Duration::from_secs(limits::SOURCE_IDLE_SECS));
-        let delivering = self.sources.values().filter(|mark| mark.arrival >= idle_before);
-        let low = delivering.map(|mark| mark.newest).min().unwrap_or(Timestamp::EPOCH);
-        self.low = self.low.max(low);
-        self.low
+        let others = self
+            .sources
+            .iter()
+            .filter(|(name, mark)| *name != source && mark.arrival >= idle_before);
+        let others = others.map(|(_, mark)| mark.newest).min();
+        let mark = self.sources.entry(Arc::clone(source));
+        let mark = mark.or_insert(Mark { newest: Timestamp::EPOCH, arrival });
+        mark.arrival = mark.arrival.max(arrival);
+        Delivery { newest: &mut mark.newest, others, low: &mut self.low }
     }
 
     /// After a restart: what was saved under a clock that ran ahead must not stand still until

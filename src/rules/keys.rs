@@ -96,7 +96,11 @@ impl KeySpec {
     /// The event's key; `None` when a part of it is missing.
     fn of(&self, event: &Arc<Event>, evaluator: &Evaluator) -> Result<Option<Key>, Fault> {
         if let [KeyPartSpec::Field(field)] = self.0.as_slice() {
-            let part = field.of(event).map(field_part);
+            let value = field.of(event);
+            if let Some(ValueRef::Ip(IpAddr::V4(address))) = value {
+                return Ok(Some(Key::v4(address)));
+            }
+            let part = value.map(field_part);
             return Ok(part.map(|part| Key::parts(&[part.as_key_part()])));
         }
         if self.0.is_empty() {

@@ -377,21 +377,20 @@ pub(super) fn evaluate(
     matched: &super::stage::Matched,
     firings: &mut Vec<super::core::Firing>,
 ) {
-    let source = &matched.origin.source;
-    let mut ahead = Foreseen::default();
-    for candidates in matched.candidates.chunks(limits::CANDIDATES_LOOK_AHEAD) {
-        core.look_ahead(candidates, &mut ahead);
-        for candidate in candidates {
-            let time = core.reached(source, candidate.event.time, matched.arrival);
-            let low = watermarks.event(source, time, matched.arrival);
-            core.advance(low, firings);
-            core.event_ahead(&candidate.event, &candidate.rules, &mut ahead, firings);
-        }
-    }
     if matched.parsed > 0 {
-        let time = core.reached(source, matched.newest, matched.arrival);
-        let low = watermarks.event(source, time, matched.arrival);
-        core.advance(low, firings);
+        let (source, arrival) = (&matched.origin.source, matched.arrival);
+        let mut delivery = watermarks.delivery(source, arrival);
+        let mut ahead = Foreseen::default();
+        for candidates in matched.candidates.chunks(limits::CANDIDATES_LOOK_AHEAD) {
+            core.look_ahead(candidates, &mut ahead);
+            for candidate in candidates {
+                let time = core.reached(source, candidate.event.time, arrival);
+                core.advance(delivery.event(time), firings);
+                core.event_ahead(&candidate.event, &candidate.rules, &mut ahead, firings);
+            }
+        }
+        let time = core.reached(source, matched.newest, arrival);
+        core.advance(delivery.event(time), firings);
     }
     core.forget_before(watermarks.settled());
 }
