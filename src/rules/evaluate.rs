@@ -146,8 +146,9 @@ thread_local! {
 pub(super) struct Looking;
 
 impl Looking {
-    pub(super) fn at(event: Option<Arc<Event>>) -> Self {
-        CURRENT.with_borrow_mut(|current| *current = event);
+    /// With a copy that is there already; else the first script that asks makes one.
+    pub(super) fn at(event: Arc<Event>) -> Self {
+        CURRENT.with_borrow_mut(|current| *current = Some(event));
         Self
     }
 }

@@ -72,7 +72,8 @@ impl RuleSet {
     /// The rules that care for an event, ascending. A predicate that failed counts as false and is
     /// told of in `faults`. Rules that are off never care.
     pub fn candidates(&self, event: &Event, out: &mut Vec<u32>, faults: &mut Vec<(u32, String)>) {
-        let _looking = Looking::at(None);
+        // The look before this one has left no copy.
+        let _looking = Looking;
         self.matcher.candidates(event, out, faults);
     }
 
@@ -83,7 +84,7 @@ impl RuleSet {
         out: &mut Vec<u32>,
         faults: &mut Vec<(u32, String)>,
     ) {
-        let _looking = Looking::at(Some(Arc::clone(event)));
+        let _looking = Looking::at(Arc::clone(event));
         self.matcher.candidates(event, out, faults);
     }
 

@@ -80,7 +80,9 @@ impl State for Times {
                 }
                 self.move_on(plan, now, moved);
             }
-            self.earlier.extend(std::iter::repeat_n(0, copies.saturating_sub(1)));
+            if copies > 1 {
+                self.earlier.extend(std::iter::repeat_n(0, copies - 1));
+            }
         } else {
             let back = u32::try_from(gap(self.newest, now)).unwrap_or(u32::MAX);
             if back > plan.horizon {
@@ -151,8 +153,10 @@ impl Times {
         for back in &mut self.earlier {
             *back = back.saturating_add(moved);
         }
-        let gone = self.earlier.partition_point(|back| *back > plan.horizon);
-        self.earlier.drain(..gone);
+        if self.earlier.first().is_some_and(|oldest| *oldest > plan.horizon) {
+            let gone = self.earlier.partition_point(|back| *back > plan.horizon);
+            self.earlier.drain(..gone);
+        }
         self.earlier.push(moved);
         self.newest = now;
     }
@@ -160,6 +164,9 @@ impl Times {
     /// Looks for `n` within the span; if there are none, keeps one fewer than `n`.
     fn fire_or_trim(&mut self, plan: &TimesPlan, sample: &Sample) -> Poured {
         let total = self.earlier.len() + 1;
+        if total < plan.n {
+            return Poured::Kept;
+        }
         let back_at = |place: usize| self.earlier.get(place).copied().unwrap_or(0);
         let runs = (total + 1).saturating_sub(plan.n);
         let run = (0..runs).find(|start| {
