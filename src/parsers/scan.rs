@@ -125,35 +125,29 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
 /// The same at the front, and what follows it, which does not begin with a digit.
 #[inline]
 pub fn leading_ipv4(bytes: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
-    let (mut address, mut number) = (0_u32, 0_u32);
-    let (mut digits, mut octets) = (0_u8, 0_u8);
-    // The longest has fifteen bytes; one more tells where it ends, and may be missing.
-    for place in 0..=15 {
-        let byte = bytes.get(place).copied();
-        let value = byte.unwrap_or(b' ').wrapping_sub(b'0');
-        if value <= 9 {
-            number = number * 10 + u32::from(value);
-            digits += 1;
-            let leading_zero = digits == 2 && number < 10;
-            if leading_zero || number > 255 {
-                return None;
-            }
-        } else {
-            address = address << 8 | number;
-            octets += 1;
-            if digits == 0 {
-                return None;
-            }
-            if octets == 4 {
-                return Some((Ipv4Addr::from_bits(address), bytes.get(place..)?));
-            }
-            if byte != Some(b'.') {
-                return None;
-            }
-            (number, digits) = (0, 0);
-        }
-    }
-    None
+    let (first, rest) = octet(bytes)?;
+    let (second, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (third, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (fourth, rest) = octet(rest.strip_prefix(b".")?)?;
+    Some((Ipv4Addr::new(first, second, third, fourth), rest))
+}
+
+/// A number up to 255 without leading zeros at the front, no digit after it.
+#[inline]
+fn octet(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let digit = |place: usize| {
+        let value = bytes.get(place)?.wrapping_sub(b'0');
+        (value <= 9).then_some(u16::from(value))
+    };
+    let first = digit(0)?;
+    let (number, length) = match (digit(1), digit(2), digit(3)) {
+        (None, ..) => (first, 1),
+        (Some(_), ..) if first == 0 => return None,
+        (Some(second), None, _) => (first * 10 + second, 2),
+        (Some(second), Some(third), None) => (first * 100 + second * 10 + third, 3),
+        _ => return None,
+    };
+    Some((u8::try_from(number).ok()?, bytes.get(length..)?))
 }
 
 /// An address with or without a port: `192.0.2.1:80`, `[2001:db8::1]:80`, `2001:db8::1`.
