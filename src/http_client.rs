@@ -163,6 +163,13 @@ pub fn redirect(url: &str, location: &str) -> Option<Target> {
     })
 }
 
+/// The address with a further parameter in its query.
+pub fn with_query(url: &str, name: &str, value: &str) -> Option<String> {
+    let mut url = reqwest::Url::parse(url).ok()?;
+    url.query_pairs_mut().append_pair(name, value);
+    Some(url.into())
+}
+
 /// Chooses ring for the whole process, once.
 pub fn install_provider() {
     static ONCE: std::sync::Once = std::sync::Once::new();

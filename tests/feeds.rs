@@ -21,6 +21,8 @@ enum Says {
     Raw(Vec<u8>),
     /// A body of that many bytes, without a length.
     Endless(usize),
+    /// Pages: the first, and then the one that `next` names.
+    Pages(Vec<String>),
     /// Nothing: the connection is closed.
     Nothing,
 }
@@ -86,6 +88,11 @@ fn answer(mut stream: TcpStream, says: &Says) -> Option<String> {
             } else {
                 reply("200 OK", &format!("ETag: {etag}\r\n"), list.as_bytes())
             }
+        }
+        Says::Pages(pages) => {
+            let asked = head.split("next=").nth(1).and_then(|rest| rest.split(' ').next());
+            let place = asked.map_or(0, |number| number.parse::<usize>().unwrap());
+            reply("200 OK", "", pages.get(place).map_or("{}", String::as_str).as_bytes())
         }
         Says::Endless(bytes) => {
             stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").ok()?;
@@ -175,6 +182,11 @@ fn serial_a_feed_is_asked_for_and_outlives_its_server() {
     let log = place.dir.join("access.log").display().to_string();
     let replayed = place.ask(&["replay", "--json", &log]);
     assert_eq!(replayed.matches("\"type\":\"hit\"").count(), 2, "{replayed}");
+    let version = status.version.unwrap();
+    let told = format!(r#"{{"type":"feed","name":"bad","version":"{version}","entries":1}}"#);
+    assert!(replayed.contains(&told), "{told}: {replayed}");
+    let replayed = place.ask(&["replay", &log]);
+    assert!(replayed.contains(&format!("feed `bad`: 1 entry as of {version}")), "{replayed}");
     daemon.terminate();
 }
 
@@ -357,6 +369,47 @@ fn serial_a_key_goes_into_its_header_alone() {
     ];
     assert!(!shown.concat().contains("s3cr3t"), "{shown:?}");
     daemon.terminate();
+}
+
+fn envelope(next: Option<usize>, address: &str) -> String {
+    let more = next.map_or_else(String::new, |next| format!("\"more\":true,\"next\":\"{next}\","));
+    format!(
+        "{{{more}\"objects\":[{{\"type\":\"indicator\",\"pattern_type\":\"stix\",\"pattern\":\"[ipv4-addr:value = '{address}']\"}}]}}"
+    )
+}
+
+#[test]
+fn a_taxii_collection_is_read_page_by_page() {
+    let root = tempfile::tempdir().unwrap();
+    let server = Server::start("");
+    let place = Place::new(root.path(), "p", LISTED, &server.feed("format = \"taxii\""));
+    server.says(Says::Pages(vec![
+        envelope(Some(1), "203.0.113.1"),
+        envelope(Some(2), "203.0.113.2"),
+        envelope(None, "203.0.113.3"),
+    ]));
+    let (code, said) = refresh(&place);
+    assert_eq!((code, said.as_str()), (0, "3 entries; the daemon takes them when it starts\n"));
+    let asked = server.heard.lock().unwrap().clone();
+    assert_eq!(asked.len(), 3);
+    assert!(asked[2].starts_with("GET /list?next=2 HTTP"), "{}", asked[2]);
+    for head in &asked {
+        assert!(head.contains("accept: application/taxii+json;version=2.1\r\n"), "{head}");
+    }
+    for (pages, wanted) in [
+        (
+            vec![envelope(Some(1), "203.0.113.1"), envelope(Some(1), "203.0.113.2")],
+            "round in a circle",
+        ),
+        (vec!["{\"more\":true}".to_owned()], "but not where"),
+        (vec!["<html>".to_owned()], "no envelope of TAXII 2.1"),
+    ] {
+        server.says(Says::Pages(pages));
+        let (code, said) = refresh(&place);
+        assert!(code == 1 && said.contains(wanted), "{said}");
+    }
+    server.says(Says::Pages(vec![envelope(None, "203.0.113.3"); 1]));
+    assert!(refresh(&place).0 == 0);
 }
 
 #[test]

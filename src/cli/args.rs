@@ -292,7 +292,7 @@ pub struct FeedsCheckArgs {
     /// Read it as this feed of the config, or this shipped one
     #[arg(long, value_name = "NAME", conflicts_with_all = ["format", "column", "values"])]
     pub feed: Option<String>,
-    /// list, csv, tsv, json, ndjson or urls
+    /// list, csv, tsv, json, ndjson, urls, stix or misp
     #[arg(long, default_value = "list")]
     pub format: String,
     /// The column, from 1 on

@@ -17,17 +17,18 @@ use crate::pipeline::core::Firing;
 use crate::pipeline::live::real_client;
 use crate::pipeline::plugins;
 use crate::pipeline::replay::{Input, Plan, ReplayEnd, Report, Span, Totals, run};
-use crate::rules::RuleSet;
+use crate::rules::{FeedAsked, RuleSet};
 use clap::{Args, ValueHint};
 pub(super) use progress::Progress;
 pub(super) use shapes::SummaryLine;
-use shapes::{CloudflareLine, DecisionLine, HitLine};
+use shapes::{CloudflareLine, DecisionLine, FeedLine, HitLine};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 pub(super) use summary::Seen;
+use summary::feeds_asked;
 
 /// `riposte replay`
 #[derive(Debug, Args)]
@@ -74,6 +75,7 @@ pub fn replay(config: &Path, args: &ReplayArgs, out: &mut Output) -> anyhow::Res
     let facts = context::StandingFacts::new(&config);
     let inputs = inputs(&config, args, out)?;
     let meters = inputs.iter().map(|input| input.replay.meter().clone()).collect();
+    let feeds = rules.lookups().feeds();
     let mut core = context::replay_core(&config, rules);
     let real_client = real_client(&config);
     let threads = args.threads.map(usize::from);
@@ -101,7 +103,7 @@ pub fn replay(config: &Path, args: &ReplayArgs, out: &mut Output) -> anyhow::Res
         }
         Err(ReplayEnd::Read(error)) => return Err(Usage::of(error)),
     };
-    view.summary(&report, progress.borrow().elapsed())?;
+    view.summary(&report, progress.borrow().elapsed(), &feeds)?;
     let whole = report.files.iter().all(|file| file.fault.is_none());
     Ok(if whole { End::Well } else { End::Finding })
 }
@@ -257,9 +259,19 @@ impl View<'_> {
         self.out.line(format!("    {words} {length}: {reason}{guard}"))
     }
 
-    fn summary(&mut self, report: &Report, took: Duration) -> Result<(), Gone> {
+    fn summary(
+        &mut self,
+        report: &Report,
+        took: Duration,
+        feeds: &[FeedAsked],
+    ) -> Result<(), Gone> {
         if !self.json {
-            return self.seen.show(report, took, self.out);
+            self.seen.show(report, took, self.out)?;
+            return feeds_asked(feeds, self.out);
+        }
+        for FeedAsked { name, version, entries } in feeds {
+            let version = version.as_ref();
+            self.out.json(&FeedLine { r#type: "feed", name, version, entries: *entries })?;
         }
         self.seen.faults_as_json(report, self.out)?;
         let Totals { lines, parsed, .. } = report.totals;

@@ -30,8 +30,9 @@ pub struct FeedConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
     /// How it is laid out: `list` (an address, prefix or range first on each line), `csv`, `tsv`,
-    /// `json`, `ndjson` or `urls` (a URL a line, of which hosts that are addresses count); `list` when
-    /// absent.
+    /// `json`, `ndjson`, `urls` (a URL a line, of which hosts that are addresses count), `stix` (indicators
+    /// of STIX 2.1), `taxii` (the same, of a TAXII 2.1 collection, `url` being that of its objects) or
+    /// `misp` (an export; attributes for detection count); `list` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// For `csv` and `tsv`: the column of the address or prefix, from 1 on; the first when absent.
@@ -219,6 +220,9 @@ impl FeedConfig {
         match format {
             "list" => Some(Layout::List),
             "urls" => Some(Layout::Urls),
+            "stix" => Some(Layout::Stix),
+            "taxii" => Some(Layout::Taxii),
+            "misp" => Some(Layout::Misp),
             "csv" | "tsv" => {
                 let place = |column: Option<usize>| column.map(|column| column.checked_sub(1));
                 let (Some(column), last) =
@@ -254,7 +258,7 @@ impl FeedConfig {
             }
             other => {
                 faults.push(format!(
-                    "`{}` is no format of a feed\nhint: list, csv, tsv, json, ndjson or urls",
+                    "`{}` is no format of a feed\nhint: list, csv, tsv, json, ndjson, urls, stix, taxii or misp",
                     escape(other)
                 ));
                 None

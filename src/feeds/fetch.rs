@@ -6,6 +6,7 @@
 
 use super::config::{Feed, Place};
 use super::copies::About;
+use super::read::Layout;
 use crate::decisions::special;
 use crate::event::text::escape;
 use crate::http_client::{self, HttpClient, Method, Reply, Request, Target};
@@ -20,6 +21,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
+
+mod taxii;
 
 /// What came of it.
 pub enum Fetched {
@@ -44,7 +47,7 @@ pub struct FetchError {
 }
 
 impl FetchError {
-    fn new(why: impl Into<String>) -> Self {
+    pub(super) fn new(why: impl Into<String>) -> Self {
         Self { why: why.into(), wait: None }
     }
 }
@@ -92,7 +95,7 @@ fn read_file(path: &Path, place: String, known: &About) -> Result<Fetched, Fetch
     Ok(Fetched::Text { text, about })
 }
 
-fn too_long() -> FetchError {
+pub(super) fn too_long() -> FetchError {
     FetchError::new(format!("it is longer than {} MiB", limits::FEED_BYTES_MAX / 1024 / 1024))
 }
 
@@ -113,7 +116,15 @@ fn get(feed: &Feed, url: &str, place: String, known: &About) -> Result<Fetched, 
         headers.push(("if-modified-since".to_owned(), modified.clone()));
     }
     let key = secret.as_ref().map(|(_, header, secret)| key_header(*header, secret));
-    let reply = follow(url, &headers, key)?;
+    let mut reply = follow(url, &headers, key.clone())?;
+    if feed.layout == Layout::Taxii && reply.status == 200 && reply.whole {
+        reply = taxii::all_pages(reply, |next| {
+            let page =
+                taxii::page_url(url, next).ok_or_else(|| FetchError::new("`url` is none"))?;
+            // Of further pages nothing is known, so nothing is asked for by what is known.
+            follow(&page, headers.get(..1).unwrap_or_default(), key.clone())
+        })?;
+    }
     match reply.status {
         304 if known.etag.is_some() || known.modified.is_some() => Ok(Fetched::Same),
         200 if reply.whole => {
@@ -145,9 +156,10 @@ fn get(feed: &Feed, url: &str, place: String, known: &About) -> Result<Fetched, 
 }
 
 fn accepted(feed: &Feed) -> &'static str {
-    use super::read::Layout;
     match feed.layout {
-        Layout::Json(_) => "application/json",
+        Layout::Taxii => "application/taxii+json;version=2.1",
+        Layout::Stix => "application/stix+json;version=2.1, application/json;q=0.9",
+        Layout::Misp | Layout::Json(_) => "application/json",
         Layout::Ndjson(_) => "application/x-ndjson, application/json, text/plain, */*;q=0.5",
         _ => "text/plain, text/csv, */*;q=0.5",
     }

@@ -47,3 +47,6 @@ pub const FEED_HEADER_BYTES_MAX: usize = 512;
 
 /// The stack of the thread that fetches feeds: TLS needs more than a helper's.
 pub const FEEDS_STACK_BYTES: usize = 1024 * 1024;
+
+/// Pages of one TAXII collection: servers give a thousand objects a page or so.
+pub const TAXII_PAGES_MAX: usize = 1_000;

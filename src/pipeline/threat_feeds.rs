@@ -6,14 +6,13 @@
 
 use super::engine::{Engine, Inputs, Message};
 use super::live::StartError;
-use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::decisions::LastCheck;
 use crate::event::net::display_net;
 use crate::event::{Event, Field, Kind, Origin, Value};
-use crate::feeds::keeper::Ways;
+use crate::feeds::keeper::{Ways, version_time};
 use crate::feeds::{Copies, Feeds, Keeper, Loaded};
-use crate::rules::{Geo, Lookups};
+use crate::rules::{FeedAsked, Geo, Lookups};
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use std::cell::RefCell;
@@ -44,6 +43,8 @@ pub fn pin(feeds: &Arc<Feeds>) {
 #[derive(Debug, Default)]
 pub struct FeedLookups {
     otherwise: Arc<Feeds>,
+    /// The feeds of the config, where `otherwise` is what counts.
+    names: Vec<String>,
 }
 
 impl FeedLookups {
@@ -54,7 +55,8 @@ impl FeedLookups {
 
     /// For commands that look at events once, with the copies that the daemon keeps.
     pub fn at_hand(config: &Config) -> Arc<dyn Lookups> {
-        Arc::new(Self { otherwise: Arc::new(at_hand(config)) })
+        let names = config.feeds.iter().map(|feed| feed.name().to_owned()).collect();
+        Arc::new(Self { otherwise: Arc::new(at_hand(config)), names })
     }
 }
 
@@ -67,6 +69,18 @@ impl Lookups for FeedLookups {
 
     fn geo(&self, _address: IpAddr) -> Option<Geo> {
         None
+    }
+
+    fn feeds(&self) -> Vec<FeedAsked> {
+        let asked = |name: &String| {
+            let listed = self.otherwise.get(name);
+            FeedAsked {
+                name: name.clone(),
+                version: listed.map(|listed| version_time(listed.version)),
+                entries: listed.map_or(0, |listed| listed.prefixes.len() as u64),
+            }
+        };
+        self.names.iter().map(asked).collect()
     }
 }
 
@@ -83,7 +97,7 @@ pub fn at_hand(config: &Config) -> Feeds {
 
 /// The events of what a version lists that the one before it didn't.
 pub fn added_events(feed: &str, version: u64, added: &[IpNet]) -> Vec<Arc<Event>> {
-    let time = Timestamp::from_micros(i64::try_from(version).unwrap_or(i64::MAX));
+    let time = version_time(version);
     let stream = format!("{feed}@{version}").into();
     let origin = Arc::new(Origin { source: SOURCE.into(), stream });
     let (feed_key, prefix_key): (Arc<str>, Arc<str>) = ("feed".into(), "prefix".into());

@@ -31,6 +31,17 @@ pub enum StateValue {
     Text(String),
 }
 
+/// A feed as it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedAsked {
+    /// Its name.
+    pub name: String,
+    /// When what it lists was read; `None` where there is nothing, so that it lists nobody.
+    pub version: Option<Timestamp>,
+    /// How many entries it has.
+    pub entries: u64,
+}
+
 /// Look-ups that are the same for every event of a batch, so that predicates may make them too.
 ///
 /// - They answer at once, from memory: they run for every event.
@@ -40,6 +51,10 @@ pub trait Lookups: Send + Sync {
     fn in_feed(&self, address: IpAddr, feed: &str) -> bool;
     /// Where the address is.
     fn geo(&self, address: IpAddr) -> Option<Geo>;
+    /// The feeds that are asked, where they stay the same as long as the rules; for telling of them.
+    fn feeds(&self) -> Vec<FeedAsked> {
+        Vec::new()
+    }
 }
 
 /// What a body's calls reach.

@@ -103,6 +103,16 @@ pub(super) struct FaultLine<'f> {
     pub line: Option<u64>,
 }
 
+/// A feed that rules asked.
+#[derive(Serialize)]
+pub(super) struct FeedLine<'f> {
+    pub r#type: &'static str,
+    pub name: &'f str,
+    /// When what it lists was read; `null` where it lists nobody.
+    pub version: Option<&'f Timestamp>,
+    pub entries: u64,
+}
+
 /// The end of a replay.
 #[derive(Serialize)]
 pub(in crate::cli) struct SummaryLine {

@@ -9,6 +9,7 @@ use crate::event::text;
 use crate::limits;
 use crate::pipeline::core::Firing;
 use crate::pipeline::replay::{FaultOf, FileReport, Report};
+use crate::rules::FeedAsked;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -191,6 +192,20 @@ impl Seen {
         }
         Ok(())
     }
+}
+
+/// The feeds that rules asked: as they are now, whatever they listed at the time of the lines.
+pub(super) fn feeds_asked(feeds: &[FeedAsked], out: &mut Output) -> Result<(), Gone> {
+    for feed in feeds {
+        let name = text::escape(&feed.name);
+        out.line(match feed.version {
+            Some(version) => {
+                format!("  feed `{name}`: {} as of {version}", text::count(feed.entries, "entry"))
+            }
+            None => format!("  feed `{name}`: no copy is at hand, so it lists nobody"),
+        })?;
+    }
+    Ok(())
 }
 
 /// Files, lines, the time that they tell of, and how long it took.

@@ -7,7 +7,7 @@ use crate::feeds::config::Feed;
 use crate::feeds::copies::{About, Copies};
 use crate::feeds::fetch::{Fetched, fetch};
 use crate::feeds::judge::judge;
-use crate::feeds::read::read;
+use crate::feeds::read::read_at;
 use crate::feeds::set::Listed;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +71,8 @@ pub fn refresh(
         }
         Fetched::Text { text, about } => (text, About { checked, ..about }),
     };
-    let reading = read(&text, &feed.layout).map_err(|error| Trouble::Refused(error.to_string()))?;
+    let reading = read_at(&text, &feed.layout, clock::now())
+        .map_err(|error| Trouble::Refused(error.to_string()))?;
     drop(text);
     let set = judge(&reading, now, feed.max_change, facts, accept)
         .map_err(|refusal| Trouble::Refused(refusal.to_string()))?;

@@ -52,7 +52,7 @@ fn walk(text: &[u8], steps: &[Step], found: &mut Found<'_>) -> serde_json::Resul
 }
 
 /// What is wrong, without the place, which is told apart.
-fn words(error: &serde_json::Error) -> String {
+pub(super) fn words(error: &serde_json::Error) -> String {
     let words = error.to_string();
     words.split(" at line ").next().unwrap_or_default().to_owned()
 }

@@ -5,12 +5,16 @@
 
 mod columns;
 mod entry;
+mod intel;
 mod json;
 mod lines;
+mod pattern;
 
+use crate::clock::Timestamp;
 use crate::decisions::special;
 use crate::event::text::escape_cut;
 use crate::limits;
+use intel::Of;
 use ipnet::IpNet;
 
 /// How a feed's text is laid out.
@@ -33,6 +37,12 @@ pub enum Layout {
     Json(Vec<Step>),
     /// A JSON value a line.
     Ndjson(Vec<Step>),
+    /// Indicators of STIX 2.1, in one document or in several.
+    Stix,
+    /// The same, from a TAXII 2.1 collection, page by page.
+    Taxii,
+    /// Attributes of MISP.
+    Misp,
 }
 
 /// A step on the way to values in JSON.
@@ -104,8 +114,13 @@ pub enum ReadError {
     TooMany,
 }
 
-/// Takes a text apart.
+/// Takes a text apart, as it is without a clock: nothing in it is over.
 pub fn read(text: &[u8], layout: &Layout) -> Result<Reading, ReadError> {
+    read_at(text, layout, Timestamp::EPOCH)
+}
+
+/// Takes a text apart; what was over by `now` is passed over.
+pub fn read_at(text: &[u8], layout: &Layout, now: Timestamp) -> Result<Reading, ReadError> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     if text.starts_with(&[0x1f, 0x8b]) || text.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         return Err(ReadError::NoText("a compressed file"));
@@ -122,6 +137,8 @@ pub fn read(text: &[u8], layout: &Layout) -> Result<Reading, ReadError> {
         }
         Layout::Json(steps) => json::document(text, steps, &mut reading)?,
         Layout::Ndjson(steps) => json::each_line(text, steps, &mut reading)?,
+        Layout::Stix | Layout::Taxii => intel::documents(text, Of::Stix, now, &mut reading)?,
+        Layout::Misp => intel::documents(text, Of::Misp, now, &mut reading)?,
     }
     Ok(reading)
 }

@@ -112,6 +112,44 @@ fn ndjson_passes_over_remarks_and_counts_what_is_no_json() {
 }
 
 #[test]
+fn indicators_of_stix_count_while_they_are_valid() {
+    let text = r#"{"type":"bundle","id":"bundle--1","objects":[
+        {"type":"indicator","pattern":"[ipv4-addr:value = '192.0.2.1']","pattern_type":"stix","valid_until":"2030-01-01T00:00:00Z"},
+        {"type":"indicator","pattern":"[ipv4-addr:value = '192.0.2.2']","revoked":true},
+        {"type":"indicator","pattern":"[ipv4-addr:value = '192.0.2.3']","valid_until":"2020-01-01T00:00:00.000Z"},
+        {"type":"indicator","pattern":"alert tcp any any","pattern_type":"snort"},
+        {"type":"indicator","pattern":"[ipv4-addr:value = '192.0.2.4' AND file:name = 'x']"},
+        {"type":"indicator","pattern":"[domain-name:value = 'x.example']"},
+        {"type":"ipv4-addr","value":"192.0.2.5"},
+        {"type":"observed-data","objects":{"0":{"type":"ipv4-addr","value":"192.0.2.6"}}}]}
+    {"more":false,"objects":[{"pattern":"[ipv6-addr:value = '2001:db8::1']","type":"indicator"}]}"#;
+    let now = Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").unwrap();
+    let reading = read_at(text.as_bytes(), &Layout::Stix, now).unwrap();
+    let nets: Vec<String> = reading.prefixes.iter().map(ToString::to_string).collect();
+    assert_eq!(nets, ["192.0.2.1/32", "2001:db8::1/128"]);
+    assert_eq!(reading.bad, 1);
+    assert_eq!(reading.shown[0].why, "an indicator's pattern asks for more than an address");
+    assert!(read(b"{\"objects\":[", &Layout::Taxii).is_err());
+    assert!(read(b"", &Layout::Stix).is_err());
+}
+
+#[test]
+fn attributes_of_misp_count_where_they_are_for_detection() {
+    let text = r#"{"response":[{"Event":{"info":"x","Attribute":[
+        {"type":"ip-src","value":"192.0.2.1","to_ids":true,"deleted":false},
+        {"type":"ip-dst|port","value":"192.0.2.2|443","to_ids":true},
+        {"value":"x.example|192.0.2.3","to_ids":1,"type":"domain|ip"},
+        {"type":"ip-src","value":"192.0.2.4","to_ids":false},
+        {"type":"ip-src","value":"192.0.2.5","to_ids":true,"deleted":true},
+        {"type":"ip-src","value":"192.0.2.6"},
+        {"type":"domain","value":"192.0.2.7","to_ids":true}],
+        "Object":[{"name":"o","Attribute":[{"type":"ip-src","value":"192.0.2.8","to_ids":true}]}]}}]}"#;
+    let (nets, bad) = got(text, &Layout::Misp);
+    assert_eq!(nets, ["192.0.2.1/32", "192.0.2.2/32", "192.0.2.3/32", "192.0.2.8/32"]);
+    assert_eq!(bad, 0);
+}
+
+#[test]
 fn paths_that_are_none_are_known() {
     for path in ["", "a..b", "a[0]", "a[", "a.[]", "]a", "[]x"] {
         assert_eq!(steps(path), None, "{path}");
@@ -141,6 +179,8 @@ proptest! {
             columns(b',', 1, Some(0)),
             Layout::Json(path.clone()),
             Layout::Ndjson(path),
+            Layout::Stix,
+            Layout::Misp,
         ] {
             drop(read(&bytes, &layout));
             drop(read(text.as_bytes(), &layout));

@@ -1,0 +1,69 @@
+//! The pages of a TAXII 2.1 collection (OASIS TAXII 2.1, §5.4), put one behind the other.
+//!
+//! An envelope says `more` and what to ask for `next`. Together the pages are one text of several JSON
+//! documents, within the bound of any feed.
+
+use super::{FetchError, too_long};
+use crate::http_client::{self, Reply};
+use crate::limits;
+use serde::Deserialize;
+
+/// What an envelope says beside its objects.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    more: bool,
+    next: Option<String>,
+}
+
+/// The first page with all that follow it. Of several pages no tag says whether they have changed.
+pub(super) fn all_pages(
+    mut reply: Reply,
+    mut page: impl FnMut(&str) -> Result<Reply, FetchError>,
+) -> Result<Reply, FetchError> {
+    let mut next = next_of(&reply.body)?;
+    if next.is_some() {
+        reply.headers.retain(|(name, _)| name != "etag" && name != "last-modified");
+    }
+    let mut pages = 1;
+    while let Some(wanted) = next {
+        pages += 1;
+        if pages > limits::TAXII_PAGES_MAX {
+            let why = format!("the collection has more than {} pages", limits::TAXII_PAGES_MAX);
+            return Err(FetchError::new(why));
+        }
+        let more = page(&wanted)?;
+        if more.status != 200 || !more.whole {
+            return Err(FetchError::new(format!("page {pages} can't be had ({})", more.status)));
+        }
+        next = next_of(&more.body)?;
+        if next.as_ref() == Some(&wanted) {
+            return Err(FetchError::new("its pages go round in a circle"));
+        }
+        if reply.body.len() + more.body.len() > limits::FEED_BYTES_MAX {
+            return Err(too_long());
+        }
+        reply.body.push(b'\n');
+        reply.body.extend_from_slice(&more.body);
+    }
+    Ok(reply)
+}
+
+/// What to ask for next.
+fn next_of(body: &[u8]) -> Result<Option<String>, FetchError> {
+    let envelope: Envelope = serde_json::from_slice(body).map_err(|error| {
+        FetchError::new(format!(
+            "the answer is no envelope of TAXII 2.1: {error}\nhint: `url` ends with `/collections/ID/objects/`"
+        ))
+    })?;
+    match (envelope.more, envelope.next) {
+        (false, _) => Ok(None),
+        (true, Some(next)) => Ok(Some(next)),
+        (true, None) => Err(FetchError::new("it says that there is more, but not where")),
+    }
+}
+
+/// The address of a further page.
+pub(super) fn page_url(url: &str, next: &str) -> Option<String> {
+    http_client::with_query(url, "next", next)
+}
