@@ -157,6 +157,12 @@ fn a_rotation_that_can_not_be_written_leaves_everything_as_it_was() {
     stage.simulator.fault(Fault::new(FaultKind::Refused, 1).only("POST", "/tokens"));
     assert_eq!(stage.run(&["tokens", "rotate", "simulated", "--yes"]).0, 2);
     assert_eq!(stage.token(), TOKEN);
+    // One that was made though its reply was lost is of no use to anybody, and goes.
+    stage.simulator.fault(Fault::new(FaultKind::Lost, 1).only("POST", "/tokens"));
+    let (code, _, error) = stage.run(&["tokens", "rotate", "simulated", "--yes"]);
+    assert_eq!(code, 2);
+    assert!(error.contains("stays in force; the new one was removed"), "{error}");
+    assert_eq!((stage.token().as_str(), stage.json(&["tokens"]).len()), (TOKEN, 2));
     // Nor does one whose removal fails: both work, and that is said.
     stage.simulator.fault(Fault::new(FaultKind::Server, 1).only("DELETE", "/tokens"));
     let (code, _, error) = stage.run(&["tokens", "rotate", "simulated", "--yes"]);

@@ -52,10 +52,11 @@ pub fn rotate(
     if !agreed(session, consent, &plan, out)? {
         return Ok(consent.left());
     }
+    let before = tokens::all(&session.client, holder).map_err(|error| told(&error))?;
     let answer = session
         .client
         .send(&create)
-        .map_err(|error| perhaps_made(session, holder, token, &error))?;
+        .map_err(|error| perhaps_made(session, holder, (&before, &name, token), &error))?;
     let id =
         answer.result.get("id").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let Some(value) = tokens::value(&answer) else {
@@ -65,15 +66,7 @@ pub fn rotate(
     let tried = try_it(session, &client, holder);
     let written = tried.and_then(|()| write_secret(&file, &value));
     if let Err(error) = written {
-        let back = session.client.send(&tokens::delete(holder, &id));
-        let left = match back {
-            Ok(_) => "the new one was removed".to_owned(),
-            Err(_) => format!(
-                "the new one (`{}`) could not be removed: do that by hand",
-                text::escape(&id)
-            ),
-        };
-        return Err(Usage::of(format!("{error}\nhint: `{name}` stays in force; {left}")));
+        return Err(taken_back(session, holder, (&id, &name), &error));
     }
     if let Err(error) = last(&file) {
         // A power cut could bring the old value back, so its token has to stay.
@@ -93,39 +86,61 @@ pub fn rotate(
     )
 }
 
-/// What is said where no reply to the creation came: a second token may be there all the same.
+/// The second is of no use: it goes, and the first stays.
+fn taken_back(
+    session: &Session,
+    holder: &Holder,
+    (id, first): (&str, &str),
+    error: &anyhow::Error,
+) -> anyhow::Error {
+    let left = match session.client.send(&tokens::delete(holder, id)) {
+        Ok(_) => "the new one was removed".to_owned(),
+        Err(_) => {
+            format!("the new one (`{}`) could not be removed: do that by hand", text::escape(id))
+        }
+    };
+    Usage::of(format!("{error}\nhint: `{first}` stays in force; {left}"))
+}
+
+/// No reply to the creation came. A second token that is there all the same has a value that nobody
+/// knows, so it goes; one that was there before is somebody's, whatever its name.
 fn perhaps_made(
     session: &Session,
     holder: &Holder,
-    token: &Token,
+    (before, first, token): (&[Token], &str, &Token),
     error: &ApiError,
 ) -> anyhow::Error {
     let said = told(error);
     if !error.may_have_happened() {
         return said;
     }
-    let first = text::escape(&token.name);
-    let hint = match tokens::all(&session.client, holder) {
-        Err(_) => format!(
-            "`{first}` stays in force; look at `riposte cf tokens` for a second one of that name, whose value nobody has, and remove it"
-        ),
-        Ok(all) => {
-            let second: Vec<String> = all
-                .iter()
-                .filter(|other| other.name == token.name && other.id != token.id)
-                .map(|other| format!("`riposte cf tokens delete {}`", text::escape(&other.id)))
-                .collect();
-            if second.is_empty() {
-                format!("none was made, and `{first}` stays in force: try again")
-            } else {
-                format!(
-                    "`{first}` stays in force; the other one of its name was made though no reply came, unless you made it yourself, and nobody has its value: {}",
-                    second.join(" or ")
-                )
-            }
-        }
+    let Ok(now) = tokens::all(&session.client, holder) else {
+        return Usage::of(format!(
+            "{said}\nhint: `{first}` stays in force; look at `riposte cf tokens` for a second one of that name, whose value nobody has, and remove it"
+        ));
     };
-    Usage::of(format!("{said}\nhint: {hint}"))
+    match made_meanwhile(before, &now, &token.name).as_slice() {
+        [] => Usage::of(format!(
+            "{said}\nhint: none was made, and `{first}` stays in force: try again"
+        )),
+        [one] => taken_back(session, holder, (&one.id, first), &said),
+        many => {
+            let ids: Vec<String> = many
+                .iter()
+                .map(|one| format!("`riposte cf tokens delete {}`", text::escape(&one.id)))
+                .collect();
+            Usage::of(format!(
+                "{said}\nhint: `{first}` stays in force; somebody made another of its name meanwhile, and one of these has a value that nobody has: {}",
+                ids.join(" or ")
+            ))
+        }
+    }
+}
+
+/// The tokens of a name that are there now and weren't before.
+fn made_meanwhile<'t>(before: &[Token], now: &'t [Token], name: &str) -> Vec<&'t Token> {
+    let known = |token: &Token| before.iter().any(|other| other.id == token.id);
+    now.iter().filter(|token| token.name == name && !known(token)).collect()
 }
 
 fn still_there(error: &ApiError, name: &str) -> anyhow::Error {
@@ -252,6 +267,19 @@ mod tests {
         assert_eq!((new.name.as_str(), new.condition), ("ci", None));
         token.expires_on = None;
         assert_eq!(second(&token, now).expires_on, None);
+    }
+
+    #[test]
+    fn only_what_was_made_meanwhile_is_taken_for_the_second() {
+        let token = |id: &str, name: &str| -> Token {
+            serde_json::from_value(serde_json::json!({ "id": id, "name": name })).unwrap()
+        };
+        let before = [token("1", "ci"), token("2", "ci")];
+        let now = [token("1", "ci"), token("2", "ci"), token("3", "ci"), token("4", "other")];
+        let made: Vec<&str> =
+            made_meanwhile(&before, &now, "ci").iter().map(|token| token.id.as_str()).collect();
+        assert_eq!(made, ["3"]);
+        assert!(made_meanwhile(&before, &before, "ci").is_empty());
     }
 
     #[test]
