@@ -133,7 +133,8 @@ impl Live {
         let (book, programs) = source_book(config, &enabled, (&keepers, &tell))?;
         let (book, programs) = (Arc::new(book), Arc::new(programs));
         let names = Arc::new(ArcSwap::from_pointee(Vec::new()));
-        let (mut engine, desk) = restored(config, &store, set, (seed, dry_run), &book, &names)?;
+        let (mut engine, desk) =
+            restored(config, &store, set, (seed, dry_run, with_sources), &book, &names)?;
         let outcomes = Arc::new(outcomes_of(&store, &inputs));
         let friends = desk.lock().guard.last_check();
         let wanted: Arc<dyn Wanted> = Arc::new(desk);

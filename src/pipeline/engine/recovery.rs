@@ -82,11 +82,15 @@ impl Engine {
         for input in inputs {
             self.again(input, &mut rereaders, &mut recovery);
         }
-        // Sources that were silent before may all have something to catch up with. The checkpoint
-        // has to know, for the inputs that follow are evaluated with it.
-        self.watermarks.resume(now);
-        self.checkpoint();
         Ok(recovery)
+    }
+
+    /// Sources are about to deliver. Those that were silent before may all have something to catch
+    /// up with. The checkpoint has to know, for the inputs that follow are evaluated with it; where
+    /// one request is answered without sources, nothing of this is so.
+    pub fn await_sources(&mut self) {
+        self.watermarks.resume(clock::now());
+        self.checkpoint();
     }
 
     fn again(&mut self, input: Input, rereaders: &mut Rereaders, recovery: &mut Recovery) {

@@ -19,7 +19,7 @@ pub(super) fn restored(
     config: &Config,
     store: &Arc<Store>,
     set: Arc<RuleSet>,
-    (seed, dry_run): (u64, bool),
+    (seed, dry_run, with_sources): (u64, bool, bool),
     book: &Arc<SourceBook>,
     names: &Arc<ArcSwap<Vec<String>>>,
 ) -> Result<(Engine, SharedDesk), StartError> {
@@ -49,6 +49,9 @@ pub(super) fn restored(
     tracing::info!(inputs = recovery.inputs, hits = recovery.hits, "state restored");
     for complaint in recovery.complaints {
         tracing::warn!(complaint, "a part of the state could not be restored");
+    }
+    if with_sources {
+        engine.await_sources();
     }
     engine.settle()?;
     if !machine::logins_are_visible() {

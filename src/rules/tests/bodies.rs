@@ -108,3 +108,25 @@ fn functions_of_a_body_call_each_other_as_deep_as_the_limit_says() {
     assert_eq!(fault.kind, FaultKind::Limit);
     assert!(fault.message.contains("deep"), "{fault}");
 }
+
+#[test]
+fn changes_at_cloudflare_last_as_long_as_they_may() {
+    let event = http("203.0.113.9", "GET", "/", 200);
+    for call in [
+        r#"cf::dns_ttl("www.example.com", 60, lasts)"#,
+        r#"cf::security_level("example.com", "high", lasts)"#,
+    ] {
+        // Written out, `check` may find them; here they come from elsewhere.
+        let run = |lasts: &str| body(&format!("let lasts = \"{lasts}\"; {call};"), &event);
+        for lasts in ["0s", "8d", "52w"] {
+            let fault = run(lasts).fault.unwrap();
+            assert!(fault.message.contains("at least `1s` and at most `7d`"), "{call}: {fault}");
+        }
+        assert_eq!(run("7d").fault, None, "{call}");
+    }
+    for (map, words) in [("#{ vai: 1 }", "no option `vai`: there are `via`"), ("#{}", "")] {
+        let script = format!(r#"cf::bot_fight_mode("example.com", "1h", {map});"#);
+        let fault = body(&script, &event).fault.map(|fault| fault.message).unwrap_or_default();
+        assert!(fault.contains(words) && fault.is_empty() == words.is_empty(), "{fault}");
+    }
+}

@@ -6,6 +6,8 @@ use super::*;
 use crate::clock;
 use serde_json::json;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn keys(files: &Files, endpoint: &str) -> Vaults {
     files.write("id", "AKIDEXAMPLE");
@@ -131,6 +133,35 @@ fn the_role_of_an_instance_does_where_there_are_no_keys() {
         format!("[aws]\nregion = \"eu-1\"\nendpoint = \"{0}\"\nmetadata = \"{0}\"", bare.url);
     let error = Vaults::new(&config(&text)).read(&secret).unwrap_err().to_string();
     assert!(error.contains("no AWS credentials") && error.contains("hint: "), "{error}");
+}
+
+/// It was the old credentials that were looked for in the words about the new ones.
+#[test]
+fn a_refusal_shows_neither_the_new_credentials_nor_the_session() {
+    let ends = clock::now().plus(Duration::from_hours(6));
+    let given = Arc::new(AtomicUsize::new(0));
+    let server = Server::start(move |seen| match seen.line.as_str() {
+        "PUT /latest/api/token" => Does::Json(200, json!("a-metadata-token")),
+        "GET /latest/meta-data/iam/security-credentials/" => Does::Json(200, json!("web-role")),
+        line if line.starts_with("GET ") => {
+            let n = given.fetch_add(1, Ordering::SeqCst);
+            Does::Json(
+                200,
+                json!({ "AccessKeyId": format!("ASIA{n}"), "SecretAccessKey": format!("key-{n}"),
+                    "Token": format!("session-{n}"), "Expiration": ends.to_string() }),
+            )
+        }
+        _ => {
+            let n = given.load(Ordering::SeqCst) - 1;
+            let message = format!("no: ASIA{n} key-{n} session-{n}");
+            Does::Json(400, json!({ "__type": "ExpiredTokenException", "message": message }))
+        }
+    });
+    let text =
+        format!("[aws]\nregion = \"eu-1\"\nendpoint = \"{0}\"\nmetadata = \"{0}\"", server.url);
+    let error = Vaults::new(&config(&text)).read(&reference("aws-sm:a")).unwrap_err().to_string();
+    assert!(error.contains("no: [secret] [secret] [secret]"), "{error}");
+    assert_eq!(server.count("POST /"), 2);
 }
 
 /// A server of moto's; it ends with this.

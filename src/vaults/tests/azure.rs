@@ -112,3 +112,25 @@ fn refusals_are_told_without_a_secret() {
         assert!(error.contains(words) && !error.contains("client-s3cret"), "{error}");
     }
 }
+
+#[test]
+fn a_token_for_longer_than_clocks_can_count_is_taken() {
+    for lasts in [json!(u64::MAX), json!(u64::MAX.to_string())] {
+        let server = Server::start(move |seen| {
+            if seen.line.starts_with("GET /metadata/") {
+                return Does::Json(
+                    200,
+                    json!({ "access_token": "of-machine", "expires_in": lasts }),
+                );
+            }
+            vault(seen, "of-machine")
+        });
+        let text = format!("[azure]\nmetadata = \"{0}\"\nendpoint = \"{0}\"", server.url);
+        let vaults = Vaults::new(&config(&text));
+        let secret = reference("azure-kv:my-vault/cloudflare");
+        for _ in 0..2 {
+            assert_eq!(vaults.read(&secret).unwrap().pick(&secret).unwrap().reveal(), "the-value");
+        }
+        assert_eq!(server.count("GET /metadata/"), 1);
+    }
+}

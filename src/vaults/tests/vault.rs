@@ -254,3 +254,28 @@ fn a_slow_vault_holds_a_reader_up_for_the_limit_only() {
     assert!(error.contains("can't be reached"), "{error}");
     assert!(started.elapsed() < Duration::from_mins(1));
 }
+
+/// Such a number ended the thread that reads secrets.
+#[test]
+fn times_longer_than_clocks_can_count_are_taken() {
+    let files = Files::new();
+    let server = Server::start(|seen| match seen.line.as_str() {
+        "GET /v1/auth/token/lookup-self" => {
+            Does::Json(200, json!({ "data": { "ttl": u64::MAX, "renewable": true } }))
+        }
+        "GET /v1/secret/data/riposte" => Does::Json(
+            200,
+            json!({ "lease_id": "l", "renewable": true, "lease_duration": u64::MAX,
+                "data": { "token": "new-token" } }),
+        ),
+        "PUT /v1/sys/leases/renew" => Does::Json(200, json!({ "lease_duration": u64::MAX })),
+        _ => ordinary(seen, "root-token"),
+    });
+    let vaults = by_token(&server, &files);
+    let secret = reference("vault:secret/riposte#token");
+    let lease = vaults.read(&secret).unwrap().lease.unwrap();
+    let most = Duration::from_secs(VAULT_LASTS_SECS_MAX);
+    assert_eq!(lease.lasts, most);
+    assert_eq!(vaults.renew(&secret, &lease).unwrap(), most);
+    assert!(vaults.tend().is_some_and(|next| next > Instant::now()));
+}
