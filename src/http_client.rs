@@ -108,6 +108,12 @@ impl HttpClient {
         Self::build(|builder| if clear { builder.no_proxy() } else { builder })
     }
 
+    /// As [`HttpClient::new`], and believes those whom these authorities (PEM) have signed, too.
+    pub fn trusting(pem: &[u8]) -> Result<Self, HttpError> {
+        let authorities = authorities(pem);
+        Self::build(|builder| builder.tls_certs_merge(authorities))
+    }
+
     /// As [`HttpClient::new`], but what goes to `host` connects to that address, whatever the DNS
     /// says of it and past any proxy; certificates are still those of `host`.
     pub fn leading(host: &str, address: std::net::SocketAddr) -> Result<Self, HttpError> {
@@ -137,6 +143,15 @@ impl HttpClient {
     pub fn call(&self, request: &Request) -> Result<Reply, HttpError> {
         self.runtime.block_on(send(&self.client, request))
     }
+}
+
+/// Whether a text (PEM) holds certificates.
+pub fn holds_certificates(pem: &[u8]) -> bool {
+    !authorities(pem).is_empty()
+}
+
+fn authorities(pem: &[u8]) -> Vec<reqwest::Certificate> {
+    reqwest::Certificate::from_pem_bundle(pem).unwrap_or_default()
 }
 
 /// Where an address leads.

@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("secret", &["limits"]),
     ("process", &["limits", "telemetry", "secret", "trust"]),
     ("http_client", &["limits", "telemetry", "secret"]),
-    ("vaults", &["limits", "telemetry", "secret", "process", "http_client", "clock"]),
+    ("vaults", &["limits", "telemetry", "secret", "process", "http_client", "clock", "trust"]),
     ("trust", &[]),
     ("cloudflare", &["limits", "telemetry", "secret", "http_client", "clock"]),
     ("simulator", &["limits", "telemetry", "clock"]),

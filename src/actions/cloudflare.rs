@@ -13,6 +13,7 @@ mod last_check;
 mod leftovers;
 pub mod mark;
 mod measure;
+pub mod needs;
 mod outcomes;
 mod plan;
 mod present;

@@ -8,7 +8,7 @@ mod cloudflare;
 mod effects;
 
 pub(in crate::actions) use check::check_url;
-pub use cloudflare::CloudflareConfig;
+pub use cloudflare::{CloudflareConfig, GLOBAL_KEY};
 pub use effects::{ChannelConfig, ChannelTo, Destination, ProgramConfig, WebhookConfig};
 
 use crate::clock::duration_text;

@@ -38,7 +38,9 @@ mod executors;
 pub use carrier::{Carrier, Guest};
 pub use cloudflare::Cloudflare;
 pub use cloudflare_changes::Ledger;
-pub use config::{ActionsConfig, ChannelTo, CloudflareConfig, WebFileConfig, WebFileFormat};
+pub use config::{
+    ActionsConfig, ChannelTo, CloudflareConfig, GLOBAL_KEY, WebFileConfig, WebFileFormat,
+};
 pub use enforcer::{Change, Difference, EnforceError, Enforcer, Receipt};
 pub use executors::{Compared, Executors, Health, HealthState, inspect, remove_all};
 pub use nftables::Nftables;

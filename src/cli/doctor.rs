@@ -19,6 +19,7 @@ use super::output::{Output, Style};
 use super::{End, Usage, context};
 use crate::clock;
 use crate::config::{self, Config};
+use crate::decisions::CloudflareCall;
 use crate::event::text;
 use crate::pipeline::control::{self, AskError, Reply, Request, Status};
 use crate::pipeline::rule_set;
@@ -26,7 +27,7 @@ use crate::plugins::HealthState;
 use crate::rules::Severity as RuleSeverity;
 use crate::store::{DATABASE, Store};
 use report::Report;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Looks at everything, or takes everything away.
@@ -73,18 +74,20 @@ fn examine(path: &Path) -> Report {
     };
     report.well("config", format!("{} is right", path.display()));
     context::keep_secrets(&config);
-    rules(&config, &mut report);
+    let asked = rules(&config, &mut report);
     let daemon = daemon(&config, &mut report);
     let in_force = state::check(&config, daemon.as_ref(), &mut report);
     sources::check(&config, daemon.as_ref(), &mut report);
-    enforcers::check(&config, daemon.as_ref(), in_force.as_deref(), &mut report);
+    let present = (daemon.as_ref(), in_force.as_deref());
+    enforcers::check(&config, present, &asked, &mut report);
     actions::check(&config, &mut report);
     secrets::check(&config, daemon.as_ref(), &mut report);
     machine::check(&config, daemon.as_ref(), &mut report);
     report
 }
 
-fn rules(config: &Config, report: &mut Report) {
+/// Looks at the rules; gives what they ask of Cloudflare.
+fn rules(config: &Config, report: &mut Report) -> BTreeSet<CloudflareCall> {
     let loaded = rule_set::load(config, &BTreeMap::new(), 0);
     for fault in &loaded.faults {
         report.error("rules", fault.message.as_str(), fault.hint.as_str());
@@ -107,6 +110,7 @@ fn rules(config: &Config, report: &mut Report) {
             format!("{} loaded", text::count(loaded.loaded.set.rules().len(), "rule")),
         );
     }
+    loaded.loaded.set.cloudflare_calls()
 }
 
 /// The daemon's own word, where one runs.

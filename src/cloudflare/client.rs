@@ -109,6 +109,11 @@ impl Client {
         self
     }
 
+    /// Whether it uses a global API key.
+    pub const fn has_global_key(&self) -> bool {
+        self.email.is_some()
+    }
+
     /// Tells every exchange.
     #[must_use]
     pub fn with_trace(mut self, trace: Option<Trace>) -> Self {
@@ -134,7 +139,9 @@ impl Client {
     /// One of the same user with another token, to try that.
     #[must_use]
     pub fn like(&self, token: Secret) -> Self {
-        Self::new(&self.base, token, self.patience).with_user(Some(&self.key.1))
+        Self::new(&self.base, token, self.patience)
+            .with_user(Some(&self.key.1))
+            .with_email(self.email.clone())
     }
 
     /// How the budget stands.

@@ -362,6 +362,11 @@ pub fn list(client: &Client, zone: &str, filter: &Filter) -> Result<Vec<Record>,
     Ok(found)
 }
 
+/// Asks for a few records, to see whether they may be read.
+pub fn some(zone: &str) -> Call {
+    Call::get(Area::Dns, path(zone)).query("per_page", "5")
+}
+
 /// Makes a record.
 pub fn create(zone: &str, record: &NewRecord) -> Call {
     Call::new(Area::Dns, Method::POST, path(zone)).body(json!(record))

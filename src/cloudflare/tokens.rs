@@ -175,6 +175,11 @@ pub fn all(client: &Client, holder: &Holder) -> Result<Vec<Token>, ApiError> {
     client.numbered(&Call::get(Area::Tokens, holder.path()), PER_PAGE)
 }
 
+/// Asks for one token, by its id.
+pub fn one(holder: &Holder, id: &str) -> Call {
+    Call::get(Area::Tokens, format!("{}/{}", holder.path(), encoded(id)))
+}
+
 /// All permission groups that a token of this holder can have.
 pub fn permission_groups(holder: &Holder) -> Call {
     Call::get(Area::Tokens, format!("{}/permission_groups", holder.path()))

@@ -63,6 +63,15 @@ pub enum CloudflareTask {
     },
 }
 
+/// A call of the module `cf` in rules, as far as it is written out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CloudflareCall {
+    /// The function's name.
+    pub function: String,
+    /// The zone or record's name that it is about; `None` where that comes from elsewhere.
+    pub about: Option<String>,
+}
+
 /// What is removed from a cache.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

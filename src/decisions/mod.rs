@@ -56,7 +56,7 @@ pub use allowlist::{Allowlist, Entry, Subject};
 pub use carried::Carried;
 pub use change::{ChangeKind, ChangePlace, ChangeRow, Claim, CloudflareAsk, CloudflareWhat, Left};
 pub use change_guard::{ChangeGuard, ChangeVerdict};
-pub use cloudflare_task::{CloudflareTask, PurgeWhat};
+pub use cloudflare_task::{CloudflareCall, CloudflareTask, PurgeWhat};
 pub use config::GuardConfig;
 pub use desk::{DISTRUSTED, Desk, Lifted, RuleFacts, Steps};
 pub use guard::{Context, GoodClient, Guard, Judged, Judgement};

@@ -1,20 +1,22 @@
 //! The rule set in force: what the pipeline asks for each event and each hit.
 
-use super::context::{RunId, ScriptFn};
+use super::context::{RunId, ScriptFn, Unit};
 use super::evaluate::{BodyRun, Evaluator, Looking};
 use super::fault::Fault;
 use super::hit::ScriptHit;
 use super::host::{Host, Lookups};
 use super::keys;
 use super::rule::Rule;
+use super::syntax::walk;
 use super::timers::Timer;
 use super::trial::{Scope, TestBench, TestResult};
 use crate::clock::Timestamp;
-use crate::decisions::{Hit, Mode};
+use crate::decisions::{CloudflareCall, Hit, Mode};
 use crate::event::{Event, key::Key};
 use crate::matching::Matcher;
 use crate::windows::{RuleWindow, Sample};
-use rhai::Dynamic;
+use rhai::{ASTNode, Dynamic, Expr, Stmt};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A `test(…)` of a rule file.
@@ -52,6 +54,36 @@ impl RuleSet {
     /// The rules' windows, as [`crate::windows::Windows::set_rules`] takes them.
     pub fn windows(&self) -> Vec<RuleWindow> {
         self.rules.iter().map(Rule::rule_window).collect()
+    }
+
+    /// What bodies of rules that aren't off, and timers, may ask of Cloudflare.
+    pub fn cloudflare_calls(&self) -> BTreeSet<CloudflareCall> {
+        let rules = self.rules.iter().filter(|rule| rule.mode != Mode::Off);
+        let bodies = rules.filter_map(|rule| rule.body.as_ref());
+        let bodies = bodies.chain(self.timers.iter().map(|timer| &timer.body));
+        // A file's functions are common to its bodies: each file is looked at once.
+        let units: BTreeMap<&str, &Arc<Unit>> =
+            bodies.map(|body| (&*body.unit.file, &body.unit)).collect();
+        let mut calls = BTreeSet::new();
+        for unit in units.values() {
+            walk(&unit.ast, &mut |path| {
+                let Some(
+                    ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)),
+                ) = path.last()
+                else {
+                    return;
+                };
+                if call.namespace.to_string().trim_end_matches(':') != "cf" {
+                    return;
+                }
+                let about = match call.args.first() {
+                    Some(Expr::StringConstant(text, _)) => Some(text.to_string()),
+                    _ => None,
+                };
+                calls.insert(CloudflareCall { function: call.name.to_string(), about });
+            });
+        }
+        calls
     }
 
     /// Gives a rule's window another threshold, to try what that would do. Nothing else changes, so

@@ -1,10 +1,11 @@
 //! AWS Secrets Manager: `GetSecretValue`, signed with the keys of the config, of the environment,
-//! or of the instance's role (IMDSv2).
+//! of the container's role, or of the instance's (IMDSv2).
 //!
 //! In: a name or ARN. Out: the text, and its fields where it is a JSON object. Facts about both
 //! services were read in November 2026.
 
 use super::config::AwsConfig;
+use super::container::{Container, given};
 use super::peer::{Answer, Peer};
 use super::sigv4::{Credentials, Signed, sign};
 use super::{Document, at, encoded, fields, words};
@@ -29,7 +30,8 @@ pub(super) struct Aws {
     endpoint: String,
     peer: Peer,
     metadata: Peer,
-    /// Credentials of the instance, and when they end.
+    container: Peer,
+    /// Credentials of the container or the instance, and when they end.
     held: Mutex<Option<(Credentials, Timestamp)>>,
 }
 
@@ -46,6 +48,7 @@ impl Aws {
             endpoint: endpoint.trim_end_matches('/').to_ascii_lowercase(),
             peer: Peer::new("AWS Secrets Manager"),
             metadata: Peer::new("the instance's metadata service"),
+            container: Peer::new("the agent that gives this container its credentials"),
             held: Mutex::new(None),
         }
     }
@@ -97,7 +100,7 @@ impl Aws {
         self.peer.call(Method::POST, format!("{}/", self.endpoint), all, body)
     }
 
-    /// Who asks: the config's keys, else the environment's, else the instance's role.
+    /// Who asks: the config's keys, else the environment's, else the container's or the instance's role.
     fn credentials(&self) -> Result<Credentials, String> {
         let read = |reference| read_secret(reference).map_err(|error| error.to_string());
         if let (Some(key_id), Some(secret)) =
@@ -117,7 +120,11 @@ impl Aws {
         {
             return Ok(credentials.clone());
         }
-        match self.of_instance() {
+        let fresh = match Container::found(variable)? {
+            Some(container) => container.credentials(&self.container),
+            None => self.of_instance(),
+        };
+        match fresh {
             Ok(fresh) => {
                 let credentials = fresh.0.clone();
                 *held = Some(fresh);
@@ -161,18 +168,12 @@ impl Aws {
             return Err(no_role("the instance has no role".to_owned()));
         };
         let answer = get(&encoded(role, false))?;
-        let part =
-            |key: &str| at(&answer.body, key).as_str().map(|text| Secret::new(text.to_owned()));
-        let ends = at(&answer.body, "Expiration").as_str().and_then(Timestamp::parse_rfc3339);
-        match (part("AccessKeyId"), part("SecretAccessKey"), ends) {
-            (Some(key_id), Some(secret), Some(ends)) if answer.is_well() => {
-                Ok((Credentials { key_id, secret, session: part("Token") }, ends))
-            }
-            _ => Err(no_role(format!(
+        given(&answer).ok_or_else(|| {
+            no_role(format!(
                 "the metadata service gives none for the role (it answered {})",
                 answer.status
-            ))),
-        }
+            ))
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use crate::clock::duration_text;
 use crate::limits::SECRET_REREAD_SECS_MIN;
 use crate::secret::SecretRef;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How secrets are read again, and how vaults are reached. What riposte needs to get into a vault
@@ -38,6 +39,10 @@ impl Default for VaultsConfig {
 pub struct VaultConfig {
     /// Its address (`https://vault.example.com:8200`; plain `http://` only to this machine).
     pub address: String,
+    /// A file with the certificates (PEM) of the authority that signed the server's, where the
+    /// system doesn't know it. Read at the start; others may not write it.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// The namespace, where the server has some.
     #[serde(default)]
     pub namespace: Option<String>,
@@ -73,7 +78,7 @@ pub struct AwsConfig {
     pub endpoint: Option<String>,
     /// The id of the access key. Without it, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
     /// `AWS_SESSION_TOKEN` of the environment are used, and where there are none, the role of the
-    /// instance (IMDSv2).
+    /// container (ECS tasks, EKS Pod Identity), else that of the instance (IMDSv2).
     #[serde(default)]
     pub access_key_id: Option<SecretRef>,
     /// The secret of the access key.
@@ -193,6 +198,12 @@ impl VaultConfig {
         if self.token.is_some() == self.approle.is_some() {
             faults.push(
                 "`vaults.vault` needs either a `token` or an `approle`\nhint: `token = \"file:/etc/riposte/vault.token\"`"
+                    .to_owned(),
+            );
+        }
+        if self.ca_file.as_ref().is_some_and(|path| !path.is_absolute()) {
+            faults.push(
+                "`vaults.vault.ca_file` is no whole path\nhint: `/etc/riposte/vault-ca.pem`"
                     .to_owned(),
             );
         }

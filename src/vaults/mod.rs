@@ -8,6 +8,7 @@
 mod aws;
 mod azure;
 mod config;
+mod container;
 mod keeper;
 mod peer;
 mod sigv4;

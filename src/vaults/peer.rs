@@ -3,11 +3,14 @@
 //! In: a request. Out: a status and what the reply holds, or why there is none. What they mean is
 //! the vault's own file's. No text here holds a header or a body: both may be secrets.
 
-use crate::http_client::{HttpClient, HttpError, Method, Request};
+use crate::http_client::{HttpClient, HttpError, Method, Request, holds_certificates};
 use crate::limits::{VAULT_CALL_SECS_MAX, VAULT_DOWN_SECS, VAULT_REPLY_BYTES_MAX};
+use crate::trust::distrust_chain;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +34,8 @@ impl Answer {
 pub(super) struct Peer {
     /// What it is called in messages.
     name: &'static str,
+    /// A file with the authorities that are believed beside the system's.
+    authority: Option<PathBuf>,
     /// Built when first needed: reading the root certificates takes time and memory.
     http: OnceLock<HttpClient>,
     /// Hosts that could not be reached: until when they are left alone, and why.
@@ -39,7 +44,13 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) const fn new(name: &'static str) -> Self {
-        Self { name, http: OnceLock::new(), down: Mutex::new(BTreeMap::new()) }
+        let down = Mutex::new(BTreeMap::new());
+        Self { name, authority: None, http: OnceLock::new(), down }
+    }
+
+    /// The same that also believes the authorities of this file.
+    pub(super) fn with_authority(self, authority: Option<PathBuf>) -> Self {
+        Self { authority, ..self }
     }
 
     /// Sends a request and waits for the reply.
@@ -56,6 +67,11 @@ impl Peer {
         {
             return Err(why.clone());
         }
+        // Read once, like the system's: a file that can't be read now is tried again next time.
+        let pem = match (&self.authority, self.http.get()) {
+            (Some(path), None) => Some(certificates(path)?),
+            _ => None,
+        };
         let request = Request {
             method,
             url,
@@ -64,20 +80,21 @@ impl Peer {
             time_limit: Duration::from_secs(VAULT_CALL_SECS_MAX),
             reply_bytes_max: VAULT_REPLY_BYTES_MAX,
         };
-        let reply = match self.http(&request.url).and_then(|http| http.call(&request)) {
-            Ok(reply) => reply,
-            Err(error) => {
-                let why = format!("{} can't be reached: {error}", self.name);
-                if !matches!(error, HttpError::Malformed { .. }) {
-                    let until = Instant::now() + Duration::from_secs(VAULT_DOWN_SECS);
-                    let mut down = self.lock();
-                    let now = Instant::now();
-                    down.retain(|_, (until, _)| now < *until);
-                    down.insert(host, (until, why.clone()));
+        let reply =
+            match self.http(&request.url, pem.as_deref()).and_then(|http| http.call(&request)) {
+                Ok(reply) => reply,
+                Err(error) => {
+                    let why = format!("{} can't be reached: {error}", self.name);
+                    if !matches!(error, HttpError::Malformed { .. }) {
+                        let until = Instant::now() + Duration::from_secs(VAULT_DOWN_SECS);
+                        let mut down = self.lock();
+                        let now = Instant::now();
+                        down.retain(|_, (until, _)| now < *until);
+                        down.insert(host, (until, why.clone()));
+                    }
+                    return Err(why);
                 }
-                return Err(why);
-            }
-        };
+            };
         self.lock().remove(&host);
         if !reply.whole {
             let long = reply.body.len() >= VAULT_REPLY_BYTES_MAX;
@@ -101,13 +118,36 @@ impl Peer {
     }
 
     /// The client; all addresses of a peer have the same scheme.
-    fn http(&self, url: &str) -> Result<&HttpClient, HttpError> {
+    fn http(&self, url: &str, pem: Option<&[u8]>) -> Result<&HttpClient, HttpError> {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
-        let built = HttpClient::towards(url)?;
+        let built = match pem {
+            // Plain HTTP has no use for it.
+            Some(pem) if url.starts_with("https://") => HttpClient::trusting(pem)?,
+            _ => HttpClient::towards(url)?,
+        };
         Ok(self.http.get_or_init(|| built))
     }
+}
+
+/// The certificates of a file. Who can write it says whom secrets are sent to.
+fn certificates(path: &Path) -> Result<Vec<u8>, String> {
+    if let Some(why) = distrust_chain(path) {
+        return Err(format!("{}\nhint: {}", why.message, why.hint));
+    }
+    let shown = path.display();
+    let failed = |error: std::io::Error| format!("failed to read `{shown}`: {error}");
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut pem = Vec::new();
+    let most = u64::try_from(VAULT_REPLY_BYTES_MAX).unwrap_or(u64::MAX);
+    file.take(most).read_to_end(&mut pem).map_err(failed)?;
+    if !holds_certificates(&pem) {
+        return Err(format!(
+            "`{shown}` holds no certificate\nhint: `ca_file` is a file in PEM, with `-----BEGIN CERTIFICATE-----`"
+        ));
+    }
+    Ok(pem)
 }
 
 /// Scheme and host of an address.

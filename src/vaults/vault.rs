@@ -92,7 +92,7 @@ impl Vault {
     pub(super) fn new(config: &VaultConfig) -> Self {
         Self {
             config: config.clone(),
-            peer: Peer::new("the vault"),
+            peer: Peer::new("the vault").with_authority(config.ca_file.clone()),
             session: Mutex::new(None),
             mounts: Mutex::new(BTreeMap::new()),
         }

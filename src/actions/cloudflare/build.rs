@@ -78,8 +78,7 @@ impl Cloudflare {
                 error.to_string(),
             )
         })?;
-        let client = Client::new(&self.config.api, token, PATIENCE);
-        let client = Arc::new(client.with_user(self.config.user.as_deref()));
+        let client = Arc::new(self.config.client(token, PATIENCE));
         self.client = Some(Arc::clone(&client));
         Ok(client)
     }

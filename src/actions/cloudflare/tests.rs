@@ -13,6 +13,7 @@ use std::time::Instant;
 mod bill;
 mod bulk;
 mod challenges;
+mod needs;
 mod order;
 mod scopes;
 

@@ -2,15 +2,18 @@
 //! `riposte cf verify`. Reads only.
 
 use super::measure::Measure;
+use super::needs;
 use super::site::{self, SiteError};
 use crate::actions::config::CloudflareConfig;
 use crate::cloudflare::ranges::{self, Ranges};
 use crate::cloudflare::tokens::{self, TokenKind, TokenStatus};
 use crate::cloudflare::zones::Zone;
 use crate::cloudflare::{ApiError, Area, Client, ErrorKind, access_rules, rulesets, zones};
+use crate::decisions::CloudflareCall;
 use crate::decisions::proxies::{CLOUDFLARE_RANGES, CLOUDFLARE_RANGES_DATE};
 use ipnet::IpNet;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,26 +29,31 @@ pub struct Check {
 }
 
 impl Check {
-    fn well(what: &str, found: impl Into<String>) -> Self {
+    pub(super) fn well(what: &str, found: impl Into<String>) -> Self {
         Self { what: what.to_owned(), well: true, found: found.into(), hint: None }
     }
 
-    fn ill(what: &str, text: &str) -> Self {
+    pub(super) fn ill(what: &str, text: &str) -> Self {
         let (found, hint) = text.split_once("\nhint: ").unwrap_or((text, ""));
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
         Self { what: what.to_owned(), well: false, found: found.to_owned(), hint }
     }
 
-    fn of(what: &str, error: &ApiError) -> Self {
+    pub(super) fn of(what: &str, error: &ApiError) -> Self {
         Self::ill(what, &error.to_string())
     }
 }
 
-/// Looks at everything that an enforcer needs; `proxies` are those that the config trusts beside
-/// Cloudflare's own.
-pub fn verify(client: &Client, config: &CloudflareConfig, proxies: &[IpNet]) -> Vec<Check> {
+/// Looks at everything that an enforcer needs, and what rules ask for; `proxies` are those that the
+/// config trusts beside Cloudflare's own.
+pub fn verify(
+    client: &Client,
+    config: &CloudflareConfig,
+    proxies: &[IpNet],
+    asked: &BTreeSet<CloudflareCall>,
+) -> Vec<Check> {
     let mut checks = vec![published(client, proxies)];
-    checks.extend(of_entry(client, config));
+    checks.extend(of_entry(client, config, asked));
     checks
 }
 
@@ -80,12 +88,23 @@ fn published(client: &Client, proxies: &[IpNet]) -> Check {
     Check::ill("ranges", &found)
 }
 
-fn of_entry(client: &Client, config: &CloudflareConfig) -> Vec<Check> {
+fn of_entry(
+    client: &Client,
+    config: &CloudflareConfig,
+    asked: &BTreeSet<CloudflareCall>,
+) -> Vec<Check> {
     let mut checks = Vec::new();
     let seen = zones::all(client);
     let first = seen.as_ref().ok().and_then(|zones| zones.first());
     let account = config.account.clone().or_else(|| first.map(|zone| zone.account.id.clone()));
-    checks.push(token(tokens::verify(client, account.as_deref()), seen.is_ok()));
+    let mut verified = None;
+    if client.has_global_key() {
+        checks.push(Check::well("token", "none, but a global API key, which may do everything"));
+    } else {
+        let answer = tokens::verify(client, account.as_deref());
+        verified = answer.as_ref().ok().cloned();
+        checks.push(token(answer, seen.is_ok()));
+    }
     match &seen {
         Ok(zones) => checks.push(Check::well("zones", names(zones))),
         Err(error) => {
@@ -138,6 +157,10 @@ fn of_entry(client: &Client, config: &CloudflareConfig) -> Vec<Check> {
                 }
             }
         }
+    }
+    if !client.has_global_key() {
+        let granted = needs::granted(client, account.as_deref(), verified.as_ref());
+        checks.extend(needs::look(client, config, (&site, asked), granted.as_ref()));
     }
     checks
 }

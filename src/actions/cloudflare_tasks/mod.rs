@@ -47,8 +47,7 @@ impl Account {
             // A secret that can't be read now may be there in a moment.
             let token = resolve_secret(&self.config.token)
                 .map_err(|error| Attempt::Wait(error.to_string()))?;
-            let client = Client::new(&self.config.api, token, PATIENCE);
-            self.client = Some(client.with_user(self.config.user.as_deref()));
+            self.client = Some(self.config.client(token, PATIENCE));
         }
         self.client.as_ref().ok_or_else(|| Attempt::Failed("there is no client".to_owned()))
     }

@@ -1,9 +1,10 @@
 //! What the config says about blocking at Cloudflare.
 
 use crate::clock::duration_text;
+use crate::cloudflare::Client;
 use crate::cloudflare::status_page::STATUS_PAGE;
 use crate::limits::CLOUDFLARE_LIST_ITEMS_MAX;
-use crate::secret::SecretRef;
+use crate::secret::{Secret, SecretRef};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -17,6 +18,11 @@ pub struct CloudflareConfig {
     pub name: String,
     /// Where the API token is to be had. docs/cloudflare.md says which permissions it needs.
     pub token: SecretRef,
+    /// The mail address of a user whose global API key stands in `token` in place of a token. Such a
+    /// key may do everything, in every account of the user, and can't be limited: a token is better,
+    /// and riposte says so at each start.
+    #[serde(default)]
+    pub email: Option<String>,
     /// The account's id; when absent, the one that the zones belong to.
     #[serde(default)]
     pub account: Option<String>,
@@ -75,6 +81,13 @@ impl CloudflareConfig {
         self.status_page.as_deref().or(own).filter(|url| !url.is_empty())
     }
 
+    /// A client with this token.
+    pub fn client(&self, token: Secret, patience: Duration) -> Client {
+        Client::new(&self.api, token, patience)
+            .with_user(self.user.as_deref())
+            .with_email(self.email.clone())
+    }
+
     /// What marks the things at Cloudflare that are ours: the config's, else this machine's name.
     pub fn mark(&self) -> String {
         self.mark.clone().unwrap_or_else(machine_name)
@@ -85,6 +98,12 @@ impl CloudflareConfig {
         format!("{}_challenge", self.list)
     }
 }
+
+/// What is wrong with a global API key, and the way to a token.
+pub const GLOBAL_KEY: (&str, &str) = (
+    "a global API key may do everything, in every account, and can't be limited",
+    "make a token with the permissions of docs/cloudflare.md at https://dash.cloudflare.com/profile/api-tokens, put it in the key's place, and leave `email` out",
+);
 
 /// The machine's name, as far as it may stand in a note.
 fn machine_name() -> String {
@@ -150,6 +169,14 @@ pub(super) fn faults(place: &str, config: &CloudflareConfig) -> Vec<String> {
         fault(format!(
             "`{}` is no mark\nhint: up to 64 letters, digits, `-`, `_` and `.`",
             mark.escape_debug()
+        ));
+    }
+    if let Some(email) = &config.email
+        && (!email.contains('@') || email.contains(|c: char| c.is_control() || c == ' '))
+    {
+        fault(format!(
+            "`{}` is no mail address\nhint: `email` belongs to a global API key; a token needs none",
+            email.escape_debug()
         ));
     }
     if let Some(account) = &config.account

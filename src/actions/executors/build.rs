@@ -7,6 +7,7 @@ use crate::actions::cloudflare::Cloudflare;
 use crate::actions::cloudflare_changes::ChangesWorker;
 use crate::actions::cloudflare_tasks::{self, CloudflareTasks};
 use crate::actions::config::ActionsConfig;
+use crate::actions::config::GLOBAL_KEY;
 use crate::actions::effect_worker::{EffectWorker, Effector};
 use crate::actions::enforcer::Enforcer;
 use crate::actions::enforcer_worker::{EnforcerWorker, IsLoss, WorkerState};
@@ -75,6 +76,10 @@ impl Executors {
             );
         }
         for account in &config.cloudflare {
+            if account.email.is_some() {
+                let (message, hint) = GLOBAL_KEY;
+                tracing::warn!(enforcer = account.name, hint, "{message}");
+            }
             let mut enforcer = Cloudflare::new(account, dry_run).with_check(Arc::clone(wanted));
             if let Some(url) = account.status_page().filter(|_| !dry_run) {
                 let watch = self

@@ -36,6 +36,7 @@ mod worker_parts;
 use super::output::{Output, Style};
 use super::{End, Usage, context};
 use crate::actions::CloudflareConfig;
+use crate::actions::GLOBAL_KEY;
 use crate::actions::cloudflare::verify::verify;
 use crate::cloudflare::{Client, Trace, check_base};
 use crate::event::text;
@@ -56,9 +57,6 @@ use zones::ZonesArgs;
 
 /// A person waits this long for the budget within one call.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// What is said of a key that may do everything.
-const GLOBAL_KEY: &str = "warning: a global API key may do everything, in every account, and can't be limited\nhint: make a token with the permissions of docs/cloudflare.md at https://dash.cloudflare.com/profile/api-tokens, and leave `--email` out";
 
 /// `riposte cf`
 #[derive(Debug, Args)]
@@ -189,7 +187,7 @@ pub fn cf(path: &Path, args: &CfArgs, out: &mut Output) -> anyhow::Result<End> {
     }
     let session = session(path, args)?;
     match &args.command {
-        CfCommand::Verify => show_checks(&session, out),
+        CfCommand::Verify => show_checks(path, &session, out),
         CfCommand::Zones(args) => zones::zones(&session, args, out),
         CfCommand::Settings(args) => settings::settings(&session, args, out),
         CfCommand::Waf(command) => rules::waf(&session, command, out),
@@ -252,16 +250,21 @@ fn session(path: &Path, args: &CfArgs) -> anyhow::Result<Session> {
         })
     });
     if args.key_email.is_some() {
-        // Nobody is helped by an end because standard error is closed.
-        drop(writeln!(std::io::stderr(), "{GLOBAL_KEY}"));
+        config.email.clone_from(&args.key_email);
     }
-    let client = Client::new(&config.api, token, PATIENCE).with_email(args.key_email.clone());
-    let client = client.with_user(config.user.as_deref()).with_trace(trace);
+    if config.email.is_some() {
+        let (message, hint) = GLOBAL_KEY;
+        // Nobody is helped by an end because standard error is closed.
+        drop(writeln!(std::io::stderr(), "warning: {message}\nhint: {hint}"));
+    }
+    let client = config.client(token, PATIENCE).with_trace(trace);
     Ok(Session { client, config, proxies, json: args.json, account: OnceCell::new() })
 }
 
-fn show_checks(session: &Session, out: &mut Output) -> anyhow::Result<End> {
-    let checks = verify(&session.client, &session.config, &session.proxies);
+fn show_checks(path: &Path, session: &Session, out: &mut Output) -> anyhow::Result<End> {
+    let whole = context::config_or_default(path)?;
+    let asked = context::rules(&whole, &[]).loaded.set.cloudflare_calls();
+    let checks = verify(&session.client, &session.config, &session.proxies, &asked);
     let well = checks.iter().all(|check| check.well);
     for check in &checks {
         if session.json {
@@ -283,4 +286,17 @@ fn told(error: &crate::cloudflare::ApiError) -> anyhow::Error {
     let lines: Vec<String> =
         error.to_string().lines().map(|line| text::escape(line).into_owned()).collect();
     Usage::of(lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::actions::cloudflare::needs;
+    use crate::rules::{self, Place};
+
+    #[test]
+    fn every_function_of_rules_has_its_permission() {
+        for entry in rules::book().iter().filter(|entry| entry.place == Place::Cloudflare) {
+            assert!(needs::knows(entry.name), "cf::{}", entry.name);
+        }
+    }
 }

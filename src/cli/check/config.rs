@@ -2,6 +2,7 @@
 //! one that has none.
 
 use super::counted;
+use crate::actions::GLOBAL_KEY;
 use crate::config::{Config, ConfigError, Fault};
 use crate::event::{Field, Kind, text};
 use crate::parsers::Parser;
@@ -93,6 +94,11 @@ pub fn of_config(config: &Config, own: &RuleFile, whole: bool) -> Vec<Finding> {
             "the config has no enforcer, so decisions are recorded and put in force nowhere\nhint: add `[actions.nftables]`, or a file of your web server",
             None,
         ));
+    }
+    for account in config.actions.cloudflare.iter().filter(|account| account.email.is_some()) {
+        let (message, hint) = GLOBAL_KEY;
+        let words = format!("`{}`: {message}\nhint: {hint}", account.name);
+        findings.push(finding(Severity::Warning, "global-key", &words, Some("`email`")));
     }
     let read = crate::config::read_plugins(config);
     for source in &config.sources {

@@ -3,28 +3,28 @@
 
 use super::report::Report;
 use crate::actions::cloudflare::verify::verify;
-use crate::actions::{self, CloudflareConfig, Compared, WebFileConfig, WebFileFormat};
+use crate::actions::{self, CloudflareConfig, Compared, GLOBAL_KEY, WebFileConfig, WebFileFormat};
 use crate::cli::init::nginx;
 use crate::cli::init::page::snippet;
 use crate::cli::init::place::Place;
 use crate::clock;
-use crate::cloudflare::Client;
 use crate::config::Config;
-use crate::decisions::Decision;
+use crate::decisions::{CloudflareCall, Decision};
 use crate::pipeline::control::Status;
 use crate::process::{self, ProcessError, Program};
 use ipnet::IpNet;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 /// The longest that a call to Cloudflare waits for its budget here.
 const CLOUDFLARE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Looks at all enforcers.
+/// Looks at all enforcers; `asked` is what rules ask of Cloudflare.
 pub fn check(
     config: &Config,
-    daemon: Option<&Status>,
-    in_force: Option<&[Decision]>,
+    (daemon, in_force): (Option<&Status>, Option<&[Decision]>),
+    asked: &BTreeSet<CloudflareCall>,
     report: &mut Report,
 ) {
     if config.actions.enforcer_names().is_empty() {
@@ -37,7 +37,7 @@ pub fn check(
     nft(config, report);
     crate::cloudflare::keep_stops_in(&config.state_dir);
     for account in &config.actions.cloudflare {
-        cloudflare(account, &config.guard.proxy_nets(), report);
+        cloudflare(account, &config.guard.proxy_nets(), asked, report);
     }
     for (name, result) in
         actions::inspect(&config.actions, in_force.unwrap_or_default(), clock::now())
@@ -86,12 +86,20 @@ fn nft(config: &Config, report: &mut Report) {
 }
 
 /// Whether the token is good and sees what the config asks for.
-fn cloudflare(account: &CloudflareConfig, proxies: &[IpNet], report: &mut Report) {
+fn cloudflare(
+    account: &CloudflareConfig,
+    proxies: &[IpNet],
+    asked: &BTreeSet<CloudflareCall>,
+    report: &mut Report,
+) {
     // That the token can't be read is told with the secrets.
     let Ok(token) = process::resolve_secret(&account.token) else { return };
-    let client = Client::new(&account.api, token, CLOUDFLARE_PATIENCE);
-    let client = client.with_user(account.user.as_deref());
-    for check in verify(&client, account, proxies) {
+    let client = account.client(token, CLOUDFLARE_PATIENCE);
+    if client.has_global_key() {
+        let (message, hint) = GLOBAL_KEY;
+        report.warning("cloudflare", format!("`{}`: {message}", account.name), hint);
+    }
+    for check in verify(&client, account, proxies, asked) {
         let message = format!("`{}`: {}: {}", account.name, check.what, check.found);
         if check.well {
             report.well("cloudflare", message);

@@ -130,3 +130,26 @@ fn changes_at_cloudflare_last_as_long_as_they_may() {
         assert!(fault.contains(words) && fault.is_empty() == words.is_empty(), "{fault}");
     }
 }
+
+#[test]
+fn what_rules_may_ask_of_cloudflare_is_known_beforehand() {
+    let set = set(r#"
+        fn away(zone) { cf::under_attack(zone, "1h") }
+        rule("r").on("http").by("ip").then(|hit| {
+            if hit.count > 3 { cf::purge("example.com", ["https://example.com/"]); }
+            away("example.com");
+        });
+        every("5m", || cf::dns_set("www.example.com", "A", "192.0.2.7"));
+        "#);
+    let calls: Vec<(String, Option<String>)> =
+        set.cloudflare_calls().into_iter().map(|call| (call.function, call.about)).collect();
+    let of = |function: &str, about: Option<&str>| (function.to_owned(), about.map(str::to_owned));
+    assert_eq!(
+        calls,
+        [
+            of("dns_set", Some("www.example.com")),
+            of("purge", Some("example.com")),
+            of("under_attack", None),
+        ]
+    );
+}

@@ -1,8 +1,10 @@
 //! Vaults and the keeper, against servers on real sockets: look-alikes that fail in every way, and
 //! real ones where the machine has them.
 
+mod authority;
 mod aws;
 mod azure;
+mod container;
 mod keeping;
 mod real_vault;
 mod server;

@@ -309,14 +309,14 @@ fn how_far_forgetting_has_come_is_kept_and_an_image_of_before_that_says_nothing(
         let images = windows.dirty_shards();
         images.into_iter().find(|image| image.table.is_empty()).unwrap()
     };
-    let mut windows = windows_resting(spec.clone(), None);
+    let mut windows = windows_resting(spec, None);
     windows.forget_before(Timestamp::from_secs(70));
     let mut image = of_no_rule(&mut windows);
-    let mut other = windows_resting(spec.clone(), None);
+    let mut other = windows_resting(spec, None);
     other.load_shard(&image).unwrap();
     assert_eq!(other.settled, Some(Timestamp::from_secs(70)));
     // Then the header was followed by one zero.
-    image = of_no_rule(&mut windows_resting(spec.clone(), None));
+    image = of_no_rule(&mut windows_resting(spec, None));
     assert_eq!(image.bytes.last(), Some(&0));
     let mut other = windows_resting(spec, None);
     other.load_shard(&image).unwrap();
