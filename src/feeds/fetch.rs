@@ -116,11 +116,13 @@ fn get(feed: &Feed, url: &str, place: String, known: &About) -> Result<Fetched, 
         headers.push(("if-modified-since".to_owned(), modified.clone()));
     }
     let key = secret.as_ref().map(|(_, header, secret)| key_header(*header, secret));
-    let mut reply = follow(url, &headers, key.clone())?;
-    if feed.layout == Layout::Taxii && reply.status == 200 && reply.whole {
+    let paged = feed.layout == Layout::Taxii;
+    let none = || FetchError::new("`url` is no address");
+    let first = if paged { taxii::first_url(url).ok_or_else(none)? } else { url.to_owned() };
+    let mut reply = follow(&first, &headers, key.clone())?;
+    if paged && reply.status == 200 && reply.whole {
         reply = taxii::all_pages(reply, |next| {
-            let page =
-                taxii::page_url(url, next).ok_or_else(|| FetchError::new("`url` is none"))?;
+            let page = taxii::page_url(&first, next).ok_or_else(none)?;
             // Of further pages nothing is known, so nothing is asked for by what is known.
             follow(&page, headers.get(..1).unwrap_or_default(), key.clone())
         })?;

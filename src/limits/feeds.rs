@@ -50,3 +50,6 @@ pub const FEEDS_STACK_BYTES: usize = 1024 * 1024;
 
 /// Pages of one TAXII collection: servers give a thousand objects a page or so.
 pub const TAXII_PAGES_MAX: usize = 1_000;
+
+/// Objects that are asked for in one page of TAXII; servers give fewer where they like.
+pub const TAXII_PAGE_OBJECTS: usize = 1_000;
