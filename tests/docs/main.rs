@@ -116,7 +116,9 @@ fn the_pages_of_the_program_are_fresh() {
 fn the_example_config_is_right_and_holds_the_defaults() {
     let text = fs::read_to_string(root().join("deploy/riposte.toml")).unwrap();
     let example = riposte::config::parse(&text).unwrap();
-    let least = riposte::config::parse(pages::LEAST).unwrap();
+    let mut least = riposte::config::parse(pages::LEAST).unwrap();
+    // Tables of sources of other types are comments.
+    least.sources.truncate(1);
     assert_eq!(example, least);
     let default = Config::default();
     assert_eq!(example.guard, default.guard);

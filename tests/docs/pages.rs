@@ -252,6 +252,9 @@ fn words(field: &Field, definitions: &Definitions) -> &'static str {
     if field.is_duration || ["poll", "every", "refresh"].contains(&field.name.as_str()) {
         return "duration";
     }
+    if bare.starts_with("Vec<u") {
+        return "list of numbers";
+    }
     if bare.starts_with("Vec<") {
         return "list of texts";
     }

@@ -1,6 +1,12 @@
 //! What others send to riposte, by the programs that really send it: rsyslog over TCP, UDP and TLS,
 //! nginx's `syslog:`, the journal. Whom rules may act on, and what a `kill -9` in the middle costs.
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
