@@ -36,7 +36,7 @@ fn a_time_beyond_all_reason_can_still_be_reckoned_with() {
     let body = json!({"lease_id": "x", "lease_duration": u64::MAX, "renewable": true,
         "data": {"a": "b"}});
     let lease = document(&body).unwrap().lease.unwrap();
-    assert!(std::time::Instant::now().checked_add(lease.lasts).is_some());
+    assert!(Instant::now().checked_add(lease.lasts).is_some());
     assert_eq!(lasting(&json!(u64::MAX.to_string())), lease.lasts, "as Azure writes it");
     assert_eq!(lasting(&json!("soon")), Duration::ZERO);
 }
