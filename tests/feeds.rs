@@ -1,6 +1,6 @@
 //! Threat feeds on the running daemon: fetched from a real server, asked by rules, kept over restarts
 //! and crashes, refused when they are not to be believed.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test helpers")]
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 
@@ -190,27 +190,18 @@ fn serial_a_feed_is_asked_for_and_outlives_its_server() {
     daemon.terminate();
 }
 
-#[test]
-fn serial_what_is_not_to_be_believed_changes_nothing_and_is_told() {
-    let root = tempfile::tempdir().unwrap();
-    let good: String = (0..100).map(|n| format!("203.0.113.{n}\n")).collect();
-    let server = Server::start(&good);
-    let more = format!("[[feeds]]\nname = \"other\"\npath = \"other.list\"\n{}", server.feed(""));
-    let place = Place::new(root.path(), "p", LISTED, &more);
-    let config = std::fs::read_to_string(place.dir.join("riposte.toml")).unwrap();
-    place.write("riposte.toml", &config.replace("[guard]", "[guard]\nallow = [\"198.51.100.7\"]"));
-    let daemon = place.start_and_wait();
-    let of_bad = || {
-        let feeds = place.status().feeds;
-        feeds.into_iter().find(|feed| feed.name == "bad").unwrap()
-    };
-    place.wait(Duration::from_secs(20), "the feed is in force", || of_bad().version.is_some());
-    let before = of_bad().version;
-    let twice: String = (0..201).map(|n| format!("45.64.1.{n}\n")).collect();
+/// So many addresses, one a line.
+fn addresses(network: &str, count: usize) -> String {
+    let all: Vec<String> = (0..count).map(|n| format!("{network}.{n}")).collect();
+    all.join("\n") + "\n"
+}
+
+/// What a server may say, and what is told of it.
+fn hostile(good: &str, twice: &str) -> Vec<(Says, &'static str)> {
     let gzip = [&[0x1f, 0x8b, 8, 0][..], &[0; 400]].concat();
     let lists = |text: &str| Says::List(text.to_owned());
-    let hostile = [
-        (lists(&twice), "it has 201 entries, the version in force has 100"),
+    vec![
+        (lists(twice), "it has 201 entries, the version in force has 100"),
         (lists("203.0.113.1\n"), "it has 1 entry, the version in force has 100"),
         (lists("# all gone\n"), "it lists nothing"),
         (
@@ -243,7 +234,27 @@ fn serial_what_is_not_to_be_believed_changes_nothing_and_is_told() {
         (Says::Endless(60 * 1024 * 1024), "it is longer than 48 MiB"),
         (Says::Raw(b"\xff\xfe\xfd".to_vec()), "it can't be had"),
         (Says::Nothing, "it can't be had"),
-    ];
+    ]
+}
+
+#[test]
+fn serial_what_is_not_to_be_believed_changes_nothing_and_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let good = addresses("203.0.113", 100);
+    let server = Server::start(&good);
+    let more = format!("[[feeds]]\nname = \"other\"\npath = \"other.list\"\n{}", server.feed(""));
+    let place = Place::new(root.path(), "p", LISTED, &more);
+    let config = std::fs::read_to_string(place.dir.join("riposte.toml")).unwrap();
+    place.write("riposte.toml", &config.replace("[guard]", "[guard]\nallow = [\"198.51.100.7\"]"));
+    let daemon = place.start_and_wait();
+    let of_bad = || {
+        let feeds = place.status().feeds;
+        feeds.into_iter().find(|feed| feed.name == "bad").unwrap()
+    };
+    place.wait(Duration::from_secs(20), "the feed is in force", || of_bad().version.is_some());
+    let before = of_bad().version;
+    let twice = addresses("45.64.1", 201);
+    let hostile = hostile(&good, &twice);
     for (says, wanted) in hostile {
         server.says(says);
         let (code, said) = refresh(&place);
@@ -347,8 +358,8 @@ fn serial_a_key_goes_into_its_header_alone() {
     let root = tempfile::tempdir().unwrap();
     let key = root.path().join("key");
     std::fs::write(&key, "s3cr3t-key\n").unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    std::fs::set_permissions(&key, mode).unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&key, private).unwrap();
     let server = Server::start(r#"{"data":[{"ip":"203.0.113.1"}]}"#);
     let more = format!(
         "format = \"json\"\nvalues = \"data[].ip\"\ntoken = \"file:{}\"\ntoken_header = \"Key\"",

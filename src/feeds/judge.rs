@@ -119,9 +119,8 @@ mod tests {
     use std::sync::Arc;
 
     fn reading(count: u32) -> Reading {
-        let text: String = (0..count)
-            .map(|n| format!("{}\n", std::net::Ipv4Addr::from(0xcb00_7100 + n * 2)))
-            .collect();
+        let address = |n| std::net::Ipv4Addr::from(0xcb00_7100 + n * 2).to_string();
+        let text = (0..count).map(address).collect::<Vec<_>>().join("\n");
         read(text.as_bytes(), &Layout::List).unwrap()
     }
 

@@ -105,7 +105,7 @@ mod tests {
         let split = split(data.as_bytes(), 100, finished, join, &mut records);
         let text = |span: &RecordSpan| {
             assert_eq!(span.offset, 100 + u64::from(span.start));
-            data[span.start as usize..(span.start + span.len) as usize].to_owned()
+            data.get(span.start as usize..(span.start + span.len) as usize).unwrap().to_owned()
         };
         (records.iter().map(text).collect(), split.consumed)
     }
@@ -156,8 +156,8 @@ mod tests {
         let data = "t stdout P a\nt stdout F b\nt stderr P c\nt stderr F d\nt stdout F e\n";
         let all = texts(Join::Cri, data, true).0;
         for at in 0..=data.len() {
-            let (mut records, consumed) = texts(Join::Cri, &data[..at], false);
-            records.extend(texts(Join::Cri, &data[consumed..], true).0);
+            let (mut records, consumed) = texts(Join::Cri, data.get(..at).unwrap(), false);
+            records.extend(texts(Join::Cri, data.get(consumed..).unwrap(), true).0);
             assert_eq!(records, all, "{at}");
         }
     }

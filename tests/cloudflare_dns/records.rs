@@ -69,7 +69,7 @@ fn records_are_listed_and_filtered() {
 fn a_zone_file_comes_in_whole_and_what_went_out_comes_back_as_nothing() {
     let place = Place::new();
     let exported = place.dns(&["export", "example.com"]);
-    let file = place.file(exported.split_once("\n").unwrap().1);
+    let file = place.file(exported.split_once('\n').unwrap().1);
     let again = place.dns(&["import", "example.com", &file, "--yes"]);
     assert!(again.starts_with("[0]") && again.contains("nothing to do"), "{again}");
     let file =

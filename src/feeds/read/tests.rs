@@ -97,7 +97,7 @@ fn json_gives_the_values_at_a_path_and_says_where_it_breaks() {
     assert_eq!(reading.prefixes.len(), 1);
     assert_eq!((reading.bad, reading.shown[0].line), (1, 2), "the second value at the path");
     assert_eq!(got(r#"[["192.0.2.1"],["192.0.2.2"]]"#, &path("[][]")).0.len(), 2);
-    assert_eq!(got(r#"null"#, &path("[].value")).0.len(), 0, "no decisions at all");
+    assert_eq!(got("null", &path("[].value")).0.len(), 0, "no decisions at all");
     let broken = read(b"{\"data\":[\n{\"ip\": \"192.0.2.1\"", &path("data[].ip")).unwrap_err();
     assert_eq!(broken.to_string(), "line 2, column 18: EOF while parsing an object");
     let deep = "[".repeat(100_000);

@@ -202,8 +202,7 @@ fn serial_motos_server_gives_its_secrets() {
         }
         let peer = peer::Peer::new("moto");
         let url = format!("{endpoint}/");
-        let answer =
-            peer.call(http_client::Method::POST, url, headers, body.as_bytes().to_vec());
+        let answer = peer.call(http_client::Method::POST, url, headers, body.as_bytes().to_vec());
         let answer = answer.unwrap();
         assert!(answer.is_well(), "{} {}", answer.status, answer.body);
         answer.body
