@@ -225,6 +225,10 @@ mod tests {
         assert_eq!(read(&mut auto, line).unwrap().kind, Kind::Syslog);
         let line = "<38>Nov 27 10:00:00 web1 sshd[7]: Invalid user x from 203.0.113.9 port 4";
         assert_eq!(read(&mut auto, line).unwrap().kind, Kind::SshAuth);
+        // As rsyslog forwards it: the space after the tag is a part of the message.
+        let line =
+            "<38>1 2026-11-27T10:00:00Z web1 sshd 7 - -  Invalid user x from 203.0.113.9 port 4";
+        assert_eq!(read(&mut auto, line).unwrap().kind, Kind::SshAuth);
         let line = "<134>Nov 27 10:00:00 haproxy[7]: 10.0.1.2:33317 [06/Feb/2026:12:14:14.655] front back/srv 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 \"GET /index.html HTTP/1.1\"";
         assert_eq!(read(&mut auto, line).unwrap().kind, Kind::Http);
     }

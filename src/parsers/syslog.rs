@@ -85,8 +85,9 @@ fn rfc5424<'r>(line: &'r [u8], zone: &Zone, arrival: Timestamp) -> Result<Header
         pid: scan::int(pid),
         facility: None,
         level: None,
-        // A byte order mark may say that the text is UTF-8 (RFC 5424 §6.4).
-        message: message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message),
+        // A byte order mark may say that the text is UTF-8 (RFC 5424 §6.4); rsyslog leaves the space
+        // that stood after the tag before the message.
+        message: message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message).trim_ascii_start(),
         repeat: None,
     })
 }
