@@ -13,7 +13,7 @@ use crate::decisions::Effect;
 use crate::http_client::{HttpClient, HttpError, Reply, Request};
 use crate::limits::REPLY_BYTES_MAX;
 use crate::process::{resolve_secret, secret_refused};
-use crate::secret::{Secret, SecretError};
+use crate::secret::{Secret, SecretError, SecretRef};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value};
 use sha2::Sha256;
@@ -74,19 +74,21 @@ impl Webhook {
         })
     }
 
-    /// The other side refuses us: a secret may have been rotated since it was read. Whether trying
-    /// again may help.
-    fn refused(&self) -> bool {
+    /// The references that a request needs.
+    fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         let url = match &self.config.url {
             Destination::Secret(reference) => Some(reference),
             Destination::Url(_) => None,
         };
+        [url, self.config.secret.as_ref(), self.config.authorization.as_ref()].into_iter().flatten()
+    }
+
+    /// The other side refuses us: a secret may have been rotated since it was read. Whether trying
+    /// again may help.
+    fn refused(&self) -> bool {
         let mut may_help = false;
-        for reference in [url, self.config.secret.as_ref(), self.config.authorization.as_ref()] {
-            // What is on this machine was read just now.
-            let Some(reference) = reference.filter(|reference| !reference.is_at_hand()) else {
-                continue;
-            };
+        // What is on this machine was read just now.
+        for reference in self.secrets().filter(|reference| !reference.is_at_hand()) {
             if let Ok(value) = resolve_secret(reference) {
                 secret_refused(reference, &value);
                 may_help = true;
@@ -195,8 +197,9 @@ impl Effector for Webhook {
         }
     }
 
-    fn ready(&mut self, call: &Call<'_>) -> Result<(), Attempt> {
-        self.request(call, clock::now()).map(drop)
+    fn ready(&mut self, _call: &Call<'_>) -> Result<(), Attempt> {
+        // Those at hand too: a file that is missing would use up the pace, try by try.
+        self.secrets().try_for_each(|reference| resolve_secret(reference).map(drop).map_err(waits))
     }
 
     fn rehearse(&mut self, call: &Call<'_>) -> Result<String, String> {

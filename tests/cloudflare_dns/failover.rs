@@ -1,15 +1,16 @@
 //! Failover, a name that follows an address, purges: the real daemon and the look-alike. Whatever
 //! happens in between, what was there before comes back, and what a person did stays.
 
-use crate::support::{Place, line};
+use crate::support::{Daemon, Place, line, private_file, transcript};
 use riposte::cloudflare::dns::{self, Filter, Patch, Record};
 use riposte::cloudflare::{Client, zones};
+use riposte::decisions::Outcome;
 use riposte::secret::Secret;
 use riposte::simulator::{Fault, FaultKind, Options, Simulator};
+use riposte::store::Entry;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ rule("origin").on("probe").by("probe").consecutive(|e| !e.ok, 2)
     .then(|hit| cf::dns_failover("www.example.com", "192.0.2.7", #{ back_after: "5s" }));
 rule("home").on("address").when(|e| e.ok).by("family")
     .then(|hit| cf::ddns("home.example.com", hit.event.address, #{ create: true }));
+rule("lost").on("address").when(|e| !e.ok).by("family")
+    .then(|hit| log(`no address: ${hit.event.reason}`));
 "#;
 
 /// Long enough for a busy machine.
@@ -42,10 +45,9 @@ struct Scene {
 impl Scene {
     fn new(sources: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let simulator = Simulator::start(0, Options::new("simulated"), None).unwrap();
-        let token = root.path().join("token");
-        fs::write(&token, "simulated").unwrap();
-        fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+        let simulator =
+            Simulator::start(0, Options::new("simulated"), transcript().as_deref()).unwrap();
+        let token = private_file(root.path(), "token", "simulated");
         let more = format!(
             "change_at_least = \"1s\"\n[[actions.cloudflare]]\ntoken = \"file:{}\"\napi = \"{}\"\nmark = \"web1\"\n{sources}",
             token.display(),
@@ -210,4 +212,45 @@ fn purges_of_one_moment_go_in_one_call() {
     };
     scene.place.wait(LONG, "all are purged", || urls().iter().sum::<usize>() == 5);
     assert_eq!(urls().len(), 1, "in one call");
+}
+
+/// A name that led to an address which one provider alone says would be worse than one that leads
+/// to the last.
+#[test]
+fn an_address_that_providers_dispute_changes_nothing_and_is_told() {
+    let says = |text: &str| Arc::new(Mutex::new(text.to_owned()));
+    let disputed = [says("203.0.113.50"), says("203.0.113.66"), says("no address at all")];
+    let urls = disputed.each_ref().map(provider).join(", ");
+    let scene = Scene::new(&format!(
+        "[[sources]]\nname = \"home\"\ntype = \"address\"\nproviders = [{urls}]\nevery = \"30s\"\n"
+    ));
+    let before = scene.simulator.records("example.com");
+    let _daemon = scene.place.start_and_wait();
+    scene.place.wait(LONG, "it is told", || scene.place.log().contains("no address: "));
+    assert_eq!(scene.simulator.records("example.com"), before);
+    assert_eq!(scene.records("home.example.com"), [""; 0]);
+}
+
+#[test]
+fn a_dry_run_shows_where_a_name_would_lead_and_sends_nothing() {
+    let scene = Scene::new("");
+    let before = scene.simulator.records("example.com");
+    let log = fs::File::create(scene.place.dir.join("out.log")).unwrap();
+    let child = scene.place.command("run").arg("--dry-run").stderr(log).spawn().unwrap();
+    let _daemon = Daemon(child);
+    scene.place.wait(LONG, "it runs", || scene.place.log().contains("riposte runs"));
+    scene.say(1, "/1h", 503);
+    let shown = || {
+        let rows = scene.place.journal().into_iter();
+        let calls = rows.filter_map(|row| match row.entry {
+            Entry::Outcome { outcome: Outcome::DryRun(call), .. } => Some(call),
+            _ => None,
+        });
+        calls.collect::<Vec<_>>()
+    };
+    scene.place.wait(LONG, "the call is shown", || !shown().is_empty());
+    let calls = shown();
+    assert!(calls[0].contains("PATCH /zones/") && calls[0].contains("192.0.2.7"), "{calls:?}");
+    assert_eq!(scene.simulator.records("example.com"), before);
+    assert_eq!(scene.place.store().changes().unwrap(), []);
 }

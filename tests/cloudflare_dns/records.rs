@@ -1,9 +1,8 @@
 //! `riposte cf dns`: plans, questions, what is sent, against the look-alike.
 
-use crate::support::Place as Folder;
+use crate::support::{Place as Folder, private_file, transcript};
 use riposte::simulator::{Fault, FaultKind, Options, Simulator};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 struct Place {
     folder: Folder,
@@ -14,10 +13,9 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let simulator = Simulator::start(0, Options::new("simulated"), None).unwrap();
-        let token = root.path().join("token");
-        fs::write(&token, "simulated").unwrap();
-        fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+        let simulator =
+            Simulator::start(0, Options::new("simulated"), transcript().as_deref()).unwrap();
+        let token = private_file(root.path(), "token", "simulated");
         let more = format!(
             "[[actions.cloudflare]]\ntoken = 'file:{}'\napi = '{}'\n",
             token.display(),

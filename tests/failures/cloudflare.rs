@@ -1,9 +1,9 @@
 //! The daemon with the look-alike of Cloudflare: ten thousand blocks at once, a crash in the middle,
 //! an outage, things of others.
 
-use crate::support::Place;
 use crate::support::line;
 use crate::support::trouble::{address, attack};
+use crate::support::{Place, private_file, transcript};
 use riposte::cloudflare::lists::{self, List, NewItem};
 use riposte::cloudflare::zones::{self, Zone};
 use riposte::cloudflare::{Client, access_rules, rulesets};
@@ -13,7 +13,6 @@ use riposte::simulator::{Fault, FaultKind, Options, Simulator};
 use riposte::store::Entry;
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 pub const TOKEN: &str = "cfut_PlantedToken0123456789abcdefghijklmnopqr";
@@ -25,22 +24,13 @@ rule("one").on("http").when(|e| e.status == 403).by("ip").count(1, "1h")
     .then(|hit| block(hit.ip, "1h"));
 "#;
 
-/// Where exchanges with the look-alike are kept, for those who hold them to Cloudflare's schema
-/// (`test.sh`).
-fn transcript() -> Option<std::path::PathBuf> {
-    let folder = std::env::var_os("RIPOSTE_CLOUDFLARE_TRANSCRIPTS")?;
-    Some(std::path::Path::new(&folder).join(format!("{}.jsonl", std::process::id())))
-}
-
 pub fn simulator(bulk_takes: Duration) -> Simulator {
     let options = Options { bulk_takes, ..Options::new(TOKEN) };
     Simulator::start(0, options, transcript().as_deref()).unwrap()
 }
 
 pub fn place(root: &tempfile::TempDir, simulator: &Simulator) -> Place {
-    let token = root.path().join("token");
-    fs::write(&token, TOKEN).unwrap();
-    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+    let token = private_file(root.path(), "token", TOKEN);
     let more = format!(
         "[[actions.cloudflare]]\ntoken = \"file:{}\"\napi = \"{}\"\nmark = \"web1\"\n",
         token.display(),

@@ -1,7 +1,7 @@
 //! Temporary changes at Cloudflare, with the daemon and the look-alike: crashes, lost replies, people
 //! in between, overlaps, panic. Whatever happens, what was there before comes back once.
 
-use crate::support::{Place, line};
+use crate::support::{Daemon, Place, line, private_file, transcript};
 use riposte::clock;
 use riposte::cloudflare::{Client, kv, pools, rulesets, settings, workers, zones};
 use riposte::decisions::{Outcome, Verdict};
@@ -9,7 +9,7 @@ use riposte::secret::Secret;
 use riposte::simulator::{Fault, FaultKind, Options, Simulator, TokenGrant};
 use riposte::store::Entry;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const TOKEN: &str = "cfut_PlantedToken0123456789abcdefghijklmnopqr";
@@ -28,7 +28,8 @@ rule("scan").on("http").when(|e| e.status == 404).by("ip").count(1, "1h")
 const LONG: Duration = Duration::from_mins(1);
 
 struct Scene {
-    root: tempfile::TempDir,
+    _root: tempfile::TempDir,
+    transcript: PathBuf,
     simulator: Simulator,
     place: Place,
 }
@@ -40,18 +41,20 @@ impl Scene {
 
     fn with(options: Options) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let transcript = root.path().join("transcript");
+        let transcript = transcript().unwrap_or_else(|| root.path().join("transcript"));
         let simulator = Simulator::start(0, options, Some(&transcript)).unwrap();
-        let token = root.path().join("token");
-        fs::write(&token, TOKEN).unwrap();
-        fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+        let token = private_file(root.path(), "token", TOKEN);
         let more = format!(
             "change_at_least = \"1s\"\n[[actions.cloudflare]]\ntoken = \"file:{}\"\napi = \"{}\"\nmark = \"web1\"\nzones = [\"{ZONE}\"]\n",
             token.display(),
             simulator.base()
         );
         let place = Place::new(root.path(), "p", RULES, &more);
-        Self { root, simulator, place }
+        Self { _root: root, transcript, simulator, place }
+    }
+
+    fn calls(&self) -> String {
+        fs::read_to_string(&self.transcript).unwrap_or_default()
     }
 
     fn level(&self) -> String {
@@ -89,8 +92,7 @@ impl Scene {
 
     /// Writes of the setting, as the look-alike saw them.
     fn writes(&self) -> usize {
-        let text = fs::read_to_string(self.root.path().join("transcript")).unwrap_or_default();
-        text.lines().filter(|line| line.contains("PATCH") && line.contains(LEVEL)).count()
+        self.calls().lines().filter(|line| line.contains("PATCH") && line.contains(LEVEL)).count()
     }
 
     /// Somebody else sets the level.
@@ -386,7 +388,7 @@ fn a_dry_run_shows_the_call_and_sends_none() {
     let scene = Scene::new();
     let log = fs::File::create(scene.place.dir.join("out.log")).unwrap();
     let child = scene.place.command("run").arg("--dry-run").stderr(log).spawn().unwrap();
-    let daemon = crate::support::Daemon(child);
+    let daemon = Daemon(child);
     scene.place.wait(LONG, "it runs", || scene.place.log().contains("riposte runs"));
     scene.attack(1, "1h");
     scene.place.wait(LONG, "the call is shown", || {
@@ -590,9 +592,49 @@ fn a_switch_of_the_bots_comes_back() {
         scene.outcomes("changes:cloudflare:end") == [Outcome::Applied]
     });
     scene.wait_for_rest();
-    let calls = fs::read_to_string(scene.root.path().join("transcript")).unwrap();
-    let puts =
-        calls.lines().filter(|line| line.contains("\"PUT\"") && line.contains("bot_management"));
-    assert_eq!(puts.count(), 2, "{calls}");
+    let calls = scene.calls();
+    let puts = calls
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|call| call["method"] == "PUT")
+        .filter(|call| call["path"].as_str().is_some_and(|path| path.ends_with("/bot_management")));
+    let set: Vec<_> = puts.map(|call| call["request"]["fight_mode"].clone()).collect();
+    assert_eq!(set, [true, false], "there and back: {calls}");
+    daemon.terminate();
+}
+
+/// Whose account is gone from the config, that nobody can put back: a person is told what to do, and
+/// can have it forgotten.
+#[test]
+fn a_change_of_an_account_that_is_gone_says_what_to_do_and_is_forgotten_by_hand() {
+    let scene = Scene::new();
+    let mut daemon = scene.place.start_and_wait();
+    scene.attack(1, "1h");
+    scene.wait_for("under_attack");
+    scene
+        .place
+        .wait(LONG, "it is told", || scene.outcomes("changes:cloudflare") == [Outcome::Applied]);
+    daemon.kill();
+    let config = scene.place.dir.join("riposte.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("mark = \"web1\"", "mark = \"web1\"\nname = \"other\""))
+        .unwrap();
+    let daemon = scene.place.start_and_wait();
+    let hint = "set it to `medium` by hand, and then `riposte cf changes end 1`";
+    scene.place.wait(LONG, "the alarm says so", || scene.place.log().contains(hint));
+    let shown = scene.place.ask(&["cf", "changes"]);
+    assert!(shown.contains("orphaned: `under_attack`, before `medium`"), "{shown}");
+    assert!(shown.contains(hint), "{shown}");
+    assert_eq!(scene.place.status().changes[0].state, "orphaned");
+    let told = scene.place.ask(&["cf", "changes", "end", "1"]);
+    assert!(told.contains("is not put back; before it was `medium`"), "{told}");
+    scene.wait_for_rest();
+    assert_eq!((scene.level().as_str(), scene.writes()), ("under_attack", 1));
+    let ends = scene.outcomes("changes:cloudflare:end");
+    assert!(
+        matches!(&ends[..], [Outcome::Failed(why)] if why.starts_with("forgotten by hand")),
+        "{ends:?}"
+    );
+    assert!(scene.place.ask(&["cf", "changes"]).contains("nothing is changed"));
     daemon.terminate();
 }

@@ -137,9 +137,8 @@ fn serial_a_kill_costs_only_what_tcp_had_not_handed_over() {
             let files = fs::read_dir(folder).into_iter().flatten().flatten();
             let parts =
                 files.filter(|file| file.path().extension().is_some_and(|end| end == "part"));
-            let text: String =
-                parts.map(|part| fs::read_to_string(part.path()).unwrap_or_default()).collect();
-            text.matches("Invalid user").count()
+            let said = parts.map(|part| fs::read_to_string(part.path()).unwrap_or_default());
+            said.collect::<String>().matches("Invalid user").count()
         };
         place.wait(Duration::from_secs(20), "it is spooled", || spooled() >= sent as usize);
         daemon.kill();

@@ -17,8 +17,10 @@ use riposte::pipeline::control::{self, Reply, Request, Status};
 use riposte::store::{self, JournalQuery, JournalRow, Reader};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A folder with `riposte.toml`, `rules.rhai`, `access.log` and the state.
@@ -158,6 +160,23 @@ impl Drop for Daemon {
         drop(self.0.kill());
         drop(self.0.wait());
     }
+}
+
+/// Where exchanges with the look-alike are kept, for those who hold them to Cloudflare's schema
+/// (`test.sh`): a file of its own for each that asks.
+pub fn transcript() -> Option<PathBuf> {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let folder = std::env::var_os("RIPOSTE_CLOUDFLARE_TRANSCRIPTS")?;
+    let number = ASKED.fetch_add(1, Ordering::Relaxed);
+    Some(Path::new(&folder).join(format!("{}-{number}.jsonl", std::process::id())))
+}
+
+/// Writes a file that nobody else may read; gives where it is.
+pub fn private_file(dir: &Path, name: &str, text: &str) -> PathBuf {
+    let path = dir.join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path
 }
 
 /// A line of an access log, now.

@@ -7,7 +7,7 @@ use super::plan::text;
 use crate::actions::config::CloudflareConfig;
 use crate::cloudflare::access_rules::Scope;
 use crate::cloudflare::lists::{self, List};
-use crate::cloudflare::rulesets::{self, Rule, Ruleset};
+use crate::cloudflare::rulesets::{self, Rule};
 use crate::cloudflare::zones::{self, Zone};
 use crate::cloudflare::{ApiError, Client, ErrorKind, Priority};
 use crate::limits::CLOUDFLARE_ZONES_MAX;
@@ -209,7 +209,7 @@ fn make_rule(
         Measure::Challenge => "riposte: addresses that it challenges",
     };
     let wanted = rulesets::rule(&reference, measure.action(), &expression, description);
-    let Some(ruleset) = entry_point(client, zone)? else {
+    let Some(ruleset) = rulesets::read(client, zone, rulesets::CUSTOM)? else {
         let call = rulesets::create_entry_point(zone, rulesets::CUSTOM, &wanted);
         client.send(&call.priority(Priority::Urgent))?;
         return Ok(());
@@ -230,15 +230,6 @@ fn make_rule(
     client.send(&call.priority(Priority::Urgent)).map(|_| ())
 }
 
-fn entry_point(client: &Client, zone: &str) -> Result<Option<Ruleset>, ApiError> {
-    match client.send(&rulesets::entry_point(zone, rulesets::CUSTOM)) {
-        Ok(answer) => answer.read().map(Some),
-        // Only this means that there are no rules; anything else must stop us.
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// Removes the rule of a measure from every zone: at once nobody is met by its list any more.
 pub(super) fn remove_rules(
     client: &Client,
@@ -248,7 +239,7 @@ pub(super) fn remove_rules(
 ) -> Result<(), ApiError> {
     let reference = measure.reference(config);
     for (_, zone) in &site.zones {
-        let Some(ruleset) = entry_point(client, zone)? else { continue };
+        let Some(ruleset) = rulesets::read(client, zone, rulesets::CUSTOM)? else { continue };
         for rule in ruleset.rules.iter().filter(|rule| rule.reference == reference) {
             let call = rulesets::delete_rule(zone, &ruleset.id, &rule.id);
             client.send(&call.priority(Priority::Urgent))?;

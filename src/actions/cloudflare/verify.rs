@@ -135,7 +135,7 @@ fn of_entry(
         let what = format!("custom rules of {name}");
         match client.send(&rulesets::entry_point(zone, rulesets::CUSTOM)) {
             Ok(_) => checks.push(Check::well(&what, "may be read")),
-            Err(error) if error.kind == ErrorKind::NotFound => {
+            Err(error) if rulesets::is_empty(&error) => {
                 checks.push(Check::well(&what, "may be read; there are none yet"));
             }
             Err(error) => checks.push(Check::of(&what, &error)),

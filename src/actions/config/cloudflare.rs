@@ -3,6 +3,7 @@
 use crate::clock::duration_text;
 use crate::cloudflare::Client;
 use crate::cloudflare::status_page::STATUS_PAGE;
+use crate::decisions::change::is_zone;
 use crate::limits::CLOUDFLARE_LIST_ITEMS_MAX;
 use crate::secret::{Secret, SecretRef};
 use serde::{Deserialize, Serialize};
@@ -184,7 +185,8 @@ pub(super) fn faults(place: &str, config: &CloudflareConfig) -> Vec<String> {
     {
         fault("`account` is no id\nhint: 32 hex digits; `riposte cf zones` shows it".to_owned());
     }
-    if let Some(zone) = config.zones.iter().find(|zone| !is_zone(zone)) {
+    let is_named = |zone: &str| is_zone(zone) || crate::cloudflare::zones::is_id(zone);
+    if let Some(zone) = config.zones.iter().find(|zone| !is_named(zone)) {
         fault(format!(
             "`{}` is no zone\nhint: `example.com`, or an id of 32 hex digits",
             zone.escape_debug()
@@ -219,11 +221,6 @@ pub(super) fn undo_each_other(one: &CloudflareConfig, other: &CloudflareConfig) 
         || one.challenge_list() == other.list
         || one.list == other.challenge_list();
     lists && one.mark == other.mark && !apart
-}
-
-fn is_zone(text: &str) -> bool {
-    let right = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
-    crate::cloudflare::zones::is_id(text) || (text.contains('.') && text.bytes().all(right))
 }
 
 /// Whether a text may be a mark.

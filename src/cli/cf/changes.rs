@@ -29,12 +29,22 @@ pub fn changes(
         out.line("nothing is changed at Cloudflare")?;
     }
     for row in &rows {
-        let change = ChangeStatus::of(row, now);
+        let accounts = &config.actions.cloudflare;
+        let is_known = accounts.iter().any(|account| account.name == row.enforcer);
+        let change = ChangeStatus::of(row, now).of_account(is_known);
         if json {
             out.json(&change)?;
             continue;
         }
         out.line(line(&change))?;
+        if change.state == "orphaned" {
+            let before = change.before.as_ref().map_or_else(String::new, value_words);
+            out.line(format!(
+                "    hint: put the entry back; or set it to {} by hand, and then `riposte cf changes end {}`",
+                text::escape(&before),
+                change.number
+            ))?;
+        }
         for claim in &change.claims {
             let counts = if claim.counts { "" } else { ", behind a stronger or newer one" };
             out.line(format!(
@@ -59,6 +69,12 @@ pub fn line(change: &ChangeStatus) -> String {
             "somebody set it to {}; rules leave it alone for {} more",
             words(change.found.as_ref()),
             left(until)
+        ),
+        ("orphaned", _) => format!(
+            "orphaned: {}, before {}; the config has no `[[actions.cloudflare]]` named `{}` any more",
+            words(change.value.as_ref()),
+            words(change.before.as_ref()),
+            change.enforcer
         ),
         ("ended", Some(until)) => {
             format!("ended by hand; rules leave it alone for {} more", left(until))

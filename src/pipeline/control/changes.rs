@@ -18,7 +18,8 @@ pub struct ChangeStatus {
     /// Which of that kind.
     pub name: String,
     /// `setting`, `in force`, `putting back`, `left` (a person changed it), `ended` (a person ended
-    /// it; rules leave it alone for a while).
+    /// it; rules leave it alone for a while), `orphaned` (the config has no such `enforcer` any more,
+    /// so that nobody puts it back).
     pub state: String,
     /// What was there before, `null` where there was nothing; absent until it was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
@@ -58,6 +59,15 @@ pub struct ChangeClaim {
 }
 
 impl ChangeStatus {
+    /// The state as it is where the config has its account, or no longer.
+    #[must_use]
+    pub fn of_account(mut self, is_known: bool) -> Self {
+        if !is_known && self.before.is_some() && self.state != "left" {
+            "orphaned".clone_into(&mut self.state);
+        }
+        self
+    }
+
     /// A row as people see it.
     pub fn of(row: &ChangeRow, now: Timestamp) -> Self {
         let winner = row.winner(now).map(|claim| claim.action);

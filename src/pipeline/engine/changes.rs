@@ -6,11 +6,11 @@ use super::act::dry;
 use crate::clock::{self, Timestamp};
 use crate::decisions::change::value_words;
 use crate::decisions::{
-    Action, ChangeRow, ChangeVerdict, CloudflareAsk, CloudflareWhat, Effect, Hit, Verdict,
+    Action, ChangeRow, ChangeVerdict, CloudflareAsk, CloudflareWhat, Effect, Hit, Outcome, Verdict,
     change_guard, ids,
 };
 use crate::pipeline::control::ChangeStatus;
-use crate::store::{Commit, OutboxRow, StoreError};
+use crate::store::{Commit, Mark, OutboxRow, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,21 +47,23 @@ impl Engine {
             }
         }
         // What an account changed that is no longer in the config is nobody's to put back.
-        let accounts = &self.config.actions.cloudflare;
-        let orphans: Vec<ChangeRow> = self
-            .rows()?
-            .into_iter()
-            .filter(|row| !accounts.iter().any(|account| account.name == row.enforcer))
-            .collect();
+        let orphans: Vec<ChangeRow> =
+            self.rows()?.into_iter().filter(|row| !self.has_account(&row.enforcer)).collect();
         for row in orphans.iter().filter(|row| row.left.is_none() && row.before.is_some()) {
             let before = row.before.as_ref().map_or_else(String::new, value_words);
             let text = format!(
-                "{} was changed and is not put back: the config has no `[[actions.cloudflare]]` named `{}` any more\nhint: put the entry back, or set it to {before} by hand",
-                row.place, row.enforcer
+                "{} was changed and is not put back: the config has no `[[actions.cloudflare]]` named `{}` any more\nhint: put the entry back; or set it to {before} by hand, and then `riposte cf changes end {}`",
+                row.place, row.enforcer, row.number
             );
             self.alarm("changes", text);
         }
         Ok(())
+    }
+
+    /// Whether the config has the `[[actions.cloudflare]]` of this name, which alone can put back what
+    /// it changed.
+    fn has_account(&self, name: &str) -> bool {
+        self.config.actions.cloudflare.iter().any(|account| account.name == name)
     }
 
     /// Ends changes before their time: of one account, that of this number or all.
@@ -98,6 +100,9 @@ impl Engine {
         self.ending.retain(|number| rows.iter().any(|row| row.number == *number));
         let before = self.ending.len();
         for row in rows.iter().filter(|row| row.left.is_none()) {
+            if !self.has_account(&row.enforcer) {
+                continue;
+            }
             let standing = row.claims.iter().filter(|claim| claim.stands_at(now));
             let clients = standing
                 .filter_map(|claim| change_guard::client_in(row.place.kind, &claim.value))
@@ -121,7 +126,8 @@ impl Engine {
             return 0;
         }
         let rows = self.rows().unwrap_or_default();
-        let standing = rows.iter().filter(|row| row.is_at_work()).count();
+        let ends = |row: &&ChangeRow| row.is_at_work() && self.has_account(&row.enforcer);
+        let standing = rows.iter().filter(ends).count();
         let mut commit = self.begin(now);
         commit.outbox =
             accounts.iter().map(|name| self.end_row(name, None, "panic", now)).collect();
@@ -137,12 +143,8 @@ impl Engine {
                 "there is no change `{number}` in force\nhint: `riposte cf changes` lists them"
             ));
         };
-        let known = self.config.actions.cloudflare.iter().any(|one| one.name == row.enforcer);
-        if !known {
-            return Err(format!(
-                "the config has no `[[actions.cloudflare]]` named `{}`, which made change `{number}`",
-                row.enforcer
-            ));
+        if !self.has_account(&row.enforcer) {
+            return self.forget_change(&row);
         }
         if row.left.is_some() {
             return Err(format!(
@@ -161,6 +163,48 @@ impl Engine {
         Ok(format!("{} ends: {back}; rules leave it alone while it would have stood", row.place))
     }
 
+    /// A person ends a change that nobody can put back, as its account is gone from the config: it is
+    /// no more than forgotten, and what stands at Cloudflare stays.
+    fn forget_change(&self, row: &ChangeRow) -> Result<String, String> {
+        if self.dry_run {
+            return Err("a dry run forgets no changes".to_owned());
+        }
+        let outcome = Outcome::Failed(format!(
+            "forgotten by hand, and not put back: the config has no `[[actions.cloudflare]]` named `{}`",
+            row.enforcer
+        ));
+        let destinations: Vec<String> = row
+            .claims
+            .iter()
+            .map(|claim| {
+                format!("changes:{}{}", row.enforcer, if claim.told { ":end" } else { "" })
+            })
+            .collect();
+        let marks: Vec<Mark<'_>> = row
+            .claims
+            .iter()
+            .zip(&destinations)
+            .map(|(claim, destination)| Mark {
+                action: claim.action,
+                destination,
+                outcome: &outcome,
+                attempt: 1,
+                at: clock::now(),
+            })
+            .collect();
+        // The journal first: it says why the row is gone.
+        self.store.mark_all(&marks).map_err(|error| error.to_string())?;
+        self.store.remove_change(row.number).map_err(|error| error.to_string())?;
+        tracing::info!(place = %row.place, "a change at Cloudflare is forgotten by hand");
+        let stays = match (&row.before, &row.left) {
+            (Some(before), None) => {
+                format!("it is not put back; before it was {}", value_words(before))
+            }
+            _ => "nothing of ours stands there".to_owned(),
+        };
+        Ok(format!("{} is forgotten: {stays}", row.place))
+    }
+
     fn rows(&self) -> Result<Vec<ChangeRow>, StoreError> {
         self.store.read().changes()
     }
@@ -168,6 +212,9 @@ impl Engine {
     /// The changes, for status.
     pub(super) fn changes_status(&self) -> Vec<ChangeStatus> {
         let rows = self.rows().unwrap_or_default();
-        rows.iter().map(|row| ChangeStatus::of(row, clock::now())).collect()
+        let now = clock::now();
+        rows.iter()
+            .map(|row| ChangeStatus::of(row, now).of_account(self.has_account(&row.enforcer)))
+            .collect()
     }
 }
