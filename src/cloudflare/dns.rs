@@ -4,7 +4,7 @@
 
 mod content;
 
-pub use content::{Content, batch_max, read_content, same_content, unquoted, whole_name};
+pub use content::{Content, batch_max, read_content, same_content, same_ttl, unquoted, whole_name};
 
 use super::call::{Area, Call, Form, encoded};
 use super::client::Client;
@@ -174,12 +174,6 @@ impl Patch {
             && self.proxied.is_none_or(|wanted| record.proxied == Some(wanted))
             && self.ttl.is_none_or(|wanted| same_ttl(wanted, record.ttl))
     }
-}
-
-/// Whether a TTL is the one that a reply tells; a float carries it there.
-#[expect(clippy::cast_precision_loss, reason = "a TTL is a day at most")]
-pub fn same_ttl(wanted: u64, present: f64) -> bool {
-    (wanted as f64 - present).abs() < 0.5
 }
 
 /// Several changes that happen together or not at all, in this order: removals, patches, new

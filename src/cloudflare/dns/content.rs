@@ -108,6 +108,12 @@ pub fn read_content(kind: &str, text: &str) -> Result<Content, String> {
     }
 }
 
+/// Whether a TTL is the one that a reply tells; a float carries it there.
+#[expect(clippy::cast_precision_loss, reason = "a TTL is a day at most")]
+pub fn same_ttl(wanted: u64, present: f64) -> bool {
+    (wanted as f64 - present).abs() < 0.5
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
