@@ -264,6 +264,27 @@ fn take(record: &mut Value, body: &Value) {
     }
     if let Some(data) = body.get("data") {
         set(record, "data", data.clone());
+        if body.get("content").is_none() {
+            set(record, "content", json!(content_of(text(record, "type"), data)));
+        }
+    }
+}
+
+/// The content of a record that was given by its parts.
+fn content_of(kind: &str, data: &Value) -> String {
+    let part = |name: &str| match data.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    match kind {
+        "CAA" => format!("{} {} \"{}\"", part("flags"), part("tag"), part("value")),
+        // The priority is a field of its own.
+        "SRV" => format!("{} {} {}", part("weight"), part("port"), part("target")),
+        _ => {
+            let names = data.as_object().into_iter().flat_map(Map::keys);
+            names.map(|name| part(name)).collect::<Vec<_>>().join(" ")
+        }
     }
 }
 

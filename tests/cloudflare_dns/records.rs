@@ -84,6 +84,12 @@ fn a_zone_file_comes_in_whole_and_what_went_out_comes_back_as_nothing() {
     assert_eq!(place.www(), ["A 192.0.2.9"]);
     let again = place.dns(&[&import[..], &["--replace"]].concat());
     assert_eq!(again, "[0]\nnothing to do\n");
+    // What consists of parts goes out as a text, and comes in as parts again.
+    let exported = place.dns(&["export", "example.com"]);
+    assert!(exported.contains("0 issue \"ca.example\""), "{exported}");
+    let file = place.file(exported.split_once('\n').unwrap().1);
+    let again = place.dns(&["import", "example.com", &file, "--yes"]);
+    assert!(again.contains("nothing to do"), "{again}");
     let file = place.file("www A 192.0.2.9\n$INCLUDE more\n");
     let wrong = place.dns(&["import", "example.com", &file]);
     assert!(wrong.starts_with("[2]") && wrong.contains("line 2: `$INCLUDE` isn't read"), "{wrong}");
