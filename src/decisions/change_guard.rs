@@ -238,6 +238,10 @@ impl ChangeGuard {
             }
             return;
         }
+        if let CloudflareWhat::End { number: None, .. } = &ask.what {
+            // A panic ended everything then, too.
+            return self.all_ended();
+        }
         let (Some(place), CloudflareWhat::Change { value, seconds, .. }) = (ask.place(), &ask.what)
         else {
             return;

@@ -50,6 +50,24 @@ fn a_change_lasts_the_least_time_and_what_is_over_is_not_begun() {
 }
 
 #[test]
+fn what_a_panic_ended_begins_anew_also_after_a_restart() {
+    let at = Timestamp::from_secs;
+    let mut guard = ChangeGuard::default();
+    guard.remember(&"r".into(), &ask("under_attack", 3_600), at(0), at(0));
+    let what = CloudflareWhat::End { number: None, why: "panic".to_owned() };
+    let panic = CloudflareAsk { zone: String::new(), via: None, what };
+    guard.remember(&"manual".into(), &panic, at(300), at(300));
+    let said = guard.judge(
+        &"r".into(),
+        ask("under_attack", 1_800),
+        at(1_200),
+        at(1_200),
+        &GuardConfig::default(),
+    );
+    assert_eq!(said.verdict, Verdict::Pass);
+}
+
+#[test]
 fn going_on_is_no_start_and_the_fourth_start_of_a_day_is_refused() {
     let mut bench = Bench::new();
     assert_eq!(bench.at(0, "under_attack", 3_600).verdict, Verdict::Pass);

@@ -118,6 +118,10 @@ pub(super) fn is_ours(kind: ChangeKind, before: &Json) -> bool {
 
 /// Whether two places of a zone are one thing under two names, as far as what is there tells.
 pub(super) fn is_one(place: &ChangePlace, present: &Present, other: &ChangePlace) -> bool {
+    if place.kind == ChangeKind::Pool {
+        // Pools are the account's, whichever of its zones a rule names.
+        return other.kind == place.kind && other.name == place.name && other.zone != place.zone;
+    }
     let differ = place.zone == other.zone && place.kind == other.kind && place.name != other.name;
     differ && rules::is_one(place, present, &other.name)
 }

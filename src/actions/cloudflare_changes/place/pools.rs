@@ -17,8 +17,10 @@ fn names(place: &ChangePlace) -> (&str, Option<&str>) {
     }
 }
 
+/// By its name alone: under two names it would have two rows of the ledger, and each would take the
+/// other's doing for a person's.
 fn is_meant(origin: &Origin, name: &str) -> bool {
-    origin.name == name || origin.address == name
+    origin.name == name
 }
 
 fn value_of(place: &ChangePlace, pool: &Pool) -> Option<Json> {
@@ -34,7 +36,7 @@ fn value_of(place: &ChangePlace, pool: &Pool) -> Option<Json> {
 pub(super) fn read(client: &Client, site: &Site, place: &ChangePlace) -> Result<Present, ApiError> {
     let (name, _) = names(place);
     let pools = pools::all(client, &site.account)?;
-    let found = pools.into_iter().find(|pool| pool.name == name || pool.id == name);
+    let found = pools.into_iter().find(|pool| pool.name == name);
     let missing = || {
         let words = format!("there is no {place}: `riposte cf pools` lists them");
         ApiError::of(Area::Pools, ErrorKind::Refused, words)
@@ -75,7 +77,7 @@ pub(super) fn call(
         None => pools::enable(&site.account, &pool.id, enabled),
         Some(name) => {
             let mut origins = pool.origins.clone();
-            for origin in origins.iter_mut().filter(|origin| is_meant(origin, name)) {
+            if let Some(origin) = origins.iter_mut().find(|origin| is_meant(origin, name)) {
                 origin.enabled = enabled;
                 origin.weight = value.get("weight").and_then(Json::as_f64).unwrap_or(origin.weight);
             }
