@@ -243,6 +243,15 @@ fn entries(text: &str) -> Result<Vec<Entry>, String> {
     Ok(all)
 }
 
+/// The ASCII letter that three digits stand for.
+fn octet(first: char, letters: &mut std::str::Chars<'_>) -> Result<char, String> {
+    let digits: String = std::iter::once(first).chain(letters.by_ref().take(2)).collect();
+    let byte = digits.parse::<u8>().ok().filter(|byte| digits.len() == 3 && byte.is_ascii());
+    byte.map(char::from).ok_or_else(|| {
+        format!("`\\{digits}` isn't read: write the letter itself, or an octet up to `\\127`")
+    })
+}
+
 fn cut(line: &str, entry: &mut Entry, depth: &mut usize) -> Result<(), String> {
     let mut word: Option<String> = None;
     let mut quoted = false;
@@ -251,6 +260,9 @@ fn cut(line: &str, entry: &mut Entry, depth: &mut usize) -> Result<(), String> {
         match letter {
             '\\' => {
                 let next = letters.next().ok_or("the line ends with `\\`")?;
+                // `\DDD` is an octet (RFC 1035, 5.1); texts are read as UTF-8, so others would be
+                // taken for something that they aren't.
+                let next = if next.is_ascii_digit() { octet(next, &mut letters)? } else { next };
                 word.get_or_insert_default().push(next);
             }
             '"' if quoted => {
@@ -315,6 +327,16 @@ _sip._tcp SRV 10 5 5060 sip.example.net.
 $ORIGIN sub
 a       5 A 192.0.2.9
 "#;
+
+    #[test]
+    fn octets_by_number_are_letters_or_faults() {
+        let read = |text: &str| read(text, "example.com", false);
+        let zone = read("@ TXT \"a\\059b\"\n").unwrap();
+        assert_eq!(zone.records[0].new.content, "a;b");
+        for text in ["@ TXT \"caf\\195\\169\"\n", "@ TXT \"a\\05\"\n", "@ TXT \"a\\999\"\n"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_file_is_read_as_bind_reads_it() {
