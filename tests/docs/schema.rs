@@ -109,7 +109,7 @@ fn of_name(bare: &str, here: &str, definitions: &Definitions) -> Value {
     }
     // Written as one of its words or as `word:NAME`.
     if bare == "ChannelTo" {
-        return json!({ "type": "string", "pattern": "^(log|(webhook|exec):.+)$" });
+        return json!({ "type": "string", "pattern": "^(log|(webhook|exec|plugin):.+)$" });
     }
     if let Some(choice) = definitions.choice(bare).filter(|choice| !choice.variants.is_empty()) {
         let words: Vec<Value> = choice
