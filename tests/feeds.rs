@@ -330,6 +330,32 @@ rule("news").on("feed.added").by("prefix").then(|hit| block(hit.key, "1h"));
     assert_eq!(lists.count(), 1);
 }
 
+/// The file is the same, and asked otherwise it lists somebody else.
+#[test]
+fn serial_another_layout_of_the_same_file_counts_from_the_next_start() {
+    let root = tempfile::tempdir().unwrap();
+    let feed = |column: usize| {
+        format!(
+            "[[feeds]]\nname = \"bad\"\npath = \"bad.csv\"\nformat = \"csv\"\ncolumn = {column}\n"
+        )
+    };
+    let place = Place::new(root.path(), "p", LISTED, &feed(1));
+    place.write("bad.csv", "203.0.113.1,203.0.113.2\n");
+    let daemon = place.start_and_wait();
+    wait_for_version(&place);
+    daemon.terminate();
+    let config = std::fs::read_to_string(place.dir.join("riposte.toml")).unwrap();
+    place.write("riposte.toml", &config.replace("column = 1", "column = 2"));
+    let daemon = place.start_and_wait();
+    let (code, said) = refresh(&place);
+    assert_eq!(code, 0, "{said}");
+    place.append(&line("203.0.113.1", "/", 200));
+    place.append(&line("203.0.113.2", "/", 200));
+    wait_for_hit(&place, "listed", "203.0.113.2");
+    assert!(!is_hit(&place, "listed", "203.0.113.1"));
+    daemon.terminate();
+}
+
 #[test]
 fn serial_a_feed_that_the_config_has_no_more_lists_nobody() {
     let root = tempfile::tempdir().unwrap();

@@ -8,6 +8,7 @@ use crate::clock::{self, format_duration};
 use crate::config::Config;
 use crate::decisions::Guard;
 use crate::event::{net, text};
+use crate::feeds::judge::Bounds;
 use crate::feeds::keeper::{FeedState, Refreshed, Trouble, refresh};
 use crate::feeds::read::{Layout, Reading, read};
 use crate::feeds::{Copies, FeedConfig, FeedStatus, judge, shipped};
@@ -179,7 +180,7 @@ fn check(path: &Path, args: &FeedsCheckArgs, out: &mut Output) -> anyhow::Result
         Ok(reading) => reading,
         Err(error) => return Err(Usage::of(format!("`{shown}`: {error}"))),
     };
-    let judged = judge::judge(&reading, None, 2.0, None, false);
+    let judged = judge::judge(&reading, None, Bounds::default(), None, false);
     let refusal = judged.as_ref().err().map(ToString::to_string);
     let entries = judged.map_or(0, |set| set.len());
     if args.json {

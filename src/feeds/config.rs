@@ -1,5 +1,6 @@
 //! A feed as the user writes it, and what is wrong with it.
 
+use super::judge::Bounds;
 use super::read::{Layout, steps};
 use super::shipped;
 use crate::clock::parse_duration;
@@ -61,6 +62,10 @@ pub struct FeedConfig {
     /// that part of them, is refused and told of until somebody accepts it; 2 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_change: Option<f64>,
+    /// Whether it may come to list nothing, as decisions in force may; without it an empty version is
+    /// refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_be_empty: Option<bool>,
 }
 
 /// Where a feed's text comes from.
@@ -85,8 +90,8 @@ pub struct Feed {
     pub refresh: Duration,
     /// The key to fetch it with, and the header for it.
     pub token: Option<(SecretRef, Option<String>)>,
-    /// The factor beyond which a change is refused.
-    pub max_change: f64,
+    /// Beyond which a change is refused.
+    pub bounds: Bounds,
 }
 
 impl FeedConfig {
@@ -110,7 +115,7 @@ impl FeedConfig {
         let place = whole.place(&mut faults);
         let layout = whole.layout(&mut faults);
         let refresh = whole.refresh(&mut faults);
-        let max_change = whole.max_change.unwrap_or(2.0);
+        let max_change = whole.max_change.unwrap_or(Bounds::default().max_change);
         if !max_change.is_finite() || max_change <= 1.0 {
             faults
                 .push("`max_change` is not above 1\nhint: 2.0 lets it double or halve".to_owned());
@@ -130,7 +135,9 @@ impl FeedConfig {
         let token = whole.token.clone().map(|token| (token, whole.token_header.clone()));
         match (place, layout) {
             (Some(place), Some(layout)) if faults.is_empty() => {
-                Ok(Feed { name, place, layout, refresh, token, max_change })
+                let bounds =
+                    Bounds { max_change, may_be_empty: whole.may_be_empty.unwrap_or(false) };
+                Ok(Feed { name, place, layout, refresh, token, bounds })
             }
             _ => Err(faults),
         }
@@ -180,6 +187,7 @@ impl FeedConfig {
                 .clone()
                 .or(below.token_header.filter(|_| self.path.is_none())),
             max_change: self.max_change.or(below.max_change),
+            may_be_empty: self.may_be_empty.or(below.may_be_empty),
         }
     }
 

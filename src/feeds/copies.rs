@@ -29,8 +29,10 @@ const ABOUT: &str = "about.json";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct About {
-    /// Where it came from: of another place nothing here says anything.
+    /// What was asked for: of anything else nothing here says anything.
     pub place: String,
+    /// The version that it is about.
+    pub version: u64,
     /// What the server calls this version.
     pub etag: Option<String>,
     /// When the server changed it.

@@ -15,6 +15,7 @@ use crate::process;
 use crate::secret::Secret;
 use crate::trust;
 use ipnet::IpNet;
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -48,13 +49,19 @@ pub struct FetchError {
 
 impl FetchError {
     pub(super) fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into(), wait: None }
+        let mut why = why.into();
+        if why.len() > limits::FEED_WORDS_BYTES_MAX {
+            let end = (0..=limits::FEED_WORDS_BYTES_MAX).rev().find(|at| why.is_char_boundary(*at));
+            why.truncate(end.unwrap_or(0));
+            why.push('…');
+        }
+        Self { why, wait: None }
     }
 }
 
 /// Gets a feed's text.
 pub fn fetch(feed: &Feed, known: &About) -> Result<Fetched, FetchError> {
-    let place = place_word(&feed.place);
+    let place = asked(feed);
     let known = if known.place == place { known.clone() } else { About::default() };
     match &feed.place {
         Place::File(path) => read_file(path, place, &known),
@@ -62,7 +69,19 @@ pub fn fetch(feed: &Feed, known: &About) -> Result<Fetched, FetchError> {
     }
 }
 
-/// The place as it is remembered and shown; what stands behind `?` may be a key.
+/// What is asked for, as it is remembered: another layout or another query makes another list of the
+/// same bytes. Of what stands behind `?` only a hash is kept.
+pub fn asked(feed: &Feed) -> String {
+    let whole = match &feed.place {
+        Place::File(path) => path.display().to_string(),
+        Place::Url(url) => url.clone(),
+    };
+    let digest = Sha256::digest(format!("{whole}\n{:?}", feed.layout));
+    let hash = digest.iter().take(8).fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
+    format!("{} {hash:016x}", place_word(&feed.place))
+}
+
+/// The place as it is shown; what stands behind `?` may be a key.
 pub fn place_word(place: &Place) -> String {
     match place {
         Place::File(path) => path.display().to_string(),
@@ -135,7 +154,7 @@ fn get(feed: &Feed, url: &str, place: String, known: &About) -> Result<Fetched, 
                 (value.len() <= limits::FEED_HEADER_BYTES_MAX).then(|| value.to_owned())
             };
             let (etag, modified) = (kept("etag"), kept("last-modified"));
-            let about = About { place, etag, modified, checked: None };
+            let about = About { place, etag, modified, ..About::default() };
             Ok(Fetched::Text { text: reply.body, about })
         }
         200 if reply.body.len() >= limits::FEED_BYTES_MAX => Err(too_long()),

@@ -6,7 +6,7 @@
 
 use super::config::Feed;
 use super::copies::Copies;
-use super::fetch::place_word;
+use super::fetch::asked;
 use super::set::{Feeds, Listed, added};
 use crate::clock::{self, Timestamp, format_duration};
 use crate::decisions::NeverBlock;
@@ -139,9 +139,10 @@ struct Work {
 impl Work {
     fn add(&mut self, feed: Feed) {
         let about = self.copies.about(&feed.name);
-        let place = place_word(&feed.place);
         let listed = self.now.get(&feed.name);
-        let checked = about.checked.filter(|_| listed.is_some() && about.place == place);
+        let is_it = about.place == asked(&feed)
+            && listed.is_some_and(|listed| listed.version == about.version);
+        let checked = about.checked.filter(|_| is_it);
         // What was asked for shortly before a restart isn't asked for again.
         let age = checked.map(|checked| clock::now().since(checked));
         let wait = age.map_or(Duration::ZERO, |age| feed.refresh.saturating_sub(age));

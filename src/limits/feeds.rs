@@ -13,6 +13,12 @@ pub const FEEDS_MAX: usize = 64;
 /// A line of a feed is looked at up to this length; a longer one is a bad line.
 pub const FEED_LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// A STIX pattern is looked at up to this length: an indicator names a few addresses.
+pub const FEED_PATTERN_BYTES_MAX: usize = 16 * 1024;
+
+/// So much of why a feed can't be had is kept and told: a server's own words may be in it.
+pub const FEED_WORDS_BYTES_MAX: usize = 600;
+
 /// Bad lines that are shown of one reading; the others are counted.
 pub const FEED_BAD_LINES_SHOWN: usize = 5;
 
@@ -50,6 +56,16 @@ pub const FEEDS_STACK_BYTES: usize = 1024 * 1024;
 
 /// Pages of one TAXII collection: servers give a thousand objects a page or so.
 pub const TAXII_PAGES_MAX: usize = 1_000;
+
+/// All pages of a TAXII collection together take at most this long; all feeds are fetched by one
+/// thread.
+pub const TAXII_FETCH_SECS_MAX: u64 = 600;
+
+/// What a TAXII server calls its next page has at most this length.
+pub const TAXII_NEXT_BYTES_MAX: usize = 2_048;
+
+/// IPv4 addresses, or /48s of IPv6, that a list may come to cover in any case: a /16 of them.
+pub const FEED_SMALL_COVER: u64 = 65_536;
 
 /// Objects that are asked for in one page of TAXII; servers give fewer where they like.
 pub const TAXII_PAGE_OBJECTS: usize = 1_000;

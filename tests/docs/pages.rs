@@ -93,6 +93,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("token", "\"file:/etc/riposte/feed.key\""),
     ("token_header", "\"X-Api-Key\""),
     ("max_change", "3.0"),
+    ("may_be_empty", "true"),
     ("plugin", "\"wordpress-webhook\""),
     ("url", "\"https://www.example.com/health\""),
     ("connect", "\"203.0.113.10\""),

@@ -7,6 +7,7 @@ use super::{FetchError, too_long};
 use crate::http_client::{self, Reply};
 use crate::limits;
 use serde::Deserialize;
+use std::time::{Duration, Instant};
 
 /// What an envelope says beside its objects.
 #[derive(Deserialize)]
@@ -26,8 +27,13 @@ pub(super) fn all_pages(
         reply.headers.retain(|(name, _)| name != "etag" && name != "last-modified");
     }
     let mut pages = 1;
+    let begun = Instant::now();
     while let Some(wanted) = next {
         pages += 1;
+        if begun.elapsed() > Duration::from_secs(limits::TAXII_FETCH_SECS_MAX) {
+            let minutes = limits::TAXII_FETCH_SECS_MAX / 60;
+            return Err(FetchError::new(format!("its pages take longer than {minutes} minutes")));
+        }
         if pages > limits::TAXII_PAGES_MAX {
             let why = format!("the collection has more than {} pages", limits::TAXII_PAGES_MAX);
             return Err(FetchError::new(why));
@@ -51,12 +57,15 @@ pub(super) fn all_pages(
 fn next_of(body: &[u8]) -> Result<Option<String>, FetchError> {
     let envelope: Envelope = serde_json::from_slice(body).map_err(|error| {
         FetchError::new(format!(
-            "the answer is no envelope of TAXII 2.1: {error}\nhint: `url` ends with `/collections/ID/objects/`"
+            "the answer is no envelope of TAXII 2.1 (line {}, column {})\nhint: `url` ends with `/collections/ID/objects/`",
+            error.line(),
+            error.column()
         ))
     })?;
     match (envelope.more, envelope.next) {
         (false, _) => Ok(None),
-        (true, Some(next)) => Ok(Some(next)),
+        (true, Some(next)) if next.len() <= limits::TAXII_NEXT_BYTES_MAX => Ok(Some(next)),
+        (true, Some(_)) => Err(FetchError::new("what it calls its next page is too long")),
         (true, None) => Err(FetchError::new("it says that there is more, but not where")),
     }
 }

@@ -50,8 +50,9 @@ pub fn refresh(
     accept: bool,
 ) -> Result<Refreshed, Trouble> {
     let mut known = copies.about(&feed.name);
-    if now.is_none() {
-        // Nothing is at hand: what the server has not changed is wanted all the same.
+    if now.is_none_or(|now| now.version != known.version) {
+        // Nothing is at hand, or another version: what the server has not changed is wanted all the
+        // same.
         known = About::default();
     }
     let failed = |why: String| Trouble::Failed { why, wait: None };
@@ -74,10 +75,10 @@ pub fn refresh(
     let reading = read_at(&text, &feed.layout, clock::now())
         .map_err(|error| Trouble::Refused(error.to_string()))?;
     drop(text);
-    let set = judge(&reading, now, feed.max_change, facts, accept)
+    let set = judge(&reading, now, feed.bounds, facts, accept)
         .map_err(|refusal| Trouble::Refused(refusal.to_string()))?;
-    if now.is_some_and(|now| *now.prefixes == set) {
-        keep(&about);
+    if let Some(now) = now.filter(|now| *now.prefixes == set) {
+        keep(&About { version: now.version, ..about });
         return Ok(Refreshed::Same);
     }
     let least = now.map_or(0, |now| now.version + 1);
@@ -86,6 +87,6 @@ pub fn refresh(
     copies
         .save(&feed.name, &listed)
         .map_err(|error| failed(format!("its copy can't be kept: {error}")))?;
-    keep(&about);
+    keep(&About { version, ..about });
     Ok(Refreshed::New { listed, bad: reading.bad, special: reading.special })
 }

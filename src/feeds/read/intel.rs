@@ -6,6 +6,7 @@
 
 use super::{ReadError, Reading, pattern};
 use crate::clock::Timestamp;
+use crate::limits;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -28,7 +29,8 @@ pub(super) fn documents(
 ) -> Result<(), ReadError> {
     let mut found = Found { of, now, number: 0, reading, full: None };
     let mut documents = serde_json::Deserializer::from_slice(text);
-    loop {
+    // Whether the end is reached is a search through the text where it isn't.
+    for _ in 0..limits::TAXII_PAGES_MAX {
         let walked = Walk { found: &mut found, as_object: true }.deserialize(&mut documents);
         if let Some(full) = found.full.take() {
             return Err(full);
@@ -46,6 +48,7 @@ pub(super) fn documents(
             }
         }
     }
+    Err(ReadError::NoText("more than a thousand JSON documents"))
 }
 
 struct Found<'f> {

@@ -3,6 +3,8 @@
 //! `[ipv4-addr:value = '192.0.2.1']`, several with `OR`, `IN (…)`, `ISSUBSET '192.0.2.0/24'`. What asks
 //! for an address and something else besides is refused: the address alone is no sign then.
 
+use crate::limits::FEED_PATTERN_BYTES_MAX;
+
 /// A piece of a pattern.
 enum Token {
     /// A word, a path, a number.
@@ -27,6 +29,10 @@ const MORE: &[&str] = &["AND", "FOLLOWEDBY", "NOT", "WITHIN", "REPEATS", "START"
 /// The addresses and prefixes that a pattern calls a sign; none where it is about something else. The
 /// error says what it is, after the words `an indicator's pattern`.
 pub(super) fn addresses(pattern: &str) -> Result<Vec<String>, &'static str> {
+    // Taken apart, it is many times as long.
+    if pattern.len() > FEED_PATTERN_BYTES_MAX {
+        return Err("is longer than 16 KiB");
+    }
     let tokens = tokens(pattern)?;
     let is_more = |token: &Token| match token {
         Token::Word(word) => MORE.iter().any(|more| word.eq_ignore_ascii_case(more)),
@@ -141,6 +147,7 @@ mod tests {
             "[ipv4-addr:value LIKE '192.0.2.%']",
             "[ipv4-addr:value",
             "[ipv4-addr:value = '192",
+            &"(".repeat(FEED_PATTERN_BYTES_MAX + 1),
         ] {
             assert!(addresses(pattern).is_err(), "{pattern}");
         }

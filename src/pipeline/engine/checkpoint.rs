@@ -21,6 +21,16 @@ pub(in crate::pipeline) const DESK_BLOB: &str = "desk";
 pub(super) const WATERMARKS_BLOB: &str = "watermarks";
 
 impl Engine {
+    /// Inputs without effects need not be remembered for ever: a checkpoint covers them. To be asked
+    /// when what the last input led to is in the journal, since a checkpoint covers that input too.
+    pub(super) fn cover_inputs(&mut self) {
+        if self.pending.len() >= limits::INPUTS_PENDING_MAX
+            || self.additions_bytes >= limits::ADDITIONS_PENDING_BYTES_MAX
+        {
+            self.checkpoint();
+        }
+    }
+
     /// Saves everything that inputs so far have changed. Left out while transactions wait: a
     /// checkpoint must not cover what is in no journal.
     pub(super) fn checkpoint(&mut self) {

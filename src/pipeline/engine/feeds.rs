@@ -22,13 +22,21 @@ pub(super) struct FeedsInForce {
     copies: Copies,
     /// What the last checkpoint named.
     saved: BTreeMap<String, u64>,
+    /// What older copies than these were removed for.
+    forgotten: BTreeMap<String, u64>,
     keeper: Option<Keeper>,
 }
 
 impl FeedsInForce {
     pub(super) fn new(state_dir: &Path) -> Self {
         let copies = Copies::new(state_dir);
-        Self { now: Arc::default(), copies, saved: BTreeMap::new(), keeper: None }
+        Self {
+            now: Arc::default(),
+            copies,
+            saved: BTreeMap::new(),
+            forgotten: BTreeMap::new(),
+            keeper: None,
+        }
     }
 
     /// The blob of a checkpoint.
@@ -53,9 +61,11 @@ impl FeedsInForce {
     /// A checkpoint with the versions in force is on disk.
     pub(super) fn saved(&mut self) {
         let versions = self.now.versions();
-        if versions != self.saved {
-            self.copies.forget_before(&versions);
-            self.saved = versions;
+        // Those of the checkpoint before stay: after a power cut that one may be the last.
+        let before = std::mem::replace(&mut self.saved, versions);
+        if before != self.forgotten {
+            self.copies.forget_before(&before);
+            self.forgotten = before;
         }
     }
 
@@ -123,6 +133,7 @@ impl Engine {
         let firings = tell(&mut self.core, name, version, added);
         self.dirty = true;
         self.act(firings);
+        self.cover_inputs();
     }
 
     /// A version that was put in force before a crash.

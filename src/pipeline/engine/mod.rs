@@ -285,6 +285,7 @@ impl Engine {
         self.note_cursor(origin, to);
         self.dirty = true;
         self.act(firings);
+        self.cover_inputs();
     }
 
     /// Gives an input its number.
@@ -294,12 +295,6 @@ impl Engine {
             self.additions_bytes += additions.len();
         }
         self.pending.push(Input { seq: self.seq, kind });
-        // An input without effects need not be remembered for ever: a checkpoint covers it.
-        if self.pending.len() >= limits::INPUTS_PENDING_MAX
-            || self.additions_bytes >= limits::ADDITIONS_PENDING_BYTES_MAX
-        {
-            self.checkpoint();
-        }
     }
 
     /// The clock went on: timers, expiry, the guard's queue, retries, checkpoint, retention.
@@ -316,6 +311,7 @@ impl Engine {
                 self.dirty = true;
             }
             self.act(firings);
+            self.cover_inputs();
         }
         self.measure_windows();
         self.let_time_pass(now);
