@@ -27,6 +27,10 @@ pub const INTAKE_DATAGRAMS_BYTES: usize = 4 * 1024 * 1024;
 /// The kernel's count of dropped datagrams is looked at this often.
 pub const INTAKE_DROPS_LOOK_SECS: u64 = 2;
 
+/// What a sender says of its next message's octets counts up to this; a larger number is a word of a
+/// line, such as a date. Messages are cut at a record's length, far below.
+pub const INTAKE_MESSAGE_OCTETS_MAX: usize = 1024 * 1024;
+
 /// A longer number of octets before a message is none: 99,999,999 is far beyond any message.
 pub const INTAKE_LENGTH_DIGITS_MAX: usize = 8;
 
@@ -47,3 +51,7 @@ pub const CONTAINER_FIELD_BYTES_MAX: usize = 256;
 
 /// Names and matches of a journal source: each is a word of journalctl's command line.
 pub const JOURNAL_MATCHES_MAX: usize = 256;
+
+/// Parts of a container's line, in their wrapping, are put together up to this length. The runtime
+/// escapes quotes and backslashes, so a line of a record's length may be twice as long there.
+pub const JOINED_BYTES_MAX: usize = 2 * super::RECORD_BYTES_MAX + 16 * 1024;

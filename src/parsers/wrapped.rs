@@ -8,6 +8,7 @@ use super::json_text::{Scalar, Wanted, unescape, walk};
 use super::{Envelope, Parser, Unparsed, scan, stamp};
 use crate::clock::Timestamp;
 use crate::event::{Event, Value, added};
+use crate::limits;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -77,12 +78,19 @@ impl Wrapped {
         event: &mut Event,
     ) -> Result<(), Unparsed> {
         let mut line = Line::default();
-        for part in record.split(|byte| *byte == b'\n') {
-            match self.envelope {
-                Envelope::Docker => self.docker(part, arrival, &mut line)?,
-                _ => cri(part, arrival, &mut line)?,
+        for (place, part) in record.split(|byte| *byte == b'\n').enumerate() {
+            let read = match self.envelope {
+                Envelope::Docker => self.docker(part, arrival, &mut line),
+                _ => cri(part, arrival, &mut line),
+            };
+            match read {
+                Ok(()) => {}
+                // What came before it is worth reading: nobody hides a request by its length.
+                Err(_) if place > 0 => break,
+                Err(why) => return Err(why),
             }
         }
+        line.text.truncate(limits::RECORD_BYTES_MAX);
         while line.text.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
             line.text.pop();
         }
@@ -119,7 +127,10 @@ impl Wrapped {
             Some((known, fields)) if known == stream => Arc::clone(fields),
             _ => {
                 let fields = around.fields(stream);
-                self.known = Some((Arc::clone(stream), Arc::clone(&fields)));
+                // What isn't known yet may be in a moment.
+                if !fields.is_empty() {
+                    self.known = Some((Arc::clone(stream), Arc::clone(&fields)));
+                }
                 fields
             }
         }
@@ -210,6 +221,14 @@ mod tests {
         let cri = "2026-11-27T10:00:01.123456789Z stdout F 203.0.113.9 - - [27/Nov/2026:10:00:00 +0000] \"GET /.env HTTP/1.1\" 404 1 \"-\" \"x\"";
         let event = read(Envelope::Cri, "nginx", cri).unwrap();
         assert_eq!(event.text(Field::Path).unwrap(), "/.env");
+    }
+
+    #[test]
+    fn what_comes_before_a_part_that_can_not_be_read_is_read() {
+        let record = format!("{}\n{{\"log\":\"broken", DOCKER.replace("\\n\",", "\","));
+        let event = read(Envelope::Docker, "nginx", &record).unwrap();
+        assert_eq!(event.text(Field::Path).unwrap(), "/.env");
+        assert!(read(Envelope::Docker, "nginx", "{\"log\":\"broken").is_err());
     }
 
     #[test]

@@ -15,6 +15,9 @@ const CHAINS: usize = limits::EVIDENCE_RING_EVENTS_MAX;
 /// An event that goes is out of the cache by then: it is read so many entries before its turn.
 const READ_AHEAD: usize = 8;
 
+/// What anybody may have sent has this part of the room that all else has.
+const APART_SHARE: usize = 8;
+
 /// One candidate, linked to the one before it in its chain.
 #[derive(Debug)]
 struct Entry {
@@ -43,11 +46,19 @@ pub struct EvidenceRing {
     hasher: RandomState,
     /// Memory of what was let go.
     spares: Spares,
+    /// What anybody may have sent: it pushes nothing true out.
+    apart: Option<Box<EvidenceRing>>,
+    is_apart: bool,
 }
 
 impl EvidenceRing {
     /// Keeps an event as the latest of its rule and key; the oldest entries make room.
     pub fn push(&mut self, rule: u32, key: Key, event: &Arc<Event>) {
+        if !self.is_apart && key.is_distrusted() {
+            let new = || Box::new(Self { is_apart: true, ..Self::default() });
+            return self.apart.get_or_insert_with(new).push(rule, key, event);
+        }
+        let share = if self.is_apart { APART_SHARE } else { 1 };
         if self.heads.is_empty() {
             self.heads.resize(CHAINS, None);
         }
@@ -57,8 +68,8 @@ impl EvidenceRing {
         let bytes = u32::try_from(event.record().len()).unwrap_or(u32::MAX);
         self.bytes += bytes as usize;
         self.entries.push_back(Entry { rule, bytes, key, event: Arc::clone(event), previous });
-        while self.entries.len() > limits::EVIDENCE_RING_EVENTS_MAX
-            || self.bytes > limits::EVIDENCE_RING_BYTES_MAX
+        while self.entries.len() > limits::EVIDENCE_RING_EVENTS_MAX / share
+            || self.bytes > limits::EVIDENCE_RING_BYTES_MAX / share
         {
             let Some(oldest) = self.entries.pop_front() else {
                 break;
@@ -75,6 +86,9 @@ impl EvidenceRing {
     /// The latest events of a rule and key, oldest first, at most
     /// [`limits::EVIDENCE_EVENTS_MAX`].
     pub fn of(&self, rule: u32, key: &Key) -> Vec<Arc<Event>> {
+        if !self.is_apart && key.is_distrusted() {
+            return self.apart.as_ref().map(|apart| apart.of(rule, key)).unwrap_or_default();
+        }
         let mut found = Vec::with_capacity(limits::EVIDENCE_EVENTS_MAX);
         let mut next = self.heads.get(self.chain(rule, key)).copied().flatten();
         while let Some(entry) = next.and_then(|number| self.entry(number)) {
@@ -106,19 +120,23 @@ impl EvidenceRing {
 
     /// Everything held, oldest first, with rules by their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Key, &Arc<Event>)> {
-        self.entries.iter().map(|entry| (entry.rule, &entry.key, &entry.event))
+        let apart = self.apart.iter().flat_map(|apart| &apart.entries);
+        self.entries.iter().chain(apart).map(|entry| (entry.rule, &entry.key, &entry.event))
     }
 
     /// Forgets the entries that `drop` says.
     pub fn forget(&mut self, mut drop: impl FnMut(&Key, &Event) -> bool) -> usize {
-        let before = self.entries.len();
-        let kept: Vec<Entry> =
-            self.entries.drain(..).filter(|entry| !drop(&entry.key, &entry.event)).collect();
-        *self = Self::default();
-        for entry in kept {
-            self.push(entry.rule, entry.key, &entry.event);
+        let all = std::mem::take(self);
+        let apart = all.apart.map(|apart| apart.entries).unwrap_or_default();
+        let mut gone = 0;
+        for entry in all.entries.into_iter().chain(apart) {
+            if drop(&entry.key, &entry.event) {
+                gone += 1;
+            } else {
+                self.push(entry.rule, entry.key, &entry.event);
+            }
         }
-        before - self.entries.len()
+        gone
     }
 }
 
@@ -149,6 +167,22 @@ mod tests {
         assert!(ring.of(1, &mine).is_empty(), "the oldest made room");
         assert_eq!(ring.of(3, &other).len(), limits::EVIDENCE_EVENTS_MAX);
         assert_eq!(ring.iter().count(), limits::EVIDENCE_RING_EVENTS_MAX);
+    }
+
+    #[test]
+    fn what_anybody_may_have_sent_pushes_nothing_true_out() {
+        let mut ring = EvidenceRing::default();
+        let (mine, forged) = (Key::text("mine"), Key::text("mine").distrusted());
+        ring.push(1, mine.clone(), &event(1));
+        for secs in 0..2 * i64::try_from(limits::EVIDENCE_RING_EVENTS_MAX).unwrap() {
+            ring.push(1, forged.clone(), &event(secs));
+        }
+        assert_eq!(ring.of(1, &mine).len(), 1);
+        assert_eq!(ring.of(1, &forged).len(), limits::EVIDENCE_EVENTS_MAX);
+        let most = limits::EVIDENCE_RING_EVENTS_MAX / APART_SHARE;
+        assert_eq!(ring.iter().count(), most + 1);
+        assert_eq!(ring.forget(|key, _| key.is_distrusted()), most);
+        assert_eq!(ring.iter().count(), 1);
     }
 
     /// Many more rules and keys than chains, against a list that is searched.

@@ -50,6 +50,16 @@ impl Join {
     }
 }
 
+fn push(
+    data: &[u8],
+    part: (usize, usize),
+    base: u64,
+    records: &mut Vec<RecordSpan>,
+    result: &mut Split,
+) {
+    lines::push_up_to(limits::JOINED_BYTES_MAX, data, part, base, records, result);
+}
+
 /// As [`lines::split`], with the parts of a line together.
 pub(super) fn split(
     data: &[u8],
@@ -71,16 +81,24 @@ pub(super) fn split(
         if let Some((begin, of)) = open
             && of != stream
         {
-            lines::push(data, begin, start.saturating_sub(1), base, records, &mut result);
+            push(data, (begin, start.saturating_sub(1)), base, records, &mut result);
+            result.consumed = start;
+            open = None;
+        }
+        // A part that would be cut within its wrapping can't be read: it begins a record of its own.
+        if let Some((begin, _)) = open
+            && end - begin > limits::JOINED_BYTES_MAX
+        {
+            push(data, (begin, start.saturating_sub(1)), base, records, &mut result);
             result.consumed = start;
             open = None;
         }
         let begin = open.map_or(start, |(begin, _)| begin);
         start = end + 1;
-        if goes_on && end - begin < limits::RECORD_BYTES_MAX {
+        if goes_on {
             open = Some((begin, stream));
         } else {
-            lines::push(data, begin, end, base, records, &mut result);
+            push(data, (begin, end), base, records, &mut result);
             result.consumed = start;
             open = None;
         }
@@ -90,7 +108,7 @@ pub(super) fn split(
     }
     if finished && result.consumed < data.len() {
         let last = data.len() - usize::from(data.ends_with(b"\n"));
-        lines::push(data, result.consumed, last, base, records, &mut result);
+        push(data, (result.consumed, last), base, records, &mut result);
         result.consumed = data.len();
     }
     result
@@ -141,7 +159,7 @@ mod tests {
     #[test]
     fn a_line_that_never_ends_is_cut_at_a_record() {
         let line = format!("t stdout P {}\n", "x".repeat(16 * 1024));
-        let data = line.repeat(20);
+        let data = line.repeat(60);
         let (records, consumed) = texts(Join::Cri, &data, false);
         assert!(records.len() >= 4 && consumed > data.len() / 2, "{}", records.len());
         for text in ["", "\n", "x\ny\n", "{\n", "t stdout P"] {
@@ -149,6 +167,17 @@ mod tests {
                 assert_eq!(texts(join, text, true).1, text.len(), "{text:?}");
             }
         }
+    }
+
+    /// A client that sends quotes makes the wrapped line twice as long: the part that crosses the limit
+    /// was cut within its wrapping, and nothing of the line could be read.
+    #[test]
+    fn no_part_is_cut_within_its_wrapping() {
+        let part = docker(&"\\\"".repeat(16 * 1024), "stdout");
+        let (records, _) = texts(Join::Docker, &part.repeat(6), true);
+        assert!(records[0].len() > limits::RECORD_BYTES_MAX, "{}", records[0].len());
+        assert!(records.iter().all(|record| record.ends_with('}')));
+        assert_eq!(records.concat().matches("stream").count(), 6);
     }
 
     #[test]

@@ -47,10 +47,22 @@ pub(super) fn split(
     result
 }
 
-pub(super) fn push(
+fn push(
     data: &[u8],
     start: usize,
     end: usize,
+    base: u64,
+    records: &mut Vec<RecordSpan>,
+    result: &mut Split,
+) {
+    push_up_to(limits::RECORD_BYTES_MAX, data, (start, end), base, records, result);
+}
+
+/// Adds a record, cut at so many bytes.
+pub(super) fn push_up_to(
+    most: usize,
+    data: &[u8],
+    (start, end): (usize, usize),
     base: u64,
     records: &mut Vec<RecordSpan>,
     result: &mut Split,
@@ -60,9 +72,9 @@ pub(super) fn push(
     result.nul_bytes += nuls as u64;
     let line = line.get(nuls..).unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let truncated = line.len() > limits::RECORD_BYTES_MAX;
+    let truncated = line.len() > most;
     result.truncated += u64::from(truncated);
-    let len = line.len().min(limits::RECORD_BYTES_MAX);
+    let len = line.len().min(most);
     // A block is at most a few hundred KiB, so both fit.
     let (Ok(first), Ok(len)) = (u32::try_from(start + nuls), u32::try_from(len)) else {
         return;

@@ -62,8 +62,13 @@ impl Framer {
                             let digits = self.kept.iter();
                             let length =
                                 digits.fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'));
-                            self.kept.clear();
-                            self.state = State::Counted(length);
+                            if length > limits::INTAKE_MESSAGE_OCTETS_MAX {
+                                self.kept.push(b' ');
+                                self.state = State::Line;
+                            } else {
+                                self.kept.clear();
+                                self.state = State::Counted(length);
+                            }
                         }
                         b'\n' => {
                             if !self.give(&mut each) {
@@ -192,6 +197,7 @@ mod tests {
     #[test]
     fn lengths_that_are_none_and_messages_that_are_too_long_are_bounded() {
         assert_eq!(texts(&[b"999999999 x\n3 abc"]).0, ["999999999 x", "abc"]);
+        assert_eq!(texts(&[b"20261127 a date\n3 abc"]).0, ["20261127 a date", "abc"]);
         let long = limits::RECORD_BYTES_MAX + 10;
         for bytes in [
             [long.to_string().as_bytes(), b" ", &vec![b'x'; long], b"<1>y\n"].concat(),

@@ -306,15 +306,41 @@ impl<'s> Connection<'s> {
         }
     }
 
-    fn shakes_hands(&self) -> bool {
-        matches!(&self.wire, Wire::Tls(stream) if stream.conn.is_handshaking())
+    /// Shakes hands over TLS, step by step: whoever sends a byte now and then gets no longer.
+    fn shake_hands(&mut self) -> io::Result<()> {
+        let Wire::Tls(wire) = &mut self.wire else { return Ok(()) };
+        let StreamOwned { conn, sock } = &mut **wire;
+        let until = Instant::now() + Duration::from_secs(limits::INTAKE_HANDSHAKE_SECS_MAX);
+        loop {
+            while conn.wants_write() {
+                conn.write_tls(sock)?;
+            }
+            if !conn.is_handshaking() {
+                return Ok(());
+            }
+            if self.shared.stopping() || Instant::now() >= until {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            match conn.read_tls(sock) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {
+                    if let Err(error) = conn.process_new_packets() {
+                        // The other side is told why; it may have gone.
+                        drop(conn.write_tls(sock));
+                        return Err(io::Error::other(error));
+                    }
+                }
+                Err(error) if is_empty(&error) || error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn run(&mut self) -> io::Result<()> {
+        self.shake_hands()?;
         let mut framer = Framer::default();
         let mut buffer = vec![0; limits::SPOOL_READ_BYTES_MAX];
-        let began = Instant::now();
-        let mut heard = began;
+        let mut heard = Instant::now();
         let mut until: Option<Instant> = None;
         let (shared, sender) = (self.shared, self.sender);
         let ended = loop {
@@ -334,9 +360,7 @@ impl<'s> Connection<'s> {
                     }
                 }
                 Err(error) if is_empty(&error) => {
-                    let handshake = Duration::from_secs(limits::INTAKE_HANDSHAKE_SECS_MAX);
-                    let slow = self.shakes_hands() && began.elapsed() > handshake;
-                    if until.is_some() || slow || heard.elapsed() > shared.idle {
+                    if until.is_some() || heard.elapsed() > shared.idle {
                         break Ok(false);
                     }
                 }
