@@ -32,8 +32,10 @@ pub(super) struct TaskGuard {
 /// `None` for what only the share of an hour bounds.
 fn about(zone: &str, task: &CloudflareTask) -> Option<About> {
     match task {
-        CloudflareTask::DnsSet { name, kind, content, .. } => {
-            Some((format!("{kind} `{name}`"), Some(format!("set {content}"))))
+        CloudflareTask::DnsSet { name, kind, content, create, .. } => {
+            // Making a record is more than setting one that is there.
+            let how = if *create { "make" } else { "set" };
+            Some((format!("{kind} `{name}`"), Some(format!("{how} {content}"))))
         }
         CloudflareTask::DnsDelete { name, kind, content } => {
             let content = content.as_deref().unwrap_or_default();
@@ -50,7 +52,8 @@ fn about(zone: &str, task: &CloudflareTask) -> Option<About> {
 }
 
 impl TaskGuard {
-    /// Whether the record was set to the same last: that takes a look and no change.
+    /// Whether rules set the record to the same last: a look and no change, unless somebody else
+    /// changed it meanwhile.
     pub(super) fn repeats(&self, zone: &str, task: &CloudflareTask) -> bool {
         about(zone, task).is_some_and(|(place, value)| {
             value.is_some() && self.known.get(&place).is_some_and(|known| known.value == value)

@@ -99,7 +99,9 @@ impl Purges {
     ) -> Vec<(ActionId, Attempt)> {
         let mut ended = Vec::new();
         for (zone, mut waiting) in std::mem::take(&mut self.zones) {
-            let full = waiting.what.len() >= CLOUDFLARE_PURGE_ITEMS_MAX && waiting.tries == 0;
+            // What was tried, or waits for a token, keeps its pause however much there is.
+            let fresh = waiting.due == waiting.since + Duration::from_millis(PURGE_WAIT_MILLIS);
+            let full = waiting.what.len() >= CLOUDFLARE_PURGE_ITEMS_MAX && fresh;
             if !all && !full && waiting.due > now {
                 self.zones.insert(zone, waiting);
                 continue;
