@@ -143,6 +143,9 @@ pub fn choose<'r, T>(
     } else {
         format!("`{wanted}` means more than one {what}")
     };
+    if listed.is_empty() {
+        return Err(Usage::of(format!("{fact}: there is none at all")));
+    }
     Err(Usage::of(format!("{fact}\nhint: {}", listed.join(", "))))
 }
 
@@ -183,6 +186,9 @@ mod tests {
             |wanted| choose("token", wanted, &cases, |row| (row.0, row.1)).map(|row| row.0);
         assert_eq!((of_case("ci").unwrap(), of_case("CI").unwrap()), ("1", "2"));
         assert!(of_case("Ci").is_err());
+        let none: [(&str, &str); 0] = [];
+        let error = choose("role", "x", &none, |row| (row.0, row.1)).unwrap_err().to_string();
+        assert_eq!(error, "there is no role `x`: there is none at all");
         let both = find("A").unwrap_err().to_string();
         assert!(both.starts_with("`A` means more than one role\nhint: "), "{both}");
         assert!(find("x").unwrap_err().to_string().contains("`DNS` (3)"));

@@ -273,6 +273,15 @@ fn carry_out(
             out.line(out.styled(change.style(), text::escape(line)))?;
         }
     }
+    if !session.json {
+        for name in plan::unproxied(&changes) {
+            let words = format!(
+                "! {} went through Cloudflare and leads past it then (`--proxied` keeps it)",
+                text::escape(name)
+            );
+            out.line(out.styled(Style::Yellow, &words))?;
+        }
+    }
     if !confirmed(consent, out)? {
         return Ok(End::Finding);
     }

@@ -71,6 +71,23 @@ impl Change {
     }
 }
 
+/// Names that went through Cloudflare and are to lead past it, by a record that is made instead of
+/// another: their origin's address is then for everybody to see.
+pub fn unproxied(changes: &[Change]) -> Vec<&str> {
+    let past = |name: &str| {
+        changes.iter().any(|change| {
+            matches!(change, Change::Make(new) if new.name == name && proxiable(&new.kind) && new.proxied != Some(true))
+        })
+    };
+    let gone = changes.iter().filter_map(|change| match change {
+        Change::Remove(record) if record.proxied == Some(true) => Some(record.name.as_str()),
+        _ => None,
+    });
+    let mut names: Vec<&str> = gone.filter(|name| past(name)).collect();
+    names.dedup();
+    names
+}
+
 /// The one call that carries out all of it; `None` when there is nothing to do.
 pub fn call(zone: &str, changes: &[Change]) -> Option<Call> {
     match changes {
@@ -275,6 +292,16 @@ mod tests {
             Ok(changes) => changes.iter().map(Change::shown).collect(),
             Err(reason) => vec![format!("! {}", reason.lines().next().unwrap())],
         }
+    }
+
+    #[test]
+    fn a_name_that_loses_its_proxy_is_told() {
+        let gone = Change::Remove(record("1", "A", "192.0.2.1"));
+        let mut new = NewRecord::new("A", "www.example.com", "192.0.2.2");
+        assert_eq!(unproxied(&[gone.clone(), Change::Make(new.clone())]), ["www.example.com"]);
+        new.proxied = Some(true);
+        assert_eq!(unproxied(&[gone.clone(), Change::Make(new)]), [""; 0]);
+        assert_eq!(unproxied(&[gone]), [""; 0]);
     }
 
     #[test]
