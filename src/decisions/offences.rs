@@ -9,6 +9,8 @@
 use crate::clock::Timestamp;
 use crate::event::net;
 use crate::limits::{OFFENCE_TIMES_MAX, OFFENDER_SHARDS, OFFENDERS_MAX};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -39,7 +41,35 @@ struct Past {
     latest: i64,
 }
 
-type Shard = BTreeMap<Box<str>, Past>;
+impl Past {
+    /// See [`Offences::before`].
+    fn before(&self, keep: Duration, now: Timestamp) -> u32 {
+        let oldest = now.minus(keep).as_secs();
+        let count = self.offences.iter().filter(|at| **at > oldest).count();
+        let same = u32::from(self.until.is_some_and(|until| until > now) && count > 0);
+        u32::try_from(count).unwrap_or(u32::MAX) - same
+    }
+
+    /// Counts an offence whose decision stands until `until`.
+    fn note(&mut self, keep: Duration, at: Timestamp, until: Timestamp) {
+        let oldest = at.minus(keep).as_secs();
+        self.offences.retain(|known| *known > oldest);
+        let same = self.until.is_some_and(|known| known > at) && !self.offences.is_empty();
+        if same {
+            self.until = self.until.max(Some(until));
+        } else {
+            self.until = Some(until);
+            let place = self.offences.partition_point(|known| *known <= at.as_secs());
+            self.offences.insert(place, at.as_secs());
+            // More doublings than this reach any maximum; the oldest go.
+            let over = self.offences.len().saturating_sub(2 * OFFENCE_TIMES_MAX);
+            self.offences.drain(..over);
+        }
+    }
+}
+
+/// Found by hash, for each firing looks; nothing depends on the order.
+type Shard = HashMap<String, Past, RandomState>;
 
 /// The past of every key that offended.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +77,7 @@ pub struct Offences {
     shards: BTreeMap<u16, Shard>,
     dirty: BTreeSet<u16>,
     keep: Duration,
-    /// The key that was asked for last and its shard: a firing asks for the same one four times.
+    /// The key that was asked for last and its shard: a firing asks for the same one twice.
     last: RefCell<(String, u16)>,
 }
 
@@ -95,10 +125,7 @@ impl Offences {
         let Some(past) = self.known(target) else {
             return 0;
         };
-        let oldest = now.minus(self.keep).as_secs();
-        let count = past.offences.iter().filter(|at| **at > oldest).count();
-        let same = u32::from(past.until.is_some_and(|until| until > now) && count > 0);
-        u32::try_from(count).unwrap_or(u32::MAX) - same
+        past.before(self.keep, now)
     }
 
     /// Whether a decision against `target` that was proposed before still stands at `now`.
@@ -106,25 +133,27 @@ impl Offences {
         self.known(target).is_some_and(|past| past.until.is_some_and(|until| until > now))
     }
 
-    /// Counts an offence: a decision against `target` was proposed at `at` and stands until
-    /// `until`. See [`Self::before`] for what counts as the same one.
-    pub fn note_offence(&mut self, target: &str, at: Timestamp, until: Option<Timestamp>) {
+    /// Counts an offence: a decision against `target` was proposed at `at`; `until` is given how many
+    /// came before it and says until when it stands. That, and whether a decision that was proposed
+    /// before still stands. See [`Self::before`] for what counts as the same offence.
+    pub fn offend(
+        &mut self,
+        target: &str,
+        at: Timestamp,
+        until: impl FnOnce(u32) -> Option<Timestamp>,
+    ) -> (Option<Timestamp>, bool) {
         let keep = self.keep;
         let past = self.past(target, at);
-        let oldest = at.minus(keep).as_secs();
-        past.offences.retain(|known| *known > oldest);
-        let until = until.unwrap_or(Timestamp::MAX);
-        let same = past.until.is_some_and(|known| known > at) && !past.offences.is_empty();
-        if same {
-            past.until = past.until.max(Some(until));
-        } else {
-            past.until = Some(until);
-            let place = past.offences.partition_point(|known| *known <= at.as_secs());
-            past.offences.insert(place, at.as_secs());
-            // More doublings than this reach any maximum; the oldest go.
-            let over = past.offences.len().saturating_sub(2 * OFFENCE_TIMES_MAX);
-            past.offences.drain(..over);
-        }
+        let stands = past.until.is_some_and(|known| known > at);
+        let until = until(past.before(keep, at));
+        past.note(keep, at, until.unwrap_or(Timestamp::MAX));
+        (until, stands)
+    }
+
+    /// The same, where it is known until when the decision stands.
+    #[cfg(test)]
+    fn note_offence(&mut self, target: &str, at: Timestamp, until: Option<Timestamp>) {
+        self.offend(target, at, |_| until);
     }
 
     /// Forgets a key, as `riposte forget` asks; whether there was anything.
@@ -139,33 +168,35 @@ impl Offences {
 
     /// How many keys are remembered.
     pub fn len(&self) -> usize {
-        self.shards.values().map(BTreeMap::len).sum()
+        self.shards.values().map(HashMap::len).sum()
     }
 
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.shards.values().all(BTreeMap::is_empty)
+        self.shards.values().all(HashMap::is_empty)
     }
 
     /// The shards that changed since the last call, for the checkpoint.
     pub fn dirty_shards(&mut self) -> Vec<OffenceShard> {
         let dirty = std::mem::take(&mut self.dirty);
-        dirty
-            .into_iter()
-            .map(|shard| OffenceShard {
-                shard,
-                // Plain maps of numbers and text always serialise.
-                bytes: postcard::to_stdvec(&self.shards.get(&shard)).unwrap_or_default(),
-            })
-            .collect()
+        dirty.into_iter().map(|shard| OffenceShard { shard, bytes: self.image(shard) }).collect()
     }
 
     /// Puts a saved shard back.
     pub fn load_shard(&mut self, saved: &OffenceShard) -> Result<(), String> {
-        let shard: Option<Shard> = postcard::from_bytes(&saved.bytes)
+        let shard: Option<BTreeMap<String, Past>> = postcard::from_bytes(&saved.bytes)
             .map_err(|error| format!("failed to read offences shard `{}`: {error}", saved.shard))?;
-        self.shards.insert(saved.shard, shard.unwrap_or_default());
+        self.shards.insert(saved.shard, shard.into_iter().flatten().collect());
         Ok(())
+    }
+
+    /// A shard as it is saved, by key, so that the same past has the same bytes.
+    fn image(&self, number: u16) -> Vec<u8> {
+        let shard = self.shards.get(&number);
+        let sorted: Option<BTreeMap<&str, &Past>> =
+            shard.map(|shard| shard.iter().map(|(key, past)| (&**key, past)).collect());
+        // Plain maps of numbers and text always serialise.
+        postcard::to_stdvec(&sorted).unwrap_or_default()
     }
 
     fn known(&self, key: &str) -> Option<&Past> {
@@ -186,10 +217,10 @@ impl Offences {
         let number = self.shard_of(key);
         self.dirty.insert(number);
         let shard = self.shards.entry(number).or_default();
-        if !shard.contains_key(key) && shard.len() >= OFFENDERS_MAX / usize::from(OFFENDER_SHARDS) {
+        if shard.len() >= OFFENDERS_MAX / usize::from(OFFENDER_SHARDS) && !shard.contains_key(key) {
             forget_oldest(shard);
         }
-        let past = shard.entry(key.into()).or_default();
+        let past = shard.entry_ref(key).or_default();
         past.latest = past.latest.max(at.as_secs());
         past
     }
@@ -228,7 +259,7 @@ fn put_together(hits: &mut Vec<(i64, u32)>) {
 
 /// Makes room: the eighth of the keys that has been silent longest goes.
 fn forget_oldest(shard: &mut Shard) {
-    let mut order: Vec<(i64, Box<str>)> =
+    let mut order: Vec<(i64, String)> =
         shard.iter().map(|(key, past)| (past.latest, key.clone())).collect();
     order.sort_unstable();
     for (_, key) in order.iter().take(order.len().div_ceil(8)) {

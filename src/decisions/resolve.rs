@@ -26,18 +26,16 @@ pub fn resolve(
         other => other.clone(),
     };
     let name = target.to_string();
-    let stands = offences.stands(&name, hit.time);
-    let until = match duration {
+    let until = |before: u32| match duration {
         DurationAsk::Fixed(duration) => Some(hit.time.plus(*duration)),
-        DurationAsk::Escalate { base, max } => {
-            let before = offences.before(&name, hit.time);
-            Some(hit.time.plus(escalate(*base, *max, before)))
-        }
+        DurationAsk::Escalate { base, max } => Some(hit.time.plus(escalate(*base, *max, before))),
         DurationAsk::Forever => None,
     };
-    if *remedy != Remedy::Allow {
-        offences.note_offence(&name, hit.time, until);
-    }
+    let (until, stands) = if *remedy == Remedy::Allow {
+        (until(offences.before(&name, hit.time)), offences.stands(&name, hit.time))
+    } else {
+        offences.offend(&name, hit.time, until)
+    };
     let decision = Decision {
         id: ids::decision_id(hit.id, ordinal),
         hit: Some(hit.id),

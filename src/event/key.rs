@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use crate::limits::KEY_TEXT_BYTES_MAX;
 
@@ -138,6 +139,17 @@ impl Key {
                 IpNet::V4(net) => net.addr().octets().first_chunk().copied().map(v4_neighbourhood),
                 IpNet::V6(net) => net.addr().octets().first_chunk().copied().map(v6_neighbourhood),
             },
+        }
+    }
+
+    /// As people read it, which is what hits, decisions and the store call it.
+    pub fn to_text(&self) -> Arc<str> {
+        match self.0.as_slice() {
+            // Nearly all keys, and a firing waits for it.
+            [TAG_V4, a, b, c, d] => {
+                display_net(&IpNet::from(IpAddr::from([*a, *b, *c, *d]))).into()
+            }
+            _ => self.to_string().into(),
         }
     }
 

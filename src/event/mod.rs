@@ -191,29 +191,15 @@ impl Event {
         self.start = 0;
     }
 
-    /// Makes it what the other one is, in the memory that it has.
-    fn copy_from(&mut self, other: &Self) {
-        self.kind.clone_from(&other.kind);
-        self.time = other.time;
-        // Nearly always it is the same, and needs no counting then.
-        if !Arc::ptr_eq(&self.origin, &other.origin) {
-            self.origin = Arc::clone(&other.origin);
-        }
-        self.offset = other.offset;
-        self.line = other.line;
-        self.block = other.block.clone();
-        self.start = other.start;
-        self.len = other.len;
-        self.slots.clone_from(&other.slots);
-        self.extra.clone_from(&other.extra);
-    }
-
-    /// Lets go what it holds of others: record, texts, names.
+    /// Lets go what it holds of others: record, texts, names. What else it says means nothing until
+    /// it is reset.
     fn let_go(&mut self) {
         self.block = Bytes::new();
         self.start = 0;
         self.len = 0;
-        self.clear();
+        self.kind = Kind::Log;
+        self.slots.let_go();
+        self.extra.clear();
     }
 
     /// Sets a field; a later value replaces an earlier one.

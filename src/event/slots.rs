@@ -56,15 +56,6 @@ impl Clone for Slots {
             large: self.large.clone(),
         }
     }
-
-    fn clone_from(&mut self, other: &Self) {
-        self.index = other.index;
-        self.held.clear();
-        self.held.extend_from_slice(&other.held);
-        if !(self.large.is_empty() && other.large.is_empty()) {
-            self.large.clone_from(&other.large);
-        }
-    }
 }
 
 impl Slots {
@@ -72,6 +63,14 @@ impl Slots {
     pub(super) fn clear(&mut self) {
         self.index = [0; Field::COUNT];
         self.held.clear();
+        if !self.large.is_empty() {
+            self.large.clear();
+        }
+    }
+
+    /// Lets go what lies elsewhere; to be cleared before it is used again.
+    #[inline]
+    pub(super) fn let_go(&mut self) {
         if !self.large.is_empty() {
             self.large.clear();
         }

@@ -1,11 +1,12 @@
-//! Memory of events that nobody holds any more, for the candidates to come: asking the system for it
-//! and giving it back, one event at a time, cost as much as all the rest of keeping one.
+//! Memory of events that nobody holds any more, for those to come: asking the system for it and giving
+//! it back, one event at a time, cost as much as all the rest of keeping one.
 //!
-//! In: events that are let go, by whoever kept them. Out: the same memory, for who copies events. The
+//! In: events that are let go, by whoever kept them. Out: the same memory, for who makes events. The
 //! two may be different threads, so lists go over as a whole and nobody waits: where another thread is
 //! at them just now, memory is asked for and given back as ever.
 
-use super::Event;
+use super::{Event, Kind};
+use crate::clock::Timestamp;
 use crate::limits::{SPARE_EVENTS_LISTED, SPARE_LISTS_MAX};
 use std::sync::{Arc, Mutex};
 
@@ -20,6 +21,10 @@ impl Spares {
     /// Lets an event go; if nobody else holds it, its memory is kept. What it held of others is not.
     #[inline]
     pub fn give(&mut self, mut event: Arc<Event>) {
+        // Asked first, for it costs less.
+        if Arc::strong_count(&event) > 1 {
+            return;
+        }
         let Some(spare) = Arc::get_mut(&mut event) else { return };
         spare.let_go();
         self.0.push(event);
@@ -28,19 +33,14 @@ impl Spares {
         }
     }
 
-    /// A copy of an event, in memory that is at hand where there is some.
+    /// An event that nobody else holds, in memory that is at hand where there is some. What it says
+    /// means nothing until it is reset.
     #[inline]
-    pub fn copy(&mut self, event: &Event) -> Arc<Event> {
+    pub fn empty(&mut self) -> Arc<Event> {
         if self.0.is_empty() {
             self.fetch();
         }
-        if let Some(mut spare) = self.0.pop()
-            && let Some(place) = Arc::get_mut(&mut spare)
-        {
-            place.copy_from(event);
-            return spare;
-        }
-        Arc::new(event.clone())
+        self.0.pop().unwrap_or_else(|| Arc::new(Event::new(Kind::Log, Timestamp::EPOCH)))
     }
 
     #[cold]
@@ -50,6 +50,17 @@ impl Spares {
             && lists.len() < SPARE_LISTS_MAX
         {
             lists.push(full);
+        }
+    }
+
+    /// Lets events go for whoever needs some next.
+    pub fn give_all(events: impl Iterator<Item = Arc<Event>>) {
+        let mut spares = Self::default();
+        for event in events {
+            spares.give(event);
+        }
+        if !spares.0.is_empty() {
+            spares.hand_over();
         }
     }
 
@@ -66,8 +77,7 @@ impl Spares {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Timestamp;
-    use crate::event::{Field, Kind, Origin, Value};
+    use crate::event::{Field, Origin, Value};
     use bytes::Bytes;
 
     fn event(name: &str) -> Event {
@@ -85,18 +95,25 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_in_used_memory_is_as_any_other() {
+    fn an_event_in_used_memory_is_as_any_other() {
         let mut spares = Spares::default();
-        let mut plain = Event::new(Kind::Http, Timestamp::EPOCH);
-        plain.set(Field::Status, Value::Int(200));
-        for (before, after) in [(event("long"), event("a")), (event("b"), plain.clone())] {
-            let before = Arc::new(before);
-            let place = Arc::as_ptr(&before);
-            spares.give(before);
-            let copy = spares.copy(&after);
-            assert_eq!(Arc::as_ptr(&copy), place);
-            assert_eq!(format!("{copy:?}"), format!("{after:?}"));
+        let before = Arc::new(event("long"));
+        let place = Arc::as_ptr(&before);
+        spares.give(before);
+        let mut used = spares.empty();
+        assert_eq!(Arc::as_ptr(&used), place);
+        let mut new = Event::new(Kind::Http, Timestamp::EPOCH);
+        let used = Arc::get_mut(&mut used).unwrap();
+        for event in [&mut new, used] {
+            event.reset(Bytes::from_static(b"record"));
+            event.origin = Arc::default();
+            event.set(Field::Status, Value::Int(200));
         }
+        let shown = |event: &Event| {
+            (format!("{:?}", event.fields().collect::<Vec<_>>()), event.kind.clone(), event.time)
+        };
+        assert_eq!(shown(used), shown(&new));
+        assert_eq!((used.offset, used.line, used.record()), (0, 0, &b"record"[..]));
     }
 
     #[test]
@@ -124,7 +141,7 @@ mod tests {
         if let Ok(lists) = LISTS.try_lock() {
             assert!(lists.len() <= SPARE_LISTS_MAX);
         }
-        there.copy(&event("y"));
+        there.empty();
         assert!(there.0.len() < SPARE_EVENTS_LISTED);
     }
 }

@@ -1,8 +1,8 @@
 //! The stateless stage: a batch of records in, the few events that some rule cares about out.
 //!
 //! Parse, enrich, match; nothing here depends on what came before, so batches may be worked on in
-//! parallel. One [`Stage`] a thread: it reuses one event for all records and clones out only
-//! candidates.
+//! parallel. One [`Stage`] a thread: it reuses one event for all records, until one is a candidate
+//! and goes on as it is.
 
 use crate::clock::Timestamp;
 use crate::enrich::RealClient;
@@ -16,6 +16,7 @@ use crate::telemetry::{self, names};
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,30 @@ pub struct Candidate {
     pub rules: SmallVec<[u32; 4]>,
     /// The newest event time of its batch up to and with this event: where in time its log was.
     pub reached: Timestamp,
+}
+
+/// Candidates in order. When they go, the memory of events that nobody kept is used again.
+#[derive(Debug, Default)]
+pub struct Candidates(Vec<Candidate>);
+
+impl Deref for Candidates {
+    type Target = Vec<Candidate>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Candidates {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Drop for Candidates {
+    fn drop(&mut self) {
+        Spares::give_all(self.0.drain(..).map(|candidate| candidate.event));
+    }
 }
 
 /// A client that showed itself to be a good one: it logged in.
@@ -49,7 +74,7 @@ pub struct Matched {
     /// When it was read.
     pub arrival: Timestamp,
     /// What the rules care about, in order.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Candidates,
     /// Authenticated successes, in order.
     pub good_signs: Vec<GoodSign>,
     /// The newest event time; the epoch where nothing was parsed.
@@ -95,7 +120,8 @@ pub struct Stage {
     clamp: Clamp,
     span: Span,
     enrichers: Vec<Arc<Spec>>,
-    scratch: Event,
+    /// The event that the next record is read into.
+    scratch: Option<Arc<Event>>,
     found: Vec<u32>,
     spares: Spares,
     /// How many candidates the last batch had: the next one has about as many.
@@ -105,7 +131,6 @@ pub struct Stage {
 impl Stage {
     /// A stage for one source.
     pub fn new(parser: Parser, real_client: RealClient, rules: Arc<RuleSet>, clamp: Clamp) -> Self {
-        let scratch = Event::new(Kind::Log, Timestamp::EPOCH);
         let span = Span::default();
         let enrichers = Vec::new();
         Self {
@@ -115,7 +140,7 @@ impl Stage {
             clamp,
             span,
             enrichers,
-            scratch,
+            scratch: None,
             found: Vec::new(),
             spares: Spares::default(),
             candidates_before: 0,
@@ -160,18 +185,19 @@ impl Stage {
     /// batch once more.
     pub fn keys(&mut self, batch: &Batch) -> Vec<BTreeSet<String>> {
         let mut keys = vec![BTreeSet::new(); self.enrichers.len()];
-        self.scratch.origin = Arc::clone(&batch.origin);
+        let mut scratch = Event::new(Kind::Log, Timestamp::EPOCH);
+        scratch.origin = Arc::clone(&batch.origin);
         for (index, span) in batch.records.iter().enumerate() {
             let Some(record) = batch.record(index) else {
                 continue;
             };
-            self.scratch.reset(record.clone());
+            scratch.reset(record.clone());
             // The place too: what somebody else reads is known by it.
-            self.scratch.offset = span.offset;
-            if self.parser.parse(&record, batch.arrival, &mut self.scratch).is_ok() {
-                self.real_client.apply(&mut self.scratch);
+            scratch.offset = span.offset;
+            if self.parser.parse(&record, batch.arrival, &mut scratch).is_ok() {
+                self.real_client.apply(&mut scratch);
                 for (spec, keys) in self.enrichers.iter().zip(&mut keys) {
-                    spec.collect(&self.scratch, keys);
+                    spec.collect(&scratch, keys);
                 }
             }
         }
@@ -190,13 +216,26 @@ impl Stage {
             range: (batch.from, batch.to),
             arrival: batch.arrival,
             records: batch.records.len() as u64,
-            candidates: Vec::with_capacity(self.candidates_before.min(batch.records.len())),
             ..Matched::default()
         };
-        self.scratch.origin = Arc::clone(&batch.origin);
-        for index in 0..batch.records.len() {
-            self.record(batch, index, additions, &mut matched);
+        matched.candidates.reserve(self.candidates_before.min(batch.records.len()));
+        let mut scratch = self.scratch.take().unwrap_or_else(|| self.spares.empty());
+        let mut index = 0;
+        while index < batch.records.len() {
+            let Some(event) = Arc::get_mut(&mut scratch) else {
+                scratch = self.spares.empty();
+                continue;
+            };
+            if self.next_candidate(batch, &mut index, event, additions, &mut matched) {
+                // It goes on as it is: copying it would cost as much as a window.
+                matched.candidates.push(Candidate {
+                    event: std::mem::replace(&mut scratch, self.spares.empty()),
+                    rules: SmallVec::from_slice(&self.found),
+                    reached: matched.newest,
+                });
+            }
         }
+        self.scratch = Some(scratch);
         self.candidates_before = matched.candidates.len();
         detach(batch, &mut matched.candidates);
         telemetry::counter(names::RECORDS_PARSED).add(matched.parsed);
@@ -206,15 +245,41 @@ impl Stage {
         matched
     }
 
+    /// Reads records into the event, from `index` on, until one is a candidate; false when there
+    /// are no more. `index` is then the next one's.
+    fn next_candidate(
+        &mut self,
+        batch: &Batch,
+        index: &mut usize,
+        event: &mut Event,
+        additions: &Additions,
+        matched: &mut Matched,
+    ) -> bool {
+        if !Arc::ptr_eq(&event.origin, &batch.origin) {
+            event.origin = Arc::clone(&batch.origin);
+        }
+        while *index < batch.records.len() {
+            let this = *index;
+            *index += 1;
+            self.found.clear();
+            self.record(batch, this, event, additions, matched);
+            if !self.found.is_empty() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Reads a record; the rules that care for it are in `found` afterwards.
     fn record(
         &mut self,
         batch: &Batch,
         index: usize,
+        event: &mut Event,
         additions: &Additions,
         matched: &mut Matched,
     ) {
         let Some((span, record)) = batch.line(index) else { return };
-        let event = &mut self.scratch;
         event.reset_within(&batch.block, span);
         event.offset = span.offset;
         event.line = if batch.first_line == 0 { 0 } else { batch.first_line + index as u64 };
@@ -250,15 +315,7 @@ impl Stage {
         if let Some(sign) = good_sign(event) {
             matched.good_signs.push(sign);
         }
-        self.found.clear();
         self.rules.candidates(event, &mut self.found, &mut matched.faults);
-        if !self.found.is_empty() {
-            matched.candidates.push(Candidate {
-                event: self.spares.copy(event),
-                rules: SmallVec::from_slice(&self.found),
-                reached: matched.newest,
-            });
-        }
     }
 }
 
@@ -321,7 +378,7 @@ mod tests {
         for (every, held) in [(1, true), (20, false)] {
             let (batch, matched) = matched(every);
             let block = batch.block.as_ptr_range();
-            for candidate in &matched.candidates {
+            for candidate in matched.candidates.iter() {
                 let event = &candidate.event;
                 assert_eq!(block.contains(&event.record().as_ptr()), held, "one in {every}");
                 assert_eq!(event.bytes(Field::Path), Some(&b"/wanted"[..]));

@@ -2,7 +2,7 @@
 
 use super::slots::Stored;
 use super::spec::{Firing, Sample};
-use super::state::{Held, Poured, State, gap, micros};
+use super::state::{Held, Poured, State, gap, is_far, micros};
 use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -86,6 +86,10 @@ impl State for Distinct {
 
     fn over_at(&self, plan: &DistinctPlan) -> Timestamp {
         Timestamp::from_micros(self.newest).plus(Duration::from_micros(plan.within))
+    }
+
+    fn is_far(&self, plan: &DistinctPlan) -> bool {
+        is_far(self.level(plan), plan.n as u64)
     }
 
     fn level(&self, _plan: &DistinctPlan) -> u64 {

@@ -3,9 +3,9 @@
 
 use super::slots::Stored;
 use super::spec::{Firing, Sample};
-use super::state::{Held, Poured, State, gap, micros};
+use super::state::{Held, Poured, State, gap, is_far, micros};
 use crate::clock::Timestamp;
-use crate::limits::WINDOW_IDLE_SECS_MAX;
+use crate::limits::{EVIDENCE_EVENTS_MAX, WINDOW_IDLE_SECS_MAX};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::time::Duration;
@@ -46,12 +46,15 @@ pub(super) struct LeakyPlan {
     leak: u64,
     /// Level above which it overflows, microseconds of leaking.
     capacity: u64,
+    /// What as many samples add as a firing shows.
+    evidence: u64,
 }
 
 impl LeakyPlan {
     pub(super) fn new(capacity: u64, leak_every: Duration) -> Self {
         let leak = micros(leak_every).unsigned_abs();
-        Self { leak, capacity: capacity.saturating_mul(leak) }
+        let evidence = leak.saturating_mul(EVIDENCE_EVENTS_MAX as u64);
+        Self { leak, capacity: capacity.saturating_mul(leak), evidence }
     }
 }
 
@@ -99,6 +102,10 @@ impl State for Leaky {
 
     fn over_at(&self, _plan: &LeakyPlan) -> Timestamp {
         Timestamp::from_micros(self.newest).plus(Duration::from_micros(self.level))
+    }
+
+    fn is_far(&self, plan: &LeakyPlan) -> bool {
+        self.level.saturating_add(plan.evidence) <= plan.capacity
     }
 
     fn level(&self, plan: &LeakyPlan) -> u64 {
@@ -150,6 +157,10 @@ impl State for Consecutive {
 
     fn over_at(&self, _plan: &u64) -> Timestamp {
         self.last.plus(Duration::from_secs(WINDOW_IDLE_SECS_MAX))
+    }
+
+    fn is_far(&self, plan: &u64) -> bool {
+        is_far(self.count, *plan)
     }
 
     fn level(&self, _plan: &u64) -> u64 {

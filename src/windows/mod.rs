@@ -23,7 +23,7 @@ mod times;
 #[cfg(test)]
 mod tests;
 
-pub use spec::{Firing, RuleWindow, Sample, ShardImage, Stats, WindowSpec};
+pub use spec::{Counted, Firing, RuleWindow, Sample, ShardImage, Stats, WindowSpec};
 
 pub use ahead::Spot;
 
@@ -151,14 +151,16 @@ impl Windows {
 
     /// Counts a sample; says so when the key fires, which empties its window.
     pub fn update(&mut self, rule: usize, key: &Key, sample: &Sample) -> Option<Firing> {
-        self.update_at(&self.spot(rule, key), key, sample)
+        self.update_at(&self.spot(rule, key), key, sample).firing
     }
 
     /// The same, where it is known already where the key lies.
-    pub fn update_at(&mut self, spot: &Spot, key: &Key, sample: &Sample) -> Option<Firing> {
-        let table = self.tables.get_mut(spot.rule)?;
+    pub fn update_at(&mut self, spot: &Spot, key: &Key, sample: &Sample) -> Counted {
+        let Some(table) = self.tables.get_mut(spot.rule) else {
+            return Counted::default();
+        };
         if sample.weight == 0 {
-            return None;
+            return Counted::default();
         }
         let place = Place { key, hash: spot.hash, shard: spot.shard, guess: spot.guess };
         let updated = table.update(&place, sample);
@@ -170,7 +172,7 @@ impl Windows {
         if self.bytes > self.memory_bytes_max {
             self.evict();
         }
-        updated.firing
+        Counted { firing: updated.firing, is_far: updated.is_far }
     }
 
     /// Moves time on: keys of `absent` that have been silent too long fire, in the order in which

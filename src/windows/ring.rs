@@ -4,7 +4,7 @@
 
 use super::slots::Stored;
 use super::spec::{Firing, Sample};
-use super::state::{Held, Poured, State, gap, micros, whole};
+use super::state::{Held, Poured, State, gap, is_far, micros, whole};
 use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -169,6 +169,11 @@ impl State for Ring {
 
     fn over_at(&self, plan: &RingPlan) -> Timestamp {
         bucket_end(self.newest.saturating_add(BUCKETS_I64), plan.width)
+    }
+
+    fn is_far(&self, plan: &RingPlan) -> bool {
+        // Of amounts nobody knows how much the next ones are.
+        matches!(plan.measure, Measure::Weight) && is_far(total(&self.held), plan.threshold)
     }
 
     fn level(&self, plan: &RingPlan) -> u64 {

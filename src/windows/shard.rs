@@ -19,6 +19,8 @@ pub(super) struct Shard<S: Stored> {
     /// Keys that fired and are not counted for a while.
     pub(super) resting: Store<Fired>,
     pub(super) bytes: u64,
+    /// Nothing in it is over before this.
+    pub(super) over_from: Timestamp,
     /// Something changed since it was last saved.
     pub(super) dirty: bool,
 }
@@ -42,6 +44,7 @@ impl<S: State> Shard<S> {
             live: Store::new(hasher.clone()),
             resting: Store::new(hasher.clone()),
             bytes: 0,
+            over_from: Timestamp::MAX,
             dirty: false,
         }
     }
@@ -116,7 +119,8 @@ impl<S: State> Shard<S> {
         read.wrapping_add(resting)
     }
 
-    fn rest(&mut self, place: &Place<'_>, fired: Timestamp) {
+    fn rest(&mut self, place: &Place<'_>, fired: Timestamp, cooldown: Duration) {
+        self.over_from = self.over_from.min(fired.plus(cooldown));
         let key = place.key.as_bytes();
         if let Some(slot) = self.resting.find(place.hash, key) {
             if let Some(slot) = self.resting.get_mut(slot) {
@@ -128,31 +132,34 @@ impl<S: State> Shard<S> {
         }
     }
 
+    /// Counts a sample; and whether the key is far from firing ([`State::is_far`]).
     pub(super) fn pour(
         &mut self,
         plan: &S::Plan,
         cooldown: Duration,
         place: &Place<'_>,
         sample: &Sample,
-    ) -> Poured {
+    ) -> (Poured, bool) {
         if !cooldown.is_zero() && self.rests(place, sample.time, cooldown) {
-            return Poured::Kept;
+            return (Poured::Kept, false);
         }
         let key = place.key.as_bytes();
-        let slot = self
-            .live
-            .find_near(place.guess, place.hash, key)
-            .or_else(|| self.insert(place.hash, key, S::start(plan, sample)));
+        let known = self.live.find_near(place.guess, place.hash, key);
+        let slot = known.or_else(|| self.insert(place.hash, key, S::start(plan, sample)));
         let Some((slot, state)) =
             slot.and_then(|slot| Some((slot, &mut self.live.get_mut(slot)?.state)))
         else {
-            return Poured::Late;
+            return (Poured::Late, false);
         };
         self.dirty = true;
         let before = state.heap_bytes() as u64;
         let poured = state.pour(plan, sample);
         let after = state.heap_bytes() as u64;
         self.bytes = (self.bytes + after).saturating_sub(before);
+        if known.is_none() {
+            self.over_from = self.over_from.min(state.over_at(plan));
+        }
+        let is_far = poured == Poured::Kept && state.is_far(plan);
         match poured {
             Poured::Kept | Poured::Late => {}
             Poured::Emptied => {
@@ -161,16 +168,24 @@ impl<S: State> Shard<S> {
             Poured::Fired(_) => {
                 self.remove(slot);
                 if !cooldown.is_zero() {
-                    self.rest(place, sample.time);
+                    self.rest(place, sample.time, cooldown);
                 }
             }
         }
-        poured
+        (poured, is_far)
     }
 
     pub(super) fn sweep(&mut self, plan: &S::Plan, cooldown: Duration, watermark: Timestamp) {
         self.take_live(|slot| slot.state.over_at(plan) <= watermark);
         self.take_resting(|slot| slot.state.plus(cooldown) <= watermark);
+        self.note_over(plan, cooldown);
+    }
+
+    /// Works out from when on something is over.
+    pub(super) fn note_over(&mut self, plan: &S::Plan, cooldown: Duration) {
+        let live = self.live.iter().map(|slot| slot.state.over_at(plan));
+        let resting = self.resting.iter().map(|slot| slot.state.plus(cooldown));
+        self.over_from = live.chain(resting).min().unwrap_or(Timestamp::MAX);
     }
 
     /// Takes out the keys that `drop` names, also those that rest. Returns those that counted.

@@ -178,7 +178,8 @@ impl<S: Stored> Store<S> {
     pub(super) fn insert(&mut self, hash: u64, key: &[u8], state: S) -> Option<usize> {
         // At most seven eighths full.
         if (self.len + 1).saturating_mul(8) > self.tags.len().saturating_mul(7) {
-            self.resize(self.tags.len() + self.tags.len() / 4 + 4);
+            // A shard of most rules holds a key or two: they begin small.
+            self.resize(self.tags.len() + self.tags.len() / 4 + 2);
         }
         let key = SlotKey::new(key);
         self.put(hash, Slot { key, state, _aligned: [] })

@@ -170,6 +170,16 @@ impl Sample {
     }
 }
 
+/// What came of a sample.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// The key fires, which empties its window.
+    pub firing: Option<Firing>,
+    /// At least `limits::EVIDENCE_EVENTS_MAX` further events have to come before it can fire: this
+    /// one will be no part of what that shows. (An event that counts several times may be nearer.)
+    pub is_far: bool,
+}
+
 /// A window has fired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Firing {

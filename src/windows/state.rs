@@ -3,6 +3,7 @@
 use super::slots::Stored;
 use super::spec::{Firing, Sample};
 use crate::clock::Timestamp;
+use crate::limits::EVIDENCE_EVENTS_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -54,6 +55,11 @@ pub(super) trait State: Stored + Sized + Serialize + DeserializeOwned + Send {
     fn newest(&self, plan: &Self::Plan) -> Timestamp;
     /// From when on nothing here can matter any more.
     fn over_at(&self, plan: &Self::Plan) -> Timestamp;
+    /// Whether at least `limits::EVIDENCE_EVENTS_MAX` further samples have to come before it can fire,
+    /// each counting once: what came so far is then no part of what a firing shows.
+    fn is_far(&self, _plan: &Self::Plan) -> bool {
+        false
+    }
     /// How many (or how much) it holds, for people.
     fn level(&self, plan: &Self::Plan) -> u64;
     /// What of it still counts at a time, for people.
@@ -79,6 +85,12 @@ pub(super) fn micros(duration: Duration) -> i64 {
 #[inline]
 pub(super) fn gap(later: i64, earlier: i64) -> u64 {
     u64::try_from(later.saturating_sub(earlier)).unwrap_or(0)
+}
+
+/// See [`State::is_far`], for a window that holds `level` and fires with `threshold`.
+#[inline]
+pub(super) fn is_far(level: u64, threshold: u64) -> bool {
+    level.saturating_add(EVIDENCE_EVENTS_MAX as u64) <= threshold
 }
 
 /// A float as a whole number, rounded down and saturating; not-a-number is zero.

@@ -29,6 +29,8 @@ pub(super) struct Place<'k> {
 /// What became of an update.
 pub(super) struct Updated {
     pub(super) firing: Option<Firing>,
+    /// The key is far from firing.
+    pub(super) is_far: bool,
     /// It came too late.
     pub(super) late: bool,
     /// Bytes that the table held before it.
@@ -89,6 +91,9 @@ pub(super) struct Table<S: State> {
     sweep_step: i64,
     hasher: KeyHasher,
     shards: Vec<Option<Box<Shard<S>>>>,
+    /// From when on something in each shard is over: together, so that time goes on without looking
+    /// at the shards.
+    over_from: Vec<Timestamp>,
     /// For `absent`: when to look at which key. An entry may lag behind its key, never run ahead.
     queue: BTreeSet<(Timestamp, Key)>,
     keys: u64,
@@ -111,6 +116,7 @@ impl<S: State> Table<S> {
             sweep_step: sweep_step.max(1_000),
             hasher,
             shards: Vec::new(),
+            over_from: Vec::new(),
             queue: BTreeSet::new(),
             keys: 0,
             bytes: 0,
@@ -129,12 +135,16 @@ impl<S: State> Table<S> {
     ) -> Option<T> {
         if self.shards.is_empty() {
             self.shards.resize_with(usize::from(SHARDS), || None);
+            self.over_from.resize(usize::from(SHARDS), Timestamp::MAX);
         }
         let hasher = &self.hasher;
         let slot = self.shards.get_mut(usize::from(shard))?;
         let slot = slot.get_or_insert_with(|| Box::new(Shard::new(hasher)));
         let (keys, bytes) = (slot.keys(), slot.bytes);
         let result = work(slot, &self.plan, self.cooldown);
+        if let Some(over_from) = self.over_from.get_mut(usize::from(shard)) {
+            *over_from = slot.over_from;
+        }
         self.keys = (self.keys + slot.keys()).saturating_sub(keys);
         self.bytes = (self.bytes + slot.bytes).saturating_sub(bytes);
         Some(result)
@@ -150,12 +160,13 @@ impl<S: State> AnyTable for Table<S> {
         if S::QUEUE_BYTES > 0 && self.keys > keys {
             self.enqueue(place);
         }
-        let (firing, late) = match poured {
-            Some(Poured::Fired(firing)) => (Some(firing), false),
-            Some(Poured::Late) => (None, true),
-            _ => (None, false),
+        let (poured, is_far) = poured.unwrap_or((Poured::Late, false));
+        let firing = match poured {
+            Poured::Fired(firing) => Some(firing),
+            _ => None,
         };
-        Updated { firing, late, bytes_before, bytes: self.bytes }
+        let late = poured == Poured::Late;
+        Updated { firing, is_far, late, bytes_before, bytes: self.bytes }
     }
 
     fn touch_tag(&self, spot: &Spot) -> u8 {
@@ -198,7 +209,8 @@ impl<S: State> AnyTable for Table<S> {
         for back in 0..turns {
             let turn = now.saturating_sub(i64::try_from(back).unwrap_or(0));
             let shard = u8::try_from(turn.rem_euclid(i64::from(SHARDS))).unwrap_or(0);
-            if self.shard(shard).is_some() {
+            let over_from = self.over_from.get(usize::from(shard));
+            if over_from.is_some_and(|over_from| *over_from <= to) {
                 self.with_shard(shard, |shard, plan, cooldown| {
                     shard.sweep(plan, cooldown, to);
                 });
@@ -284,7 +296,10 @@ impl<S: State> AnyTable for Table<S> {
             return false;
         };
         let hasher = self.hasher.clone();
-        self.with_shard(shard, |shard, _, _| shard.restore(loaded, &hasher));
+        self.with_shard(shard, |shard, plan, cooldown| {
+            shard.restore(loaded, &hasher);
+            shard.note_over(plan, cooldown);
+        });
         if S::QUEUE_BYTES > 0 {
             self.enqueue_shard(shard);
         }

@@ -262,3 +262,45 @@ fn what_still_counts_at_a_time_is_told() {
     };
     assert!(resting(59) && !resting(60));
 }
+
+/// Evidence leaves out what is far from firing: of no window may that be among the last events that
+/// a firing shows.
+#[test]
+fn what_is_far_from_firing_is_none_of_the_last_events_before_it() {
+    let specs = [
+        WindowSpec::Count { n: 40, within: secs(100) },
+        WindowSpec::Count { n: 10, within: secs(100) },
+        WindowSpec::Count { n: 300, within: secs(100) },
+        WindowSpec::Distinct { n: 40, within: secs(100) },
+        WindowSpec::Leaky { capacity: 40, leak_every: Duration::from_millis(700) },
+        WindowSpec::Consecutive { n: 40 },
+        WindowSpec::Sum { at_least: 40.0, within: secs(100) },
+    ];
+    let mut random = fastrand::Rng::with_seed(3);
+    for spec in specs {
+        let mut windows = windows(spec);
+        let key = Key::text("k");
+        let (mut far, mut firings, mut left_out) = (Vec::new(), 0, 0);
+        let mut now = 0;
+        for number in 0..40_000_u64 {
+            let pause = if random.u8(..20) == 0 { 6_000_000 } else { 400_000 };
+            now += random.i64(0..pause);
+            let mut sample = Sample::at(Timestamp::from_micros(now));
+            sample.distinct = Some(number % 61);
+            sample.amount = 1.0;
+            sample.flags = u64::from(random.u8(..200) > 0);
+            let spot = windows.spot(0, &key);
+            let counted = windows.update_at(&spot, &key, &sample);
+            far.push(counted.is_far);
+            if counted.firing.is_some() {
+                firings += 1;
+                let shown = far.iter().rev().take(crate::limits::EVIDENCE_EVENTS_MAX);
+                assert!(!shown.copied().any(|far| far), "{spec:?}");
+            }
+            left_out += u32::from(counted.is_far);
+        }
+        assert!(firings > 3, "{spec:?} fired {firings} times");
+        let small = matches!(spec, WindowSpec::Count { n: 10, .. } | WindowSpec::Sum { .. });
+        assert_eq!(left_out == 0, small, "{spec:?}");
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::slots::{CacheLine, Stored};
 use super::spec::{Firing, Sample};
-use super::state::{Held, Poured, State, gap, micros};
+use super::state::{Held, Poured, State, gap, is_far, micros};
 use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -107,6 +107,10 @@ impl State for Times {
 
     fn over_at(&self, plan: &TimesPlan) -> Timestamp {
         plan.time(self.newest.saturating_add(i64::from(plan.within) + 1))
+    }
+
+    fn is_far(&self, plan: &TimesPlan) -> bool {
+        is_far(self.level(plan), plan.n as u64)
     }
 
     fn level(&self, _plan: &TimesPlan) -> u64 {

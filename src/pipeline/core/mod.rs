@@ -274,8 +274,11 @@ impl Core {
         out: &mut Vec<Firing>,
     ) {
         let Counted { key, sample, spot } = counted;
-        let firing = self.windows.update_at(&spot, &key, &sample);
-        let fired = firing.map(|firing| (key.clone(), firing));
+        let counted = self.windows.update_at(&spot, &key, &sample);
+        if counted.is_far {
+            return;
+        }
+        let fired = counted.firing.map(|firing| (key.clone(), firing));
         self.evidence.push(rule, key, cause.event);
         if let Some((key, firing)) = fired {
             let time = cause.event.time;
@@ -300,7 +303,7 @@ impl Core {
         };
         let event = Arc::clone(cause.event);
         let ip = key_ip(key, &event);
-        let key_text: Arc<str> = key.to_string().into();
+        let key_text = key.to_text();
         let hit = Arc::new(Hit {
             id: ids::hit_id(&found.name, &key_text, place(&event, cause.ordinal)),
             rule: Arc::clone(&found.name),

@@ -78,7 +78,7 @@ fn million(name: &str, spec: WindowSpec) -> Measurement {
         }));
         windows.look_ahead(batch.iter_mut().map(|(spot, _)| spot));
         for (spot, key) in &batch {
-            fired += u64::from(windows.update_at(spot, key, &sample).is_some());
+            fired += u64::from(windows.update_at(spot, key, &sample).firing.is_some());
         }
     }
     let took = started.elapsed();

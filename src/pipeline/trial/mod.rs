@@ -151,7 +151,7 @@ impl Trial {
                 self.faults.push(Faulted { rule, words: fault.clone() });
             }
         }
-        for candidate in &matched.candidates {
+        for candidate in matched.candidates.iter() {
             let met = candidate.rules.iter().map(|rule| (*rule, Arc::clone(&candidate.event)));
             self.met.extend(met);
         }
