@@ -22,6 +22,7 @@ pub mod toml_text;
 pub mod sources;
 pub mod parsers;
 pub mod enrich;
+pub mod geo;
 pub mod matching;
 pub mod windows;
 pub mod rules;

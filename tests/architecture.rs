@@ -24,6 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("windows", &["event", "limits", "clock", "telemetry"]),
     ("parsers", &["event", "limits", "telemetry", "clock"]),
     ("enrich", &["event", "limits", "telemetry", "clock"]),
+    ("geo", &["event", "enrich", "limits", "telemetry", "clock", "trust"]),
     ("decisions", &["event", "limits", "telemetry", "clock"]),
     (
         "feeds",
@@ -85,6 +86,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "actions",
             "store",
             "feeds",
+            "geo",
             "plugins",
             "trust",
             "toml_text",
@@ -109,6 +111,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("lsp_types", &["cli"]),
     ("flate2", &["sources"]),
+    ("maxminddb", &["geo"]),
 ];
 
 /// Text that only the named modules may contain.

@@ -6,6 +6,7 @@
 
 mod actions;
 mod enforcers;
+mod geo;
 mod machine;
 mod report;
 mod secrets;
@@ -78,6 +79,7 @@ fn examine(path: &Path) -> Report {
     let daemon = daemon(&config, &mut report);
     let in_force = state::check(&config, daemon.as_ref(), &mut report);
     sources::check(&config, daemon.as_ref(), &mut report);
+    geo::check(&config, daemon.as_ref(), &mut report);
     let present = (daemon.as_ref(), in_force.as_deref());
     enforcers::check(&config, present, &asked, &mut report);
     actions::check(&config, &mut report);

@@ -12,6 +12,8 @@ use crate::feeds::judge::Bounds;
 use crate::feeds::keeper::{FeedState, Refreshed, Trouble, refresh};
 use crate::feeds::read::{Layout, Reading, read};
 use crate::feeds::{Copies, FeedConfig, FeedStatus, judge, shipped};
+use crate::geo::keeper::GeoState;
+use crate::geo::{self, GeoStatus};
 use crate::limits;
 use crate::pipeline::control::{self, AskError, Reply, Request};
 use crate::pipeline::threat_feeds;
@@ -44,13 +46,13 @@ pub fn feeds(path: &Path, command: &FeedsCommand, out: &mut Output) -> anyhow::R
 
 /// How each feed is: the daemon's word, or what is at hand where none runs.
 fn list(config: &Config, json: bool, out: &mut Output) -> anyhow::Result<End> {
-    let (running, feeds) = match control::ask(&config.state_dir, &Request::Status) {
-        Ok(Reply::Status(status)) => (true, status.feeds),
+    let (running, feeds, databases) = match control::ask(&config.state_dir, &Request::Status) {
+        Ok(Reply::Status(status)) => (true, status.feeds, status.geo),
         Ok(_) => return Err(anyhow::anyhow!("the daemon's answer is none")),
-        Err(AskError::NotRunning(_)) => (false, at_hand(config)),
+        Err(AskError::NotRunning(_)) => (false, at_hand(config), databases_at_hand(config)),
         Err(error) => return Err(Usage::of(error)),
     };
-    if !json && config.feeds.is_empty() && feeds.is_empty() {
+    if !json && config.feeds.is_empty() && feeds.is_empty() && databases.is_empty() {
         out.line("no feeds (`riposte feeds shipped` shows those that need only be named)")?;
     }
     for feed in &feeds {
@@ -60,10 +62,14 @@ fn list(config: &Config, json: bool, out: &mut Output) -> anyhow::Result<End> {
             line(feed, out)?;
         }
     }
-    if !json && !running && !feeds.is_empty() {
+    for status in databases.iter().filter(|_| !json) {
+        database(status, out)?;
+    }
+    if !json && !running && !(feeds.is_empty() && databases.is_empty()) {
         out.line("riposte does not run: these are the copies that it left")?;
     }
-    Ok(if feeds.iter().any(FeedStatus::is_ill) { End::Finding } else { End::Well })
+    let ill = feeds.iter().any(FeedStatus::is_ill) || databases.iter().any(GeoStatus::is_ill);
+    Ok(if ill { End::Finding } else { End::Well })
 }
 
 fn at_hand(config: &Config) -> Vec<FeedStatus> {
@@ -77,6 +83,42 @@ fn at_hand(config: &Config) -> Vec<FeedStatus> {
             FeedStatus::new(&feed, listed, checked)
         })
         .collect()
+}
+
+/// The copies of databases of places that a daemon left.
+fn databases_at_hand(config: &Config) -> Vec<GeoStatus> {
+    let copies = geo::Copies::new(&config.state_dir);
+    let status = |(role, path): (geo::Role, &Path)| {
+        let placed = copies.newest(role, &mut Vec::new());
+        GeoStatus::new(role, path, placed.as_ref())
+    };
+    config.geo.roles().map(status).collect()
+}
+
+/// A database of places as `list` and `status` show it.
+pub(super) fn database(status: &GeoStatus, out: &mut Output) -> anyhow::Result<()> {
+    let (style, word) = match status.state {
+        GeoState::Waiting => (Style::Dim, "not looked at yet"),
+        GeoState::Well if status.is_old() => (Style::Yellow, "old"),
+        GeoState::Well => (Style::Green, "well"),
+        GeoState::Refused => (Style::Red, "not used"),
+    };
+    let mut parts = vec![out.styled(style, word)];
+    match (status.age(), status.version) {
+        (Some(age), Some(version)) => {
+            parts.push(format!("{}, {} old", text::escape(&status.kind), format_duration(age)));
+            parts.push(format!("read {} ago", format_duration(clock::now().since(version))));
+            parts.push(format!("{} MB", status.bytes.div_ceil(1_000_000)));
+        }
+        _ => parts.push("nothing in force".to_owned()),
+    }
+    let name = out.styled(Style::Bold, format!("geo {}", status.database));
+    out.line(format!("{name}  {}  {}", parts.join(", "), text::escape(&status.path)))?;
+    for detail in status.detail.lines() {
+        let detail = out.styled(Style::Yellow, text::escape(detail));
+        out.line(format!("    {detail}"))?;
+    }
+    Ok(())
 }
 
 /// A feed as `list` and `status` show it.

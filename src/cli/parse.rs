@@ -4,6 +4,8 @@ use super::output::{Output, Style};
 use super::{End, Usage, formats};
 use crate::clock::Timestamp;
 use crate::event::{Event, Kind, text};
+use crate::pipeline::stage;
+use crate::pipeline::threat_feeds::FeedLookups;
 use crate::sources::Replay;
 use crate::sources::replay::ReplayError;
 use clap::{Args, ValueHint};
@@ -34,6 +36,7 @@ pub fn parse(config: &Path, args: &ParseArgs, out: &mut Output) -> anyhow::Resul
     if !args.json {
         formats::tell("format", &args.format, &chosen, out)?;
     }
+    let lookups = FeedLookups::of_places(&config);
     let mut parser = chosen.parser;
     let mut event = Event::new(Kind::Log, Timestamp::EPOCH);
     let mut all_parsed = true;
@@ -43,6 +46,7 @@ pub fn parse(config: &Path, args: &ParseArgs, out: &mut Output) -> anyhow::Resul
             event.reset(record.clone());
             let parsed = parser.parse(&record, batch.arrival, &mut event);
             all_parsed &= parsed.is_ok();
+            stage::place(&mut event, &*lookups);
             match (parsed, args.json) {
                 (Ok(()), true) => out.json(&event.to_json())?,
                 (Ok(()), false) => show(&event, out)?,

@@ -20,6 +20,7 @@ pub use source::{FORMAT_PLUGIN, SourceConfig, SourceType};
 use crate::actions::{ActionsConfig, ChannelTo};
 use crate::decisions::{GuardConfig, Mode};
 use crate::feeds::FeedConfig;
+use crate::geo::GeoConfig;
 use crate::limits;
 use crate::plugins::PluginConfig;
 use crate::store::RetentionConfig;
@@ -39,6 +40,8 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// Lists of addresses that others keep, for rules to ask.
     pub feeds: Vec<FeedConfig>,
+    /// Databases of places and networks (GeoIP, ASN), for rules to ask.
+    pub geo: GeoConfig,
     /// Which rules, and how they are tuned.
     pub rules: RulesConfig,
     /// What must never be blocked, and how fast blocks may be made.
@@ -65,6 +68,7 @@ impl Default for Config {
             state_dir: PathBuf::from("/var/lib/riposte"),
             sources: Vec::new(),
             feeds: Vec::new(),
+            geo: GeoConfig::default(),
             rules: RulesConfig::default(),
             guard: GuardConfig::default(),
             actions: ActionsConfig::default(),
@@ -151,6 +155,7 @@ impl Config {
             faults.extend(source.faults());
         }
         faults.extend(self.faults_of_feeds());
+        faults.extend(self.geo.faults());
         faults.extend(self.guard.faults());
         faults.extend(self.actions.check());
         faults.extend(self.plugins.iter().flat_map(|(name, plugin)| plugin.faults(name)));
@@ -203,6 +208,7 @@ impl Config {
             }
         }
         self.feeds.iter_mut().for_each(|feed| feed.resolve_path(base));
+        self.geo.resolve_paths(base);
         for path in [&mut self.state_dir, &mut self.plugins_dir] {
             if path.is_relative() {
                 *path = base.join(&*path);

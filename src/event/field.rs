@@ -131,7 +131,7 @@ fields! {
     Remedy "remedy" Text "event.action" "riposte.remedy"
         "The remedy of a decision (`block`).",
     Asn "asn" Int "source.as.number" "client.as.number"
-        "The autonomous system of the client.",
+        "The autonomous system of the client: by the source, else by the databases of `[geo]`.",
     Country "country" Text "source.geo.country_iso_code" "geo.country.iso_code"
-        "The country of the client, ISO 3166-1 alpha-2.",
+        "The country of the client, ISO 3166-1 alpha-2: by the source, else by the databases of `[geo]`.",
 }

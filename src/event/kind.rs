@@ -77,6 +77,8 @@ impl Kind {
                 F::Upstream,
                 F::Request,
                 F::Outcome,
+                F::Asn,
+                F::Country,
             ]),
             Self::HttpError => Some(&[
                 F::Ip,
@@ -95,6 +97,8 @@ impl Kind {
                 F::Outcome,
                 F::Upstream,
                 F::Request,
+                F::Asn,
+                F::Country,
             ]),
             Self::SshAuth => Some(&[
                 F::Ip,
@@ -110,6 +114,8 @@ impl Kind {
                 F::Level,
                 F::Facility,
                 F::Repeat,
+                F::Asn,
+                F::Country,
             ]),
             Self::Syslog => Some(&[
                 F::Program,
@@ -120,6 +126,8 @@ impl Kind {
                 F::Facility,
                 F::Repeat,
                 F::Ip,
+                F::Asn,
+                F::Country,
             ]),
             Self::Decision => Some(&[F::Ip, F::Target, F::Rule, F::Remedy, F::Duration, F::Reason]),
             Self::Log | Self::Custom(_) => None,

@@ -209,6 +209,12 @@ impl Event {
         self.slots.set(field, value);
     }
 
+    /// Sets a text field to a copy of a text from elsewhere.
+    #[inline]
+    pub fn set_text(&mut self, field: Field, text: &str) {
+        self.slots.set_text(field, text);
+    }
+
     /// Sets a text field to a part of the record, without copying it; bytes from elsewhere are
     /// copied.
     pub fn set_bytes(&mut self, field: Field, bytes: &[u8]) {

@@ -1,8 +1,8 @@
 //! The values of an event's well-known fields, small enough that a whole event is copied by
 //! copying its bytes.
 //!
-//! Numbers, IPv4 addresses and parts of the record lie in a slot of 16 bytes; texts from elsewhere
-//! and IPv6 addresses lie beside them.
+//! Numbers, IPv4 addresses, parts of the record and short texts lie in a slot of 16 bytes; other texts
+//! from elsewhere and IPv6 addresses lie beside them.
 
 use super::Field;
 use super::value::{Value, ValueRef, part};
@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// As many fields as a line of an access log has with a query and a user.
 const FIELDS_USUAL: usize = 10;
 
+/// A text of this length fits into a slot, beside its length and what kind of slot it is.
+const SHORT_BYTES: usize = 14;
+
 /// A value, or where it lies.
 #[derive(Debug, Clone, Copy)]
 enum Slot {
@@ -22,6 +25,8 @@ enum Slot {
     Float(f64),
     Bool(bool),
     V4(Ipv4Addr),
+    /// A text: its length, its bytes, and zeros.
+    Short(u8, [u8; SHORT_BYTES]),
     /// Its place among the large ones.
     Large(u32),
 }
@@ -91,6 +96,18 @@ impl Slots {
         }
     }
 
+    /// Sets a field to a text that is copied: without asking for memory where it is short.
+    pub(super) fn set_text(&mut self, field: Field, text: &str) {
+        let mut bytes = [0; SHORT_BYTES];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(room), Ok(len)) => {
+                room.copy_from_slice(text.as_bytes());
+                self.put(field, Slot::Short(len, bytes));
+            }
+            _ => self.put_large(field, Large::Text(Arc::from(text))),
+        }
+    }
+
     #[inline]
     fn put(&mut self, field: Field, slot: Slot) {
         let Some(place) = self.index.get_mut(field as usize) else { return };
@@ -106,7 +123,7 @@ impl Slots {
     }
 
     fn put_large(&mut self, field: Field, value: Large) {
-        if let Some(Slot::Large(place)) = self.slot(field)
+        if let Some(&Slot::Large(place)) = self.slot(field)
             && let Some(old) = self.large.get_mut(place as usize)
         {
             *old = value;
@@ -118,20 +135,21 @@ impl Slots {
     }
 
     #[inline]
-    fn slot(&self, field: Field) -> Option<Slot> {
+    fn slot(&self, field: Field) -> Option<&Slot> {
         let place = usize::from(*self.index.get(field as usize)?).checked_sub(1)?;
-        self.held.get(place).copied()
+        self.held.get(place)
     }
 
     /// A field's value, with the record that spans point into.
     #[inline]
     pub(super) fn get<'e>(&'e self, field: Field, record: &'e [u8]) -> Option<ValueRef<'e>> {
-        Some(match self.slot(field)? {
+        Some(match *self.slot(field)? {
             Slot::Span(start, len) => ValueRef::Bytes(part(record, start, len)),
             Slot::Int(number) => ValueRef::Int(number),
             Slot::Float(number) => ValueRef::Float(number),
             Slot::Bool(flag) => ValueRef::Bool(flag),
             Slot::V4(address) => ValueRef::Ip(IpAddr::V4(address)),
+            Slot::Short(len, ref bytes) => ValueRef::Bytes(short(len, bytes)),
             Slot::Large(place) => match self.large.get(place as usize)? {
                 Large::Text(text) => ValueRef::Bytes(text.as_bytes()),
                 Large::V6(address) => ValueRef::Ip(IpAddr::V6(*address)),
@@ -141,12 +159,15 @@ impl Slots {
 
     /// A field's value as it was set.
     pub(super) fn value(&self, field: Field) -> Option<Value> {
-        Some(match self.slot(field)? {
+        Some(match *self.slot(field)? {
             Slot::Span(start, len) => Value::Span { start, len },
             Slot::Int(number) => Value::Int(number),
             Slot::Float(number) => Value::Float(number),
             Slot::Bool(flag) => Value::Bool(flag),
             Slot::V4(address) => Value::Ip(IpAddr::V4(address)),
+            Slot::Short(len, ref bytes) => {
+                Value::Text(String::from_utf8_lossy(short(len, bytes)).into())
+            }
             Slot::Large(place) => match self.large.get(place as usize)? {
                 Large::Text(text) => Value::Text(Arc::clone(text)),
                 Large::V6(address) => Value::Ip(IpAddr::V6(*address)),
@@ -155,9 +176,29 @@ impl Slots {
     }
 }
 
+/// The text in a slot.
+#[inline]
+fn short(len: u8, bytes: &[u8; SHORT_BYTES]) -> &[u8] {
+    bytes.get(..usize::from(len)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_comes_back_whole_whatever_its_length() {
+        assert_eq!(size_of::<Slot>(), 16);
+        let mut slots = Slots::default();
+        for text in
+            ["", "NL", "fourteen bytes", "fifteen bytes a", "Cura\u{e7}ao", &"x".repeat(300)]
+        {
+            slots.set_text(Field::Country, text);
+            slots.set(Field::Status, Value::Int(1));
+            assert_eq!(slots.get(Field::Country, b""), Some(ValueRef::Bytes(text.as_bytes())));
+            assert_eq!(slots.clone().value(Field::Country), Some(Value::text(text)));
+        }
+    }
 
     #[test]
     fn every_type_comes_back_as_it_was_set_and_replaces_any_other() {

@@ -47,6 +47,8 @@ pub enum Expr {
     Within(Box<Expr>, Vec<IpNet>, bool),
     /// A test of an address, which may read text as one.
     Address(Box<Expr>, AddressTest, bool),
+    /// What is known of an address; text is read as one, and `()` where nothing is known.
+    Fact(Box<Expr>, AddressFact),
     /// `e.has("field")`
     Has(Box<str>),
     /// `a.to_lower()`
@@ -65,6 +67,15 @@ pub enum Expr {
 
 /// What is asked of an address.
 pub type AddressTest = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
+
+/// What is known of an address, the same for all events of a batch.
+#[derive(Clone)]
+pub struct AddressFact {
+    /// What it is, with all that it depends on: facts of the same name are the same.
+    pub name: Arc<str>,
+    /// Finds it.
+    pub find: Arc<dyn Fn(Option<IpAddr>) -> Const + Send + Sync>,
+}
 
 /// A pure function from text to text.
 #[derive(Debug, Clone, Copy)]

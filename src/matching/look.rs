@@ -9,6 +9,7 @@ use super::cache::Cache;
 use super::judge::{has_upper, on_address, on_text, one_of, plain_value, script_text};
 use super::program::{Id, Node, Program, View, ViewId};
 use super::value::{Val, arithmetic, compare, number_in};
+use crate::event::net::parse_ip;
 use crate::event::{Event, Field, ValueRef};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -309,6 +310,14 @@ impl<'a> Look<'a> {
             Node::Address(subject, test, read_text) => {
                 on_address(&self.value(*subject)?, *read_text, |address| test(address))
             }
+            Node::Fact(subject, fact) => {
+                let address = match self.value(*subject)? {
+                    Val::Ip(address) => Some(address),
+                    Val::Text(text) => parse_ip(&text),
+                    _ => return None,
+                };
+                Some(Val::of((fact.find)(address)))
+            }
             Node::Length(subject, of_unit) => match self.value(*subject)? {
                 Val::Text(text) => {
                     let length = std::str::from_utf8(&text).ok()?.chars().count();
@@ -340,7 +349,7 @@ impl<'a> Look<'a> {
         }
         let value = self.value(id);
         let kept = match &value {
-            // A text is a view or a constant: both are at hand.
+            // A text is a view or a constant, which are at hand, or a fact.
             Some(Val::Text(_)) => return value,
             Some(other) => Some(other.without_text()),
             None => None,

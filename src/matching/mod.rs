@@ -20,7 +20,7 @@ mod texts;
 mod value;
 
 pub use draw::{Draw, Drawer, Drawn};
-pub use expr::{AddressTest, Expr, Literal, TextChange, TextPart, TextTest};
+pub use expr::{AddressFact, AddressTest, Expr, Literal, TextChange, TextPart, TextTest};
 pub use need::{FoundBy, found_by};
 pub use value::{Comparison, Const, Operator, number};
 

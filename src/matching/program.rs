@@ -3,7 +3,7 @@
 //! In: [`Expr`]s. Out: nodes that refer to each other, and views: the texts that predicates look
 //! at, each a field or a change of another view.
 
-use super::expr::{AddressTest, Expr, Literal, TextChange, TextPart, TextTest};
+use super::expr::{AddressFact, AddressTest, Expr, Literal, TextChange, TextPart, TextTest};
 use super::pattern::{self, Wanted};
 use super::texts::{NetList, TextList};
 use super::value::{Comparison, Const, Operator};
@@ -46,6 +46,7 @@ pub(super) enum Node {
     /// The networks as written, and made ready.
     Within(Id, Box<[ipnet::IpNet]>, NetList, bool),
     Address(Id, AddressTest, bool),
+    Fact(Id, AddressFact),
     Has(Box<str>),
     Length(Id, bool),
     Empty(Id),
@@ -275,6 +276,11 @@ impl Program {
                 // The program keeps the test, so no other can come to lie at its place.
                 let key = format!("address {subject} {read_text} {:p}", Arc::as_ptr(test));
                 self.put(key, || Node::Address(subject, Arc::clone(test), *read_text))
+            }
+            Expr::Fact(subject, fact) => {
+                let subject = self.lower(subject, locals);
+                let key = format!("fact {subject} {}", fact.name);
+                self.put(key, || Node::Fact(subject, fact.clone()))
             }
             Expr::Has(name) => self.put(format!("has {name}"), || Node::Has(name.clone())),
             Expr::Lower(subject) => {

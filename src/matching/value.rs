@@ -37,6 +37,18 @@ pub enum Const {
 }
 
 impl Val<'_> {
+    /// A value of its own.
+    pub(super) fn of(value: Const) -> Val<'static> {
+        match value {
+            Const::Unit => Val::Unit,
+            Const::Bool(flag) => Val::Bool(flag),
+            Const::Int(number) => Val::Int(number),
+            Const::Float(number) => Val::Float(number),
+            Const::Char(character) => Val::Char(character),
+            Const::Text(text) => Val::Text(Cow::Owned(text.into_boxed_bytes().into_vec())),
+        }
+    }
+
     /// The value for longer than its text lives; a text becomes `()`.
     pub(super) fn without_text(&self) -> Val<'static> {
         match self {

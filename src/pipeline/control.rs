@@ -11,6 +11,7 @@ pub use changes::{ChangeClaim, ChangeStatus};
 use crate::clock::Timestamp;
 use crate::decisions::{Decision, Mode, Remedy, Target};
 use crate::feeds::FeedStatus;
+use crate::geo::GeoStatus;
 use crate::limits;
 use crate::secret::SecretReport;
 use serde::{Deserialize, Serialize};
@@ -171,6 +172,9 @@ pub struct Status {
     /// Threat feeds and how they are.
     #[serde(default)]
     pub feeds: Vec<FeedStatus>,
+    /// Databases of places and how they are.
+    #[serde(default)]
+    pub geo: Vec<GeoStatus>,
     /// Every metric: name and value.
     pub metrics: Vec<(String, u64)>,
     /// Memory in use, bytes (resident).

@@ -3,10 +3,11 @@
 
 use super::engine::{Inputs, Message};
 use super::stage::{Clamp, Matched, Stage};
-use super::threat_feeds::pin;
+use super::{places, threat_feeds};
 use crate::enrich::RealClient;
 use crate::event::Batch;
 use crate::feeds::Feeds;
+use crate::geo::Places;
 use crate::parsers::Parser;
 use crate::plugins::enricher::{Spec, ask_all};
 use crate::plugins::{Additions, Enricher};
@@ -26,6 +27,8 @@ pub struct Delivery {
     pub rules: Arc<RuleSet>,
     /// The versions of threat feeds that it was matched with.
     pub feeds: Arc<Feeds>,
+    /// The versions of databases of places.
+    pub places: Arc<Places>,
     /// What enrichers said of it.
     pub additions: Additions,
 }
@@ -77,12 +80,21 @@ impl SourceBook {
     }
 }
 
+/// What rules ask, as it is now: the versions that the next batch is matched with.
+#[derive(Clone)]
+pub struct AskedNow {
+    /// Threat feeds.
+    pub feeds: Arc<ArcSwap<Feeds>>,
+    /// Databases of places.
+    pub places: Arc<ArcSwap<Places>>,
+}
+
 /// The sink of one source.
 pub struct Feed {
     source: Arc<str>,
     book: Arc<SourceBook>,
     rules: Arc<ArcSwap<RuleSet>>,
-    feeds: Arc<ArcSwap<Feeds>>,
+    asked: AskedNow,
     stage: Mutex<Option<(Arc<RuleSet>, Stage)>>,
     /// In the order of the book's.
     enrichers: Arc<[Enricher]>,
@@ -94,12 +106,12 @@ impl Feed {
     pub fn new(
         source: &str,
         book: Arc<SourceBook>,
-        (rules, feeds): (Arc<ArcSwap<RuleSet>>, Arc<ArcSwap<Feeds>>),
+        (rules, asked): (Arc<ArcSwap<RuleSet>>, AskedNow),
         enrichers: Arc<[Enricher]>,
         engine: Inputs,
     ) -> Self {
         let (source, stage) = (Arc::from(source), Mutex::new(None));
-        Self { source, book, rules, feeds, stage, enrichers, engine }
+        Self { source, book, rules, asked, stage, enrichers, engine }
     }
 }
 
@@ -117,15 +129,16 @@ impl Sink for Feed {
         };
         // A parser that is a program is waited for here: its source waits, nobody else.
         stage.prepare(&batch).map_err(|_| Closed)?;
+        let (feeds, places) = (self.asked.feeds.load_full(), self.asked.places.load_full());
+        threat_feeds::pin(&feeds);
+        places::pin(&places);
         let additions = if self.enrichers.is_empty() {
             Additions::default()
         } else {
             ask_all(&self.enrichers, stage.keys(&batch))
         };
-        let feeds = self.feeds.load_full();
-        pin(&feeds);
         let matched = stage.run_with(&batch, &additions);
-        let delivery = Box::new(Delivery { batch, matched, rules, feeds, additions });
+        let delivery = Box::new(Delivery { batch, matched, rules, feeds, places, additions });
         // Held while the engine is behind, so that batches of one source stay in order.
         self.engine.batches.send(delivery).map_err(|_| Closed)
     }

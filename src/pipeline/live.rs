@@ -3,14 +3,14 @@
 
 use super::control::{ControlSocket, Handler, Reply, Request};
 use super::engine::{Facts, Inputs, Message, Reloaded};
-use super::feed::{Feed, SourceBook};
+use super::feed::{AskedNow, Feed, SourceBook};
 use super::lacking::{self, Lack};
 use super::outcomes::StoreOutbox;
 use super::programs::Programs;
-use super::{machine, meta, plugins, programs, rule_keeper, secrets, threat_feeds};
+use super::{machine, meta, places, plugins, programs, rule_keeper, secrets, threat_feeds};
 use crate::actions::{Executors, Wanted};
 use crate::config::{Config, SourceType, read_plugins};
-use crate::feeds::{Feeds, Keeper};
+use crate::feeds::Keeper;
 use crate::limits;
 use crate::plugins::Enabled;
 use crate::plugins::Enricher;
@@ -71,7 +71,7 @@ pub struct Live {
     sources: Arc<Mutex<Vec<Handle>>>,
     programs: Arc<Programs>,
     rules: Arc<ArcSwap<RuleSet>>,
-    feeds: Arc<ArcSwap<Feeds>>,
+    asked: AskedNow,
     feed_keeper: Option<Keeper>,
     store: Arc<Store>,
     socket: Option<ControlSocket>,
@@ -145,6 +145,8 @@ impl Live {
         engine.connect(executors);
         let (feeds, feed_keeper) =
             threat_feeds::begin(config, &mut engine, &inputs, friends, with_sources)?;
+        let places = places::begin(config, &mut engine, &inputs, with_sources)?;
+        let asked = AskedNow { feeds, places };
         let resume = config.sources.iter().map(|source| source.name.clone());
         let resume = resume.map(|name| (name.clone(), engine.cursors_of(&name))).collect();
         let enrichers = if with_sources {
@@ -172,7 +174,7 @@ impl Live {
             sources,
             programs,
             rules,
-            feeds,
+            asked,
             feed_keeper,
             store,
             socket: None,
@@ -202,7 +204,7 @@ impl Live {
             let feed: Arc<dyn Sink> = Arc::new(Feed::new(
                 &source.name,
                 Arc::clone(book),
-                (Arc::clone(&self.rules), Arc::clone(&self.feeds)),
+                (Arc::clone(&self.rules), self.asked.clone()),
                 Arc::clone(enrichers),
                 self.inputs.clone(),
             ));

@@ -28,6 +28,7 @@ pub mod programs;
 pub mod lacking;
 pub mod feed;
 pub mod threat_feeds;
+pub mod places;
 pub mod engine;
 pub mod formats;
 pub mod replay;

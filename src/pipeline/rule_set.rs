@@ -34,7 +34,7 @@ pub fn load_files(
     seed: u64,
 ) -> LoadedRules {
     let mut settings = settings(config, modes, seed);
-    if !config.feeds.is_empty() {
+    if !config.feeds.is_empty() || !config.geo.is_empty() {
         settings.lookups = Some(FeedLookups::at_hand(config));
     }
     load_all(config, &files.files, files.faults, &settings)
@@ -156,6 +156,7 @@ fn settings(config: &Config, modes: &BTreeMap<String, Mode>, seed: u64) -> Setti
         enforcers: names(actions.enforcer_names()),
         zones: zones_of(&actions.cloudflare),
         feeds: names(config.feeds.iter().map(FeedConfig::name).collect()),
+        places: Some(!config.geo.is_empty()),
         kinds: config
             .sources
             .iter()

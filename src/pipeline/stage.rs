@@ -5,13 +5,13 @@
 //! and goes on as it is.
 
 use crate::clock::Timestamp;
-use crate::enrich::RealClient;
+use crate::enrich::{RealClient, geo};
 use crate::event::{Batch, Event, Field, Kind, Origin, Spares};
 use crate::limits;
 use crate::parsers::{Parser, Stopped, Unparsed};
 use crate::plugins::Additions;
 use crate::plugins::enricher::Spec;
-use crate::rules::RuleSet;
+use crate::rules::{Lookups, RuleSet};
 use crate::telemetry::{self, names};
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
@@ -120,6 +120,8 @@ pub struct Stage {
     clamp: Clamp,
     span: Span,
     enrichers: Vec<Arc<Spec>>,
+    /// Whether there is somebody who says where an address is: asked once a batch.
+    knows_places: bool,
     /// The event that the next record is read into.
     scratch: Option<Arc<Event>>,
     found: Vec<u32>,
@@ -140,6 +142,7 @@ impl Stage {
             clamp,
             span,
             enrichers,
+            knows_places: false,
             scratch: None,
             found: Vec::new(),
             spares: Spares::default(),
@@ -196,6 +199,9 @@ impl Stage {
             scratch.offset = span.offset;
             if self.parser.parse(&record, batch.arrival, &mut scratch).is_ok() {
                 self.real_client.apply(&mut scratch);
+                if self.rules.lookups().knows_places() {
+                    place(&mut scratch, &**self.rules.lookups());
+                }
                 for (spec, keys) in self.enrichers.iter().zip(&mut keys) {
                     spec.collect(&scratch, keys);
                 }
@@ -218,6 +224,7 @@ impl Stage {
             records: batch.records.len() as u64,
             ..Matched::default()
         };
+        self.knows_places = self.rules.lookups().knows_places();
         matched.candidates.reserve(self.candidates_before.min(batch.records.len()));
         let mut scratch = self.scratch.take().unwrap_or_else(|| self.spares.empty());
         let mut index = 0;
@@ -309,6 +316,9 @@ impl Stage {
         let oldest = matched.oldest.map_or(event.time, |oldest| oldest.min(event.time));
         matched.oldest = Some(oldest);
         self.real_client.apply(event);
+        if self.knows_places {
+            place(event, &**self.rules.lookups());
+        }
         for spec in &self.enrichers {
             spec.apply(event, additions);
         }
@@ -316,6 +326,13 @@ impl Stage {
             matched.good_signs.push(sign);
         }
         self.rules.candidates(event, &mut self.found, &mut matched.faults);
+    }
+}
+
+/// Gives an event what is known of where its client is, and whose network that is.
+pub fn place(event: &mut Event, lookups: &dyn Lookups) {
+    if let Some(place) = geo::wanted(event).and_then(|client| lookups.geo(client)) {
+        place.apply(event);
     }
 }
 
@@ -343,46 +360,5 @@ fn good_sign(event: &Event) -> Option<GoodSign> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rules::{RuleFile, Settings};
-    use crate::sources::Replay;
-    use std::io::Cursor;
-
-    /// A batch whose every nth line is a candidate.
-    fn matched(every: usize) -> (Batch, Matched) {
-        let line = |number: usize| {
-            let path = if number.is_multiple_of(every) { "wanted" } else { "other" };
-            format!(
-                "203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] \"GET /{path} HTTP/1.1\" 200 1 \"-\" \"-\"\n"
-            )
-        };
-        let text: String = (0..100).map(line).collect();
-        let rule = "rule(\"r\").on(\"http\").when(|e| e.path == \"/wanted\").by(\"ip\");";
-        let files = [RuleFile { path: "r.rhai".into(), text: rule.to_owned() }];
-        let loaded = RuleSet::load(&files, &[], &Settings::default());
-        let parser = Parser::for_format("nginx").unwrap();
-        let rules = Arc::new(loaded.set);
-        let mut stage = Stage::new(parser, RealClient::default(), rules, Clamp::Never);
-        let mut replay = Replay::from_reader("log", Box::new(Cursor::new(text))).unwrap();
-        let batch = replay.next_batch().unwrap().unwrap();
-        let matched = stage.run(&batch);
-        assert_eq!(matched.candidates.len(), 100_usize.div_ceil(every));
-        (batch, matched)
-    }
-
-    /// The ring of evidence holds thousands of events: with a few candidates in each block they held
-    /// hundreds of megabytes.
-    #[test]
-    fn a_few_candidates_do_not_hold_the_block_that_they_came_in() {
-        for (every, held) in [(1, true), (20, false)] {
-            let (batch, matched) = matched(every);
-            let block = batch.block.as_ptr_range();
-            for candidate in matched.candidates.iter() {
-                let event = &candidate.event;
-                assert_eq!(block.contains(&event.record().as_ptr()), held, "one in {every}");
-                assert_eq!(event.bytes(Field::Path), Some(&b"/wanted"[..]));
-            }
-        }
-    }
-}
+#[path = "stage_tests.rs"]
+mod tests;

@@ -6,13 +6,16 @@
 
 use super::engine::{Engine, Inputs, Message};
 use super::live::StartError;
+use super::places;
 use crate::config::Config;
 use crate::decisions::LastCheck;
+use crate::enrich::Geo;
 use crate::event::net::display_net;
 use crate::event::{Event, Field, Kind, Origin, Value};
 use crate::feeds::keeper::{Ways, version_time};
 use crate::feeds::{Copies, Feeds, Keeper, Loaded};
-use crate::rules::{FeedAsked, Geo, Lookups};
+use crate::geo::Places;
+use crate::rules::{FeedAsked, Lookups};
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use std::cell::RefCell;
@@ -38,13 +41,14 @@ pub fn pin(feeds: &Arc<Feeds>) {
     PINNED.set(Some(Arc::clone(feeds)));
 }
 
-/// What rules ask: the versions that are pinned to their thread, else those at hand when they were
+/// What rules ask, of feeds and of databases of places: the versions that are pinned to their thread, else those at hand when they were
 /// loaded.
 #[derive(Debug, Default)]
 pub struct FeedLookups {
     otherwise: Arc<Feeds>,
     /// The feeds of the config, where `otherwise` is what counts.
     names: Vec<String>,
+    places: Arc<Places>,
 }
 
 impl FeedLookups {
@@ -53,10 +57,17 @@ impl FeedLookups {
         Arc::new(Self::default())
     }
 
+    /// For commands that look at events without rules: databases of places alone.
+    pub fn of_places(config: &Config) -> Arc<dyn Lookups> {
+        let places = Arc::new(places::at_hand(config));
+        Arc::new(Self { places, ..Self::default() })
+    }
+
     /// For commands that look at events once, with the copies that the daemon keeps.
     pub fn at_hand(config: &Config) -> Arc<dyn Lookups> {
         let names = config.feeds.iter().map(|feed| feed.name().to_owned()).collect();
-        Arc::new(Self { otherwise: Arc::new(at_hand(config)), names })
+        let places = Arc::new(places::at_hand(config));
+        Arc::new(Self { otherwise: Arc::new(at_hand(config)), names, places })
     }
 }
 
@@ -67,8 +78,12 @@ impl Lookups for FeedLookups {
         })
     }
 
-    fn geo(&self, _address: IpAddr) -> Option<Geo> {
-        None
+    fn geo(&self, address: IpAddr) -> Option<Arc<Geo>> {
+        places::find(address, &self.places)
+    }
+
+    fn knows_places(&self) -> bool {
+        places::are_there(&self.places)
     }
 
     fn feeds(&self) -> Vec<FeedAsked> {

@@ -3,20 +3,11 @@
 //! The engine implements [`Host`]; rules see nothing else of the world.
 
 use crate::clock::Timestamp;
+use crate::enrich::Geo;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
-
-/// Where an address is, as far as is known.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Geo {
-    /// ISO 3166-1 alpha-2.
-    pub country: Option<String>,
-    /// The autonomous system.
-    pub asn: Option<u32>,
-    /// The autonomous system's name.
-    pub organisation: Option<String>,
-}
 
 /// A value kept by `state::set`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,7 +41,11 @@ pub trait Lookups: Send + Sync {
     /// Whether the feed lists the address; an unknown feed lists nothing.
     fn in_feed(&self, address: IpAddr, feed: &str) -> bool;
     /// Where the address is.
-    fn geo(&self, address: IpAddr) -> Option<Geo>;
+    fn geo(&self, address: IpAddr) -> Option<Arc<Geo>>;
+    /// Whether there is anybody who could say where an address is.
+    fn knows_places(&self) -> bool {
+        false
+    }
     /// The feeds that are asked, where they stay the same as long as the rules; for telling of them.
     fn feeds(&self) -> Vec<FeedAsked> {
         Vec::new()
@@ -70,7 +65,7 @@ pub trait Host: Send + Sync {
     /// Whether the feed lists the address; an unknown feed lists nothing.
     fn in_feed(&self, address: IpAddr, feed: &str) -> bool;
     /// Where the address is.
-    fn geo(&self, address: IpAddr) -> Option<Geo>;
+    fn geo(&self, address: IpAddr) -> Option<Arc<Geo>>;
     /// The value of a key, unless its time is over.
     fn state_get(&self, key: &str) -> Option<StateValue>;
     /// Sets a key for `ttl` from now.
@@ -89,7 +84,7 @@ impl Lookups for NoLookups {
         false
     }
 
-    fn geo(&self, _address: IpAddr) -> Option<Geo> {
+    fn geo(&self, _address: IpAddr) -> Option<Arc<Geo>> {
         None
     }
 }

@@ -2,11 +2,13 @@
 
 use super::book::{Api, Place};
 use super::context::Run;
-use super::host::Geo;
 use super::values::Address;
+use crate::enrich::Geo;
 use crate::event::net;
+use crate::matching::Const;
 use rhai::{Dynamic, NativeCallContext};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Registers the look-ups.
 pub(super) fn register(api: &mut Api<'_>) {
@@ -27,7 +29,7 @@ pub(super) fn register(api: &mut Api<'_>) {
         Place::Pure,
         "geo",
         "geo(address)",
-        "Where an address is: a map with `country`, `asn` and `organisation`, each `()` where it is not known. This version has no such data yet, so nothing is known.",
+        "Where an address is and whose network it is in, by the databases of `[geo]`: a map with `country`, `continent`, `city`, `asn` and `organisation`, each `()` where it is not known. Of an event's client, `e.country` and `e.asn` say the same and cost less.",
         r#"geo(e.ip).country == "NL""#,
     )
     .register_fn("geo", |context: NativeCallContext, a: Address| geo(&context, a.0))
@@ -51,11 +53,60 @@ fn geo(context: &NativeCallContext, address: IpAddr) -> Dynamic {
     geo_map(place)
 }
 
-fn geo_map(place: Option<Geo>) -> Dynamic {
-    let place = place.unwrap_or_default();
+/// What `geo` tells of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GeoPart {
+    Country,
+    Continent,
+    City,
+    Asn,
+    Organisation,
+}
+
+impl GeoPart {
+    const ALL: [Self; 5] =
+        [Self::Country, Self::Continent, Self::City, Self::Asn, Self::Organisation];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Country => "country",
+            Self::Continent => "continent",
+            Self::City => "city",
+            Self::Asn => "asn",
+            Self::Organisation => "organisation",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.name() == name)
+    }
+
+    /// Its value; `()` where it is not known.
+    pub(super) fn of(self, place: Option<&Geo>) -> Const {
+        let text = |text: &Option<String>| match text {
+            Some(text) => Const::Text(text.as_str().into()),
+            None => Const::Unit,
+        };
+        let Some(place) = place else { return Const::Unit };
+        match self {
+            Self::Country => text(&place.country),
+            Self::Continent => text(&place.continent),
+            Self::City => text(&place.city),
+            Self::Asn => place.asn.map_or(Const::Unit, |asn| Const::Int(i64::from(asn))),
+            Self::Organisation => text(&place.organisation),
+        }
+    }
+}
+
+fn geo_map(place: Option<Arc<Geo>>) -> Dynamic {
     let mut map = rhai::Map::new();
-    map.insert("country".into(), place.country.map_or(Dynamic::UNIT, Dynamic::from));
-    map.insert("asn".into(), place.asn.map_or(Dynamic::UNIT, |asn| i64::from(asn).into()));
-    map.insert("organisation".into(), place.organisation.map_or(Dynamic::UNIT, Dynamic::from));
+    for part in GeoPart::ALL {
+        let value = match part.of(place.as_deref()) {
+            Const::Text(text) => Dynamic::from(text.into_string()),
+            Const::Int(number) => number.into(),
+            _ => Dynamic::UNIT,
+        };
+        map.insert(part.name().into(), value);
+    }
     map.into()
 }

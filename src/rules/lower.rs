@@ -196,6 +196,9 @@ impl Lowering<'_> {
 
     /// `head.rest`, where `rest` is a property, a method or a chain of them.
     fn chain_head(&mut self, head: &Expr, rest: &Expr) -> Lowered {
+        if let Some(known) = self.known_of_address(head, rest) {
+            return known;
+        }
         if !self.is_event(head) {
             let base = self.expr(head)?;
             return self.chain(base, rest);

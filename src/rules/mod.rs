@@ -79,7 +79,7 @@ pub use draft::Param;
 pub use evaluate::BodyRun;
 pub use fault::{Fault, FaultKind};
 pub use finding::{Finding, Related, Severity, sort, to_json};
-pub use host::{FeedAsked, Geo, Host, Lookups, NoLookups, StateValue};
+pub use host::{FeedAsked, Host, Lookups, NoLookups, StateValue};
 pub use load::Loaded;
 pub use pages::{Call, Page};
 pub use parts::{Judged, Looked, Part, PartKind, Parts, Predicate, Role, Truth};

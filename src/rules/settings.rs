@@ -43,6 +43,8 @@ pub struct Known {
     pub zones: Option<BTreeSet<String>>,
     /// Feeds of `in_feed`.
     pub feeds: Option<BTreeSet<String>>,
+    /// Whether the config has databases of places.
+    pub places: Option<bool>,
     /// Kinds that sources make beyond the built-in ones.
     pub kinds: BTreeSet<String>,
     /// Kinds whose fields are declared, by plugins: all that their events can have.

@@ -97,3 +97,19 @@ fn the_example_of_each_field_holds_for_its_value() {
     }
     assert!(said.is_empty(), "\n{said}");
 }
+
+#[test]
+fn the_examples_of_enrichers_do_what_they_say() {
+    let page = std::fs::read_to_string(super::root().join("docs/enrichers.md")).unwrap();
+    let blocks = page.split("```rhai\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+    let mut seen = 0;
+    for block in blocks {
+        assert_eq!(wrong(block), "", "{block}");
+        seen += 1;
+    }
+    assert!(seen > 0);
+    let tables = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+    for table in tables {
+        riposte::config::parse(table).unwrap();
+    }
+}

@@ -39,6 +39,7 @@ const SOURCES: &[&str] = &[
     "src/config/source/kinds.rs",
     "src/sources/files.rs",
     "src/feeds/config.rs",
+    "src/geo/config.rs",
     "src/sources/syslog/config.rs",
     "src/sources/journald/config.rs",
     "src/decisions/config.rs",

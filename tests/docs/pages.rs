@@ -23,6 +23,7 @@ const SECTIONS: &[Section] = &[
     one("sources.syslog", "SyslogConfig"),
     one("sources.journald", "JournaldConfig"),
     several("feeds", "FeedConfig"),
+    one("geo", "GeoConfig"),
     one("rules", "RulesConfig"),
     one("guard", "GuardConfig"),
     one("actions.nftables", "NftablesConfig"),
@@ -56,6 +57,7 @@ type = "journald"
 [sources.journald]
 [[feeds]]
 shipped = "spamhaus-drop"
+[geo]
 [actions.nftables]
 [[actions.files]]
 name = "nginx"
@@ -84,6 +86,9 @@ region = "eu-central-1"
 pub const EXAMPLES: &[(&str, &str)] = &[
     ("poll", "\"2s\""),
     ("path", "\"/etc/riposte/own.list\""),
+    ("city", "\"/usr/share/GeoIP/GeoLite2-City.mmdb\""),
+    ("country", "\"/usr/share/GeoIP/GeoLite2-Country.mmdb\""),
+    ("asn", "\"/usr/share/GeoIP/GeoLite2-ASN.mmdb\""),
     ("format", "\"csv\""),
     ("column", "2"),
     ("column_last", "3"),

@@ -10,6 +10,8 @@ use crate::parsers::Parser;
 use crate::pipeline::explain::Watcher;
 use crate::pipeline::formats::Chosen;
 use crate::pipeline::replay::Input;
+use crate::pipeline::stage;
+use crate::rules::Lookups;
 use bytes::Bytes;
 use std::io::Read;
 use std::path::Path;
@@ -81,13 +83,15 @@ pub(super) fn parse(
     watcher: &mut Watcher,
     real_client: &RealClient,
 ) -> anyhow::Result<Parsed> {
+    let rules = Arc::clone(watcher.core.rules());
+    let known = (real_client, &**rules.lookups());
     match meant {
         Meant::Text(record) => {
             let chosen = formats::of_line(config, format, &record)?;
             let name: Arc<str> = chosen.source.as_deref().unwrap_or("explain").into();
             let origin = Arc::new(Origin { source: Arc::clone(&name), stream: name });
             let place = Place { origin, arrival: clock::now(), offset: 0, line: 0 };
-            Ok(Parsed::of(chosen, record, place, real_client))
+            Ok(Parsed::of(chosen, record, place, known))
         }
         Meant::OfFile { file, number } => {
             let (input, chosen) = open(config, format, &file)?;
@@ -100,7 +104,7 @@ pub(super) fn parse(
             };
             let Batch { origin, arrival, .. } = line.batch;
             let place = Place { origin, arrival, offset: line.offset, line: number };
-            Ok(Parsed::of(chosen, line.record, place, real_client))
+            Ok(Parsed::of(chosen, line.record, place, known))
         }
     }
 }
@@ -113,7 +117,12 @@ struct Place {
 }
 
 impl Parsed {
-    fn of(chosen: Chosen, record: Bytes, place: Place, real_client: &RealClient) -> Self {
+    fn of(
+        chosen: Chosen,
+        record: Bytes,
+        place: Place,
+        (real_client, lookups): (&RealClient, &dyn Lookups),
+    ) -> Self {
         let mut event = Event::new(Kind::Log, Timestamp::EPOCH);
         event.reset(record.clone());
         event.origin = place.origin;
@@ -124,6 +133,7 @@ impl Parsed {
             Ok(()) => {
                 let client = real_client.judge(&event);
                 real_client.apply(&mut event);
+                stage::place(&mut event, lookups);
                 Ok((Arc::new(event), client))
             }
             Err(why) => Err(why.to_string()),

@@ -5,6 +5,7 @@ use crate::cli::{End, Usage, context};
 use crate::clock::{self, format_duration};
 use crate::event::text;
 use crate::feeds::FeedStatus;
+use crate::geo::GeoStatus;
 use crate::pipeline::control::{self, Reply, Request, Status};
 use crate::secret::SecretState;
 use serde_json::json;
@@ -93,6 +94,9 @@ fn show_status(status: &Status, has_enforcer: bool, out: &mut Output) -> anyhow:
         ))?;
     }
     feeds(status, out)?;
+    for database in &status.geo {
+        crate::cli::feeds::database(database, out)?;
+    }
     destinations(status, out)?;
     changes(status, out)?;
     plugins(status, out)?;
@@ -111,6 +115,7 @@ fn is_ill(status: &Status) -> bool {
         || !status.unapplied.is_empty()
         || status.destinations.iter().any(|to| !to.healthy)
         || status.feeds.iter().any(FeedStatus::is_ill)
+        || status.geo.iter().any(GeoStatus::is_ill)
         || status.plugins.iter().any(|plugin| !plugin.healthy)
         || status.secrets.iter().any(|secret| secret.state.is_ill())
 }

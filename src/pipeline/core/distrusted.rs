@@ -10,7 +10,8 @@ use super::host::CoreHost;
 use super::{Core, Firing};
 use crate::clock::Timestamp;
 use crate::decisions::{Ask, Hit, Mode, Proposer};
-use crate::rules::{Geo, Host, StateValue};
+use crate::enrich::Geo;
+use crate::rules::{Host, StateValue};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ impl Host for ReadOnly {
         self.0.in_feed(address, feed)
     }
 
-    fn geo(&self, address: IpAddr) -> Option<Geo> {
+    fn geo(&self, address: IpAddr) -> Option<Arc<Geo>> {
         self.0.geo(address)
     }
 

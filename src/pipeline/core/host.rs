@@ -2,7 +2,8 @@
 
 use crate::clock::Timestamp;
 use crate::decisions::{GuardConfig, Proposer};
-use crate::rules::{Geo, Host, Lookups, ScriptState, StateValue};
+use crate::enrich::Geo;
+use crate::rules::{Host, Lookups, ScriptState, StateValue};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,7 +75,7 @@ impl Host for CoreHost {
         self.lookups().in_feed(address, feed)
     }
 
-    fn geo(&self, address: IpAddr) -> Option<Geo> {
+    fn geo(&self, address: IpAddr) -> Option<Arc<Geo>> {
         self.lookups().geo(address)
     }
 

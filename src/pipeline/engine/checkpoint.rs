@@ -1,6 +1,7 @@
 //! The engine's state into the store and back: cursors, windows and the rest, together.
 
 use super::feeds::FEEDS_BLOB;
+use super::places::PLACES_BLOB;
 use super::{Cursor, Engine};
 use crate::clock::{self, Timestamp};
 use crate::event::Origin;
@@ -56,6 +57,7 @@ impl Engine {
         let blobs = vec![
             (CORE_BLOB.to_owned(), image.blob),
             (FEEDS_BLOB.to_owned(), self.feeds.save()),
+            (PLACES_BLOB.to_owned(), self.places.save()),
             (DESK_BLOB.to_owned(), self.desk().save()),
             // Plain maps and numbers: writing them to a Vec can't fail.
             (WATERMARKS_BLOB.to_owned(), postcard::to_stdvec(&self.watermarks).unwrap_or_default()),
@@ -76,6 +78,7 @@ impl Engine {
                 self.dirty = false;
                 self.store_works();
                 self.feeds.saved();
+                self.places.saved();
                 self.release_sources(&checkpoint.cursors);
             }
             Err(error) => {

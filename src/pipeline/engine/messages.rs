@@ -31,6 +31,8 @@ pub enum Message {
     Reloaded(Box<Reloaded>),
     /// Another version of a threat feed.
     Feed(Box<Loaded>),
+    /// Another version of a database of places is in force from now on.
+    Geo(Box<crate::geo::Loaded>),
     /// What config and rule files say now and is not in force, in sentences.
     Unapplied(Vec<String>),
     /// Save everything and end.

@@ -13,6 +13,7 @@ mod feeds;
 mod hand_over;
 mod input;
 mod messages;
+mod places;
 mod recovery;
 mod reload;
 mod requests;
@@ -114,6 +115,7 @@ pub struct Engine {
     /// What the files say and is not in force, in sentences.
     unapplied: Vec<String>,
     feeds: feeds::FeedsInForce,
+    places: places::PlacesInForce,
 }
 
 impl Engine {
@@ -122,6 +124,7 @@ impl Engine {
         let now = Instant::now();
         Self {
             feeds: feeds::FeedsInForce::new(&parts.config.state_dir),
+            places: places::PlacesInForce::new(&parts.config.state_dir),
             config: parts.config,
             store: parts.store,
             core: parts.core,
@@ -191,6 +194,7 @@ impl Engine {
     pub fn run(mut self, inputs: &InputsTaken) -> Option<Executors> {
         let nothing = never();
         self.feeds.pin();
+        self.places.pin();
         loop {
             let wait =
                 Duration::from_secs(limits::TICK_SECS).saturating_sub(self.last_tick.elapsed());
@@ -242,6 +246,7 @@ impl Engine {
             Message::Reloaded(reloaded) => self.reloaded(*reloaded),
             Message::Unapplied(sentences) => self.unapplied(sentences),
             Message::Feed(loaded) => self.feed_loaded(&loaded),
+            Message::Geo(loaded) => self.geo_loaded(&loaded),
             Message::Stop => {}
         }
     }
@@ -249,11 +254,12 @@ impl Engine {
     /// One batch: an input, its firings, and what they lead to.
     fn batch(&mut self, delivery: Delivery) {
         let same = Arc::ptr_eq(&delivery.rules, self.core.rules())
-            && Arc::ptr_eq(&delivery.feeds, &self.feeds.now);
+            && Arc::ptr_eq(&delivery.feeds, &self.feeds.now)
+            && Arc::ptr_eq(&delivery.places, &self.places.now);
         let matched = if same {
             delivery.matched
         } else {
-            // Matched by rules or feeds no longer in force: match again by those that are.
+            // Matched by rules, feeds or places no longer in force: again by those that are.
             match self.book.stage(&delivery.batch.origin.source, Arc::clone(self.core.rules())) {
                 Some(mut stage) => stage.run_with(&delivery.batch, &delivery.additions),
                 None => return,

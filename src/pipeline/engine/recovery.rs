@@ -5,6 +5,7 @@
 
 use super::checkpoint::{self, DESK_BLOB, WATERMARKS_BLOB};
 use super::feeds::FEEDS_BLOB;
+use super::places::PLACES_BLOB;
 use super::{Engine, evaluate};
 use crate::clock::{self, Timestamp};
 use crate::decisions::{Decision, Mode, Remedy, RuleFacts};
@@ -51,6 +52,10 @@ impl Engine {
                     self.feeds.load(bytes, &mut recovery.complaints);
                     Ok(())
                 }
+                PLACES_BLOB => {
+                    self.places.load(bytes, &mut recovery.complaints);
+                    Ok(())
+                }
                 DESK_BLOB => self.desk().load(bytes),
                 WATERMARKS_BLOB => {
                     self.watermarks = checkpoint::watermarks(bytes);
@@ -78,6 +83,7 @@ impl Engine {
         self.watermarks.not_after(now.plus(ahead));
         self.core.not_after(now.plus(ahead));
         self.feeds.pin();
+        self.places.pin();
         let inputs = loaded.inputs;
         for input in inputs {
             self.again(input, &mut rereaders, &mut recovery);
@@ -112,7 +118,11 @@ impl Engine {
                 self.core.advance(low, &mut firings);
             }
             InputKind::Feed { name, version } => {
-                if let Err(complaint) = self.feed_again(&name, version, &mut firings) {
+                let again = match Self::role_of_input(&name) {
+                    Some(role) => self.geo_again(role, version),
+                    None => self.feed_again(&name, version, &mut firings),
+                };
+                if let Err(complaint) = again {
                     recovery.complaints.push(complaint);
                 }
             }

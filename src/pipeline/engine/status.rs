@@ -52,6 +52,7 @@ impl Engine {
             plugins: self.plugins.iter().map(|cell| cell.now()).map(plugin).collect(),
             secrets: secret::keeper().map(|keeper| keeper.report()).unwrap_or_default(),
             feeds: self.feeds.status(),
+            geo: self.places.status(),
             metrics: telemetry::snapshot()
                 .into_iter()
                 .map(|(name, _, value)| (name.to_owned(), value))

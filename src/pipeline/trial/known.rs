@@ -3,18 +3,20 @@
 //! Rules keep their look-ups for life, tests come and go: so what a test told is kept by the thread
 //! that it runs on, from the bench's beginning to its end.
 
+use crate::enrich::Geo;
 use crate::limits;
-use crate::rules::{Geo, Lookups};
+use crate::rules::Lookups;
 use ipnet::IpNet;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// What one test told.
 #[derive(Debug, Default)]
 struct Told {
     feeds: BTreeMap<String, Vec<IpNet>>,
-    places: Vec<(IpNet, Geo)>,
+    places: Vec<(IpNet, Arc<Geo>)>,
 }
 
 impl Told {
@@ -45,11 +47,15 @@ impl Lookups for TestLookups {
         })
     }
 
-    fn geo(&self, address: IpAddr) -> Option<Geo> {
+    fn geo(&self, address: IpAddr) -> Option<Arc<Geo>> {
         TOLD.with_borrow(|told| {
             let around = told.places.iter().filter(|(net, _)| net.contains(&address));
-            around.max_by_key(|(net, _)| net.prefix_len()).map(|(_, place)| place.clone())
+            around.max_by_key(|(net, _)| net.prefix_len()).map(|(_, place)| Arc::clone(place))
         })
+    }
+
+    fn knows_places(&self) -> bool {
+        TOLD.with_borrow(|told| !told.places.is_empty())
     }
 }
 
@@ -70,7 +76,7 @@ pub(super) fn geo(net: IpNet, place: Geo) -> Result<(), String> {
     TOLD.with_borrow_mut(|told| {
         told.room(1)?;
         told.places.retain(|(known, _)| *known != net);
-        told.places.push((net, place));
+        told.places.push((net, Arc::new(place)));
         Ok(())
     })
 }

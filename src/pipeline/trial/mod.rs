@@ -14,15 +14,16 @@ pub use known::TestLookups;
 
 use super::core::{Core, CoreConfig, Firing, Modes};
 use super::live::{real_client, route_of};
-use super::stage::{Clamp, Matched, Stage};
+use super::stage::{Clamp, Matched, Stage, place};
 use super::watermark::Watermarks;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::decisions::{Ask, Decision, Desk, Effect, Entry, Hit, Mode, RuleFacts, Subject};
+use crate::enrich::Geo;
 use crate::event::{Batch, Event, Field, Kind, Origin, Value};
 use crate::limits;
 use crate::parsers::Parser;
-use crate::rules::{Asked, Decided, Faulted, Geo, RuleSet, StateValue, TestBench};
+use crate::rules::{Asked, Decided, Faulted, RuleSet, StateValue, TestBench};
 use cover::TestCover;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -118,6 +119,7 @@ impl Trial {
             event.reset(record.clone());
             if parser.parse(&record, batch.arrival, &mut event).is_ok() {
                 client.apply(&mut event);
+                place(&mut event, &**self.rules.lookups());
                 self.keep(Arc::new(event));
             }
         }
@@ -274,6 +276,7 @@ impl TestBench for Trial {
                 (_, None) => event.set_extra(&Arc::from(name), value),
             }
         }
+        place(&mut event, &**self.rules.lookups());
         let mut found = Vec::new();
         self.rules.candidates(&event, &mut found, &mut matched.faults);
         matched.newest = event.time;

@@ -1,6 +1,7 @@
 //! Properties: fields that the events of a kind can't have, properties that a hit doesn't have, and
 //! comparisons of a field with what it never is.
 
+use super::literals::no_places;
 use super::{Call, Checker, Facts};
 use crate::event::field::FieldType;
 use crate::event::{Field, Kind};
@@ -86,6 +87,14 @@ impl Checker<'_> {
                 }
             }
         };
+        if matches!(name, "country" | "asn")
+            && self.known.places == Some(false)
+            && !kinds.is_empty()
+            && kinds.iter().all(|kind| kind.fields().is_some())
+        {
+            notes.push(no_places(position));
+            return;
+        }
         let lists: Vec<Vec<&str>> = kinds.iter().filter_map(names).collect();
         if kinds.is_empty() || lists.len() < kinds.len() {
             return;

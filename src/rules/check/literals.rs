@@ -62,6 +62,7 @@ impl Checker<'_> {
                 configured("program", literal(args.first()), self.known.programs.as_ref(), notes);
             }
             "in_feed" => configured("feed", literal(second), self.known.feeds.as_ref(), notes),
+            "geo" if self.known.places == Some(false) => notes.push(no_places(call.position)),
             "escalate" => escalation(args, notes),
             "matches" | "capture" => pattern(literal(second), notes),
             "within" => prefixes(second, notes),
@@ -161,6 +162,13 @@ pub(super) fn configured(
     let note =
         Note::warning("not-configured", position, format!("the config has no {what} `{name}`"));
     notes.push(note.did_you_mean(name, known.iter().map(String::as_str)));
+}
+
+/// Something that only databases of places know, where the config has none.
+pub(super) fn no_places(position: Position) -> Note {
+    let words = "the config has no database of places, so nothing is known here";
+    Note::warning("not-configured", position, words.to_owned())
+        .hint("name one in the config: `[geo]` with `country`, `city` or `asn`")
 }
 
 /// A pattern that isn't one, with the place inside of it.

@@ -2,11 +2,14 @@
 
 use super::{Last, Lowered, Lowering, Native, TO_UPPER, URL_DECODE, capture};
 use crate::event::net;
-use crate::matching::{AddressTest, Comparison, Literal, Operator, TextPart, TextTest};
+use crate::matching::{
+    AddressFact, AddressTest, Comparison, Literal, Operator, TextPart, TextTest,
+};
 use crate::rules::literals::{constant, range_of, text_of, texts_of};
+use crate::rules::lookups::GeoPart;
 use crate::rules::values::is_private;
 use crate::rules::{helpers, patterns, syntax};
-use rhai::{Expr, FnCallExpr};
+use rhai::{ASTFlags, Expr, FnCallExpr};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -71,6 +74,35 @@ impl Lowering<'_> {
             return Ok(Native::OneOf(self.boxed(item)?, items));
         }
         Err("it looks for something that isn't fixed in a text".to_owned())
+    }
+
+    /// `geo(e.ip).country`, with a chain after it; none where it is something else.
+    pub(super) fn known_of_address(&mut self, head: &Expr, rest: &Expr) -> Option<Lowered> {
+        let Expr::FnCall(call, _) = head else { return None };
+        let [address] = call.args.as_slice() else { return None };
+        if call.name != "geo" || !call.namespace.is_empty() || self.is_shadowed("geo") {
+            return None;
+        }
+        let (property, after) = match rest {
+            Expr::Dot(pair, flags, _) if !flags.intersects(ASTFlags::NEGATED) => {
+                (&pair.lhs, Some(&pair.rhs))
+            }
+            property => (property, None),
+        };
+        let Expr::Property(names, _) = property else { return None };
+        let part = GeoPart::from_name(names.2.as_str())?;
+        let lookups = Arc::clone(self.lookups);
+        let fact = AddressFact {
+            name: format!("geo {}", part.name()).into(),
+            find: Arc::new(move |address| {
+                part.of(address.and_then(|address| lookups.geo(address)).as_deref())
+            }),
+        };
+        let base = self.boxed(address).map(|subject| Native::Fact(subject, fact));
+        Some(match (base, after) {
+            (Ok(base), Some(after)) => self.chain(base, after),
+            (base, _) => base,
+        })
     }
 
     /// A range of whole numbers that is known now: its first and its last.

@@ -20,6 +20,7 @@ fn codes(text: &str) -> Vec<String> {
             kinds: BTreeSet::from(["probe".to_owned(), "shop.order".to_owned()]),
             fields: BTreeSet::from(["tenant".to_owned()]),
             given: Some(BTreeSet::new()),
+            places: Some(false),
         },
         ..Settings::default()
     };
@@ -86,6 +87,8 @@ fn each_kind_of_finding_has_its_code_and_place() {
         (rule("e.path.nothing()"), "unknown-function@1:47"),
         (rule("other::f(e)"), "unknown-module"),
         (rule("in_feed(e.ip, \"bad\")"), "not-configured@1:54"),
+        (rule("geo(e.ip).country == \"NL\""), "not-configured@1:40"),
+        (rule("e.country == \"NL\""), "not-configured@1:42"),
         (rule("timestamp() == e.path"), "not-available"),
         (then("print(\"x\")"), "not-available"),
         (then("sleep(1)"), "not-available"),
@@ -133,8 +136,8 @@ fn each_kind_of_finding_has_its_code_and_place() {
         (rule("e.default == 1"), "syntax"),
         ("fn f(e) { e.staus == 1 } rule(\"r\").on(\"http\").by(\"ip\").when(|e| f(e)).then(|hit| ());".to_owned(), "unknown-field@1:13"),
         ("fn f(x) { block(x, \"1h\"); true } rule(\"r\").on(\"http\").by(\"ip\").when(|e| f(e.ip)).then(|hit| ());".to_owned(), "impure@1:11"),
-        (rule("geo(e.ip).country == \"NL\""), "not-native@1:31"),
-        ("rule(\"r\").on(\"http\").by(\"ip\").consecutive(|e| geo(e.ip).country == \"NL\", 3).then(|hit| ());".to_owned(), "not-native"),
+        (rule("e.path.split(\"/\").len() > 20"), "not-native@1:31"),
+        ("rule(\"r\").on(\"http\").by(\"ip\").consecutive(|e| e.path.split(\"/\").len() > 20, 3).then(|hit| ());".to_owned(), "not-native"),
         ("test(\"t\", |t| { t.expect_blok(\"203.0.113.9\"); });".to_owned(), "unknown-function"),
         ("let x = 1; x.foo(); rule(\"r\");".to_owned(), "load@1:14"),
     ] {

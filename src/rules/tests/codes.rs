@@ -16,6 +16,7 @@ fn found(text: &str) -> Vec<String> {
         enforcers: names(&["nftables"]),
         feeds: names(&[]),
         given: names(&["http", "ssh.auth"]),
+        places: Some(true),
         ..Known::default()
     };
     let settings = Settings { known, analyse: true, ..Settings::default() };

@@ -46,6 +46,8 @@ fn what_rules_are_made_of_is_native() {
         r#"if e.status == 1 { true } else if e.ok { false } else { e.path == "/a" }"#,
         r#"{ if e.ip.is_private() { return false; } let id = e.query.query_value("id"); id != () }"#,
         r#"e.query.query_value("page").to_number() > 1000 || e.host.to_upper() == "X""#,
+        r#"geo(e.ip).country == "NL" || geo(e.ip).asn in [1, 64500] || e.country != "NL""#,
+        r#"geo(e.ip).organisation.contains("x") && e.asn > 5 && geo(e.user).city == ()"#,
         r#"e.user.capture("^([a-z]+)$").to_lower() in ["root", "admin"]"#,
     ] {
         assert_eq!(why_not(predicate), "", "{predicate}");
@@ -65,7 +67,7 @@ fn what_rules_are_made_of_is_native() {
 fn what_is_not_native_says_why() {
     let why = "an `if` in it neither gives its value nor returns";
     assert_eq!(why_not("{ if e.ok { e.path } e.status == 1 }"), why);
-    assert_eq!(why_not(r#"geo(e.ip).country == "NL""#), "it calls `geo`");
+    assert_eq!(why_not("geo(e.ip) == ()"), "it calls `geo`");
     let with = |function: &str| {
         let text = format!("{function}\n{}", rule_with("odd(e)"));
         set(&text).rules()[0].lowered.clone()
@@ -190,6 +192,7 @@ fn leaf() -> impl Strategy<Value = String> {
         2 => (subject(), test(), texts).prop_map(|(a, test, b)| format!("{a}.{test}_any([{}])", b.join(", "))),
         1 => (quoted(), subject()).prop_map(|(a, b)| format!("{a} in {b}")),
         1 => subject().prop_map(|a| format!("{a}.matches(\"^/[a-z]\")")),
+        2 => subject().prop_map(|a| format!("geo({a}).country == \"NL\" || geo({a}).asn > 1")),
         1 => subject().prop_map(|a| format!("in_feed({a}, \"x\") || {a}.matches('a')")),
         2 => subject().prop_map(|a| format!("{a}.within(\"203.0.113.0/24\")")),
         1 => subject().prop_map(|a| format!("{a}.within([\"2001:db8::/32\", \"203.0.113.9\"])")),

@@ -15,6 +15,7 @@ mod trials;
 use super::*;
 use crate::clock::Timestamp;
 use crate::decisions::{Hit, HitId, Route};
+use crate::enrich::Geo;
 use crate::event::{Event, Field, Kind, Value};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -119,8 +120,8 @@ impl Host for TestHost {
         feed == "bad"
     }
 
-    fn geo(&self, _address: IpAddr) -> Option<Geo> {
-        Some(Geo { country: Some("NL".to_owned()), asn: Some(64_500), organisation: None })
+    fn geo(&self, _address: IpAddr) -> Option<Arc<Geo>> {
+        Some(Arc::new(Geo { country: Some("NL".to_owned()), asn: Some(64_500), ..Geo::default() }))
     }
 
     fn state_get(&self, key: &str) -> Option<StateValue> {

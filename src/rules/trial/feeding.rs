@@ -3,11 +3,11 @@
 use super::handle::{Answer, Handle};
 use super::options;
 use crate::clock::parse_duration;
+use crate::enrich::Geo;
 use crate::event::net;
 use crate::limits;
 use crate::rules::book::{Api, Place};
 use crate::rules::context::{Run, lock, value_error};
-use crate::rules::host::Geo;
 use crate::rules::stamps;
 use crate::rules::values::{Address, to_field, to_json};
 use ipnet::IpNet;
@@ -145,8 +145,8 @@ fn register_surroundings(api: &mut Api<'_>) {
     api.doc(
         Place::Test,
         "geo",
-        "t.geo(prefix, #{ country, asn, organisation })",
-        "What `geo` knows of an address or prefix, in this test.",
+        "t.geo(prefix, #{ country, continent, city, asn, organisation })",
+        "What `geo` knows of an address or prefix, in this test; events that follow have their `country` and `asn` from it.",
         r#"t.geo("203.0.113.0/24", #{ country: "NL", asn: 64500 })"#,
     )
     .register_fn(
@@ -158,6 +158,8 @@ fn register_surroundings(api: &mut Api<'_>) {
                 let text = options::json_text(&to_json(value));
                 match name.as_str() {
                     "country" => geo.country = Some(text),
+                    "continent" => geo.continent = Some(text),
+                    "city" => geo.city = Some(text),
                     "organisation" => geo.organisation = Some(text),
                     "asn" => {
                         let asn = text.parse().map_err(|_| {
@@ -172,7 +174,7 @@ fn register_surroundings(api: &mut Api<'_>) {
                         return Err(options::unknown(
                             &context,
                             other,
-                            &["country", "asn", "organisation"],
+                            &["country", "continent", "city", "asn", "organisation"],
                         ));
                     }
                 }
