@@ -65,7 +65,8 @@ fn list(config: &Config, json: bool, out: &mut Output) -> anyhow::Result<End> {
     for status in databases.iter().filter(|_| !json) {
         database(status, out)?;
     }
-    if !json && !running && !(feeds.is_empty() && databases.is_empty()) {
+    let any = !feeds.is_empty() || !databases.is_empty();
+    if any && !json && !running {
         out.line("riposte does not run: these are the copies that it left")?;
     }
     let ill = feeds.iter().any(FeedStatus::is_ill) || databases.iter().any(GeoStatus::is_ill);
@@ -89,8 +90,8 @@ fn at_hand(config: &Config) -> Vec<FeedStatus> {
 fn databases_at_hand(config: &Config) -> Vec<GeoStatus> {
     let copies = geo::Copies::new(&config.state_dir);
     let status = |(role, path): (geo::Role, &Path)| {
-        let placed = copies.newest(role, &mut Vec::new());
-        GeoStatus::new(role, path, placed.as_ref())
+        let edition = copies.newest(role, &mut Vec::new());
+        GeoStatus::new(role, path, edition.as_ref())
     };
     config.geo.roles().map(status).collect()
 }

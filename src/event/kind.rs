@@ -5,6 +5,32 @@ use super::Field;
 use std::fmt;
 use std::sync::Arc;
 
+/// What may be known of a request.
+const HTTP_FIELDS: &[Field] = &[
+    Field::Ip,
+    Field::Peer,
+    Field::Port,
+    Field::Method,
+    Field::Path,
+    Field::Query,
+    Field::Status,
+    Field::Bytes,
+    Field::RequestBytes,
+    Field::UserAgent,
+    Field::Referer,
+    Field::Host,
+    Field::Scheme,
+    Field::Protocol,
+    Field::User,
+    Field::Duration,
+    Field::UpstreamDuration,
+    Field::Upstream,
+    Field::Request,
+    Field::Outcome,
+    Field::Asn,
+    Field::Country,
+];
+
 /// What an event is. The list is open: a rule may `emit` a kind of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -56,30 +82,7 @@ impl Kind {
     pub fn fields(&self) -> Option<&'static [Field]> {
         use Field as F;
         match self {
-            Self::Http => Some(&[
-                F::Ip,
-                F::Peer,
-                F::Port,
-                F::Method,
-                F::Path,
-                F::Query,
-                F::Status,
-                F::Bytes,
-                F::RequestBytes,
-                F::UserAgent,
-                F::Referer,
-                F::Host,
-                F::Scheme,
-                F::Protocol,
-                F::User,
-                F::Duration,
-                F::UpstreamDuration,
-                F::Upstream,
-                F::Request,
-                F::Outcome,
-                F::Asn,
-                F::Country,
-            ]),
+            Self::Http => Some(HTTP_FIELDS),
             Self::HttpError => Some(&[
                 F::Ip,
                 F::Level,

@@ -6,7 +6,7 @@
 
 use super::config::Role;
 use super::database::Database;
-use super::set::{Placed, Places};
+use super::set::{Edition, Places};
 use crate::limits;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -36,21 +36,21 @@ impl Copies {
 
     /// Keeps a version; it is on disk when this returns: a file beside, then in its place, so that a
     /// crash leaves nothing half.
-    pub fn save(&self, role: Role, placed: &Placed) -> io::Result<()> {
+    pub fn save(&self, role: Role, edition: &Edition) -> io::Result<()> {
         let dir = self.dir.join(role.name());
         DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
-        let name = format!("{}-{}.mmdb", placed.version, placed.database.checksum());
+        let name = format!("{}-{}.mmdb", edition.version, edition.database.checksum());
         let (path, beside) = (dir.join(&name), dir.join(".new"));
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(placed.database.raw())?;
+        file.write_all(edition.database.raw())?;
         file.sync_all()?;
         fs::rename(&beside, &path)?;
         File::open(&dir)?.sync_all()
     }
 
     /// A version, as it was saved; the error says what is wrong with it.
-    pub fn load(&self, role: Role, version: u64) -> Result<Placed, String> {
+    pub fn load(&self, role: Role, version: u64) -> Result<Edition, String> {
         let found = self.all(role).into_iter().find(|copy| copy.version == version);
         let Some(copy) = found else {
             let dir = self.dir.join(role.name());
@@ -60,17 +60,17 @@ impl Copies {
     }
 
     /// The newest version that is good; those that are not are told in `complaints`.
-    pub fn newest(&self, role: Role, complaints: &mut Vec<String>) -> Option<Placed> {
+    pub fn newest(&self, role: Role, complaints: &mut Vec<String>) -> Option<Edition> {
         self.newer(role, 0, complaints)
     }
 
     /// The newest good version that is newer than `known`.
-    pub fn newer(&self, role: Role, known: u64, complaints: &mut Vec<String>) -> Option<Placed> {
+    pub fn newer(&self, role: Role, known: u64, complaints: &mut Vec<String>) -> Option<Edition> {
         let mut copies = self.all(role);
         copies.retain(|copy| copy.version > known);
         copies.sort_unstable_by_key(|copy| copy.version);
         copies.iter().rev().find_map(|copy| match read(copy) {
-            Ok(placed) => Some(placed),
+            Ok(edition) => Some(edition),
             Err(complaint) => {
                 complaints.push(complaint);
                 None
@@ -85,7 +85,7 @@ impl Copies {
         complaints: &mut Vec<String>,
     ) -> Places {
         roles.fold(Places::default(), |all, role| match self.newest(role, complaints) {
-            Some(placed) => all.with(role, Some(placed)),
+            Some(edition) => all.with(role, Some(edition)),
             None => all,
         })
     }
@@ -116,7 +116,7 @@ impl Copies {
     }
 }
 
-fn read(copy: &Copy) -> Result<Placed, String> {
+fn read(copy: &Copy) -> Result<Edition, String> {
     let failed =
         |why: &dyn std::fmt::Display| format!("failed to read `{}`: {why}", copy.path.display());
     let mut bytes = Vec::new();
@@ -128,5 +128,5 @@ fn read(copy: &Copy) -> Result<Placed, String> {
     if database.checksum() != copy.checksum {
         return Err(failed(&"its checksum is wrong"));
     }
-    Ok(Placed { version: copy.version, database: Arc::new(database) })
+    Ok(Edition { version: copy.version, database: Arc::new(database) })
 }

@@ -2,7 +2,7 @@
 //! files on a daemon are in `tests/geo.rs`.
 
 use super::*;
-use crate::geo::{Copies, Placed, Places};
+use crate::geo::{Copies, Edition, Places};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use std::sync::Arc;
 mod mmdb;
 use mmdb::{Data, asn, city, country, database, map, text};
 
-const BUILT: u64 = 1_790_000_000;
+const BUILT: u32 = 1_790_000_000;
 
 fn cities() -> Vec<u8> {
     database(
         "Test-City",
-        BUILT,
+        BUILT.into(),
         &[
             ("203.0.113.0/24", city("NL", "Utrecht")),
             ("198.51.100.0/25", city("DE", "K\u{f6}ln")),
@@ -34,7 +34,7 @@ fn an_address_has_the_place_of_its_network() {
     database.verify(Role::City).unwrap();
     assert_eq!(
         (database.kind(), database.built()),
-        ("Test-City", Timestamp::from_secs(BUILT as i64))
+        ("Test-City", Timestamp::from_secs(BUILT.into()))
     );
     let found = find(&database, "203.0.113.9");
     let wanted = Geo {
@@ -53,11 +53,11 @@ fn an_address_has_the_place_of_its_network() {
 
 #[test]
 fn what_two_databases_know_is_put_together_and_mapped_addresses_are_v4() {
-    let placed = |bytes| Placed { version: 1, database: Arc::new(Database::new(bytes).unwrap()) };
-    let systems = database("Test-ASN", BUILT, &[("203.0.0.0/16", asn(64_500, "Example"))]);
+    let edition = |bytes| Edition { version: 1, database: Arc::new(Database::new(bytes).unwrap()) };
+    let systems = database("Test-ASN", BUILT.into(), &[("203.0.0.0/16", asn(64_500, "Example"))]);
     let places = Places::default()
-        .with(Role::Asn, Some(placed(systems)))
-        .with(Role::City, Some(placed(cities())));
+        .with(Role::Asn, Some(edition(systems)))
+        .with(Role::City, Some(edition(cities())));
     let found = places.find("::ffff:203.0.113.9".parse().unwrap());
     assert_eq!(found.city.as_deref(), Some("Utrecht"));
     assert_eq!((found.asn, found.organisation.as_deref()), (Some(64_500), Some("Example")));
@@ -86,7 +86,7 @@ fn records_side_by_side_are_read_too_and_nonsense_is_left_out() {
     let unknown = country("ZZ");
     let bytes = database(
         "Flat",
-        BUILT,
+        BUILT.into(),
         &[
             ("192.0.2.0/26", flat),
             ("192.0.2.64/26", short),
@@ -136,11 +136,11 @@ fn copies_are_private_whole_and_forgotten_when_nobody_needs_them() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let copies = Copies::new(dir.path());
-    let placed =
-        |version, bytes| Placed { version, database: Arc::new(Database::new(bytes).unwrap()) };
-    copies.save(Role::City, &placed(7, cities())).unwrap();
-    let later = database("Later", BUILT, &[("192.0.2.0/24", city("NL", "Ede"))]);
-    copies.save(Role::City, &placed(9, later)).unwrap();
+    let edition =
+        |version, bytes| Edition { version, database: Arc::new(Database::new(bytes).unwrap()) };
+    copies.save(Role::City, &edition(7, cities())).unwrap();
+    let later = database("Later", BUILT.into(), &[("192.0.2.0/24", city("NL", "Ede"))]);
+    copies.save(Role::City, &edition(9, later)).unwrap();
     assert_eq!(copies.load(Role::City, 7).unwrap().database.kind(), "Test-City");
     let mut complaints = Vec::new();
     assert_eq!(copies.newest(Role::City, &mut complaints).unwrap().version, 9);

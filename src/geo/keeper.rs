@@ -6,7 +6,7 @@
 
 use super::config::{GeoConfig, Role};
 use super::copies::Copies;
-use super::set::{Placed, Places};
+use super::set::{Edition, Places};
 use crate::clock;
 use crate::limits;
 use crate::telemetry::{self, names};
@@ -28,7 +28,7 @@ pub struct Loaded {
     /// What it is there for.
     pub role: Role,
     /// The database.
-    pub placed: Placed,
+    pub edition: Edition,
     /// All databases with it.
     pub places: Arc<Places>,
 }
@@ -38,8 +38,11 @@ pub struct Ways {
     /// Takes a version; false when nobody takes any more.
     pub deliver: Box<dyn Fn(Loaded) -> bool + Send>,
     /// Tells people who, and what, once for each thing.
-    pub tell: Box<dyn Fn(&str, String) + Send>,
+    pub tell: Tell,
 }
+
+/// Tells who, and what.
+pub type Tell = Box<dyn Fn(&str, String) + Send>;
 
 /// How each database is, for whoever asks.
 type Board = Arc<Mutex<BTreeMap<Role, GeoStatus>>>;
@@ -163,9 +166,9 @@ impl Work {
                 note(&|status| status.well());
                 true
             }
-            Ok(Refreshed::New(placed)) => {
+            Ok(Refreshed::New(edition)) => {
                 watched.told = None;
-                let database = &placed.database;
+                let database = &edition.database;
                 tracing::info!(
                     database = role.name(),
                     kind = %crate::event::text::escape_cut(database.kind().as_bytes(), 80),
@@ -173,10 +176,10 @@ impl Work {
                     bytes = database.bytes(),
                     "a database of places is loaded"
                 );
-                note(&|status| status.new_version(&placed));
-                self.now = Arc::new(self.now.with(role, Some(placed.clone())));
+                note(&|status| status.new_version(&edition));
+                self.now = Arc::new(self.now.with(role, Some(edition.clone())));
                 let places = Arc::clone(&self.now);
-                (self.ways.deliver)(Loaded { role, placed, places })
+                (self.ways.deliver)(Loaded { role, edition, places })
             }
             Err(Trouble::Changing) => {
                 watched.seen = Seen::Moving;
@@ -187,7 +190,7 @@ impl Work {
                 note(&|status| status.trouble(&why));
                 let stays = before.map_or_else(
                     || "nothing is in force".to_owned(),
-                    |placed| format!("the one of {} stays in force", placed.database.built()),
+                    |edition| format!("the one of {} stays in force", edition.database.built()),
                 );
                 let words = format!("{why}; {stays}");
                 if watched.told.as_ref() != Some(&words) {
@@ -201,7 +204,7 @@ impl Work {
 }
 
 /// A later version than any before.
-fn next_version(before: Option<&Placed>) -> u64 {
+fn next_version(before: Option<&Edition>) -> u64 {
     let now = u64::try_from(clock::now().as_micros()).unwrap_or(0);
     now.max(before.map_or(0, |before| before.version + 1))
 }

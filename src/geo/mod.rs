@@ -17,4 +17,4 @@ pub use config::{GeoConfig, Role};
 pub use copies::Copies;
 pub use database::Database;
 pub use keeper::{GeoStatus, Keeper, Loaded};
-pub use set::{Placed, Places};
+pub use set::{Edition, Places};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// One database in force.
 #[derive(Debug, Clone)]
-pub struct Placed {
+pub struct Edition {
     /// Its version: when it was read, in microseconds, so that a later one is greater.
     pub version: u64,
     /// What is asked.
@@ -19,7 +19,7 @@ pub struct Placed {
 /// The databases in force.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
-    placed: BTreeMap<Role, Placed>,
+    edition: BTreeMap<Role, Edition>,
 }
 
 impl Places {
@@ -27,41 +27,42 @@ impl Places {
     pub fn find(&self, address: IpAddr) -> Geo {
         let address = address.to_canonical();
         let mut all = Geo::default();
-        for placed in self.placed.values() {
-            all.merge(placed.database.find(address));
+        for edition in self.edition.values() {
+            all.merge(edition.database.find(address));
         }
         all
     }
 
     /// One of them.
-    pub fn get(&self, role: Role) -> Option<&Placed> {
-        self.placed.get(&role)
+    pub fn get(&self, role: Role) -> Option<&Edition> {
+        self.edition.get(&role)
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.placed.is_empty()
+        self.edition.is_empty()
     }
 
-    /// The same databases with one of them as it is now; without it where `placed` is `None`.
+    /// The same databases with one of them as it is now; without it where `edition` is `None`.
     #[must_use]
-    pub fn with(&self, role: Role, placed: Option<Placed>) -> Self {
-        let mut all = self.placed.clone();
-        match placed {
-            Some(placed) => all.insert(role, placed),
+    pub fn with(&self, role: Role, edition: Option<Edition>) -> Self {
+        let mut all = self.edition.clone();
+        match edition {
+            Some(edition) => all.insert(role, edition),
             None => all.remove(&role),
         };
-        Self { placed: all }
+        Self { edition: all }
     }
 
     /// The versions in force, by the roles' names.
     pub fn versions(&self) -> BTreeMap<String, u64> {
-        let version = |(role, placed): (&Role, &Placed)| (role.name().to_owned(), placed.version);
-        self.placed.iter().map(version).collect()
+        let version =
+            |(role, edition): (&Role, &Edition)| (role.name().to_owned(), edition.version);
+        self.edition.iter().map(version).collect()
     }
 
     /// Memory that they take.
     pub fn bytes(&self) -> u64 {
-        self.placed.values().map(|placed| placed.database.bytes()).sum()
+        self.edition.values().map(|edition| edition.database.bytes()).sum()
     }
 }

@@ -7,7 +7,7 @@ use super::feed::{AskedNow, Feed, SourceBook};
 use super::lacking::{self, Lack};
 use super::outcomes::StoreOutbox;
 use super::programs::Programs;
-use super::{machine, meta, places, plugins, programs, rule_keeper, secrets, threat_feeds};
+use super::{machine, meta, plugins, programs, rule_keeper, secrets, threat_feeds};
 use crate::actions::{Executors, Wanted};
 use crate::config::{Config, SourceType, read_plugins};
 use crate::feeds::Keeper;
@@ -143,10 +143,8 @@ impl Live {
         let executors =
             Executors::start(&config.actions, outcomes.clone(), &wanted, guests, dry_run);
         engine.connect(executors);
-        let (feeds, feed_keeper) =
+        let (asked, feed_keeper) =
             threat_feeds::begin(config, &mut engine, &inputs, friends, with_sources)?;
-        let places = places::begin(config, &mut engine, &inputs, with_sources)?;
-        let asked = AskedNow { feeds, places };
         let resume = config.sources.iter().map(|source| source.name.clone());
         let resume = resume.map(|name| (name.clone(), engine.cursors_of(&name))).collect();
         let enrichers = if with_sources {

@@ -100,15 +100,15 @@ pub fn at_hand(config: &Config) -> Places {
     let mut all = Places::default();
     for (role, path) in config.geo.roles() {
         let mut complaints = Vec::new();
-        let placed = crate::geo::keeper::read(path).or_else(|why| {
+        let edition = crate::geo::keeper::read(path).or_else(|why| {
             complaints.push(why);
             copies.newest(role, &mut complaints).ok_or(())
         });
         for complaint in complaints {
             tracing::warn!(database = role.name(), complaint, "a database of places can't be used");
         }
-        if let Ok(placed) = placed {
-            all = all.with(role, Some(placed));
+        if let Ok(edition) = edition {
+            all = all.with(role, Some(edition));
         }
     }
     all

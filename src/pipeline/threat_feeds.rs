@@ -5,6 +5,7 @@
 //! was matched with others is matched again there (`engine::feeds`).
 
 use super::engine::{Engine, Inputs, Message};
+use super::feed::AskedNow;
 use super::live::StartError;
 use super::places;
 use crate::config::Config;
@@ -130,7 +131,7 @@ pub fn added_events(feed: &str, version: u64, added: &[IpNet]) -> Vec<Arc<Event>
     (0..).zip(added).map(event).collect()
 }
 
-/// Puts the copies at hand in force, and starts keeping them fresh. What sources ask is given back;
+/// Puts the copies at hand in force, databases of places too, and starts keeping them fresh. What sources ask is given back;
 /// `None` for the keeper where nothing is to be fetched.
 pub(super) fn begin(
     config: &Config,
@@ -138,11 +139,12 @@ pub(super) fn begin(
     inputs: &Inputs,
     friends: LastCheck,
     fetches: bool,
-) -> Result<(Arc<ArcSwap<Feeds>>, Option<Keeper>), StartError> {
+) -> Result<(AskedNow, Option<Keeper>), StartError> {
+    let places = places::begin(config, engine, inputs, fetches)?;
     engine.take_feeds_at_hand();
     let now = Arc::new(ArcSwap::new(engine.feeds()));
     if !fetches {
-        return Ok((now, None));
+        return Ok((AskedNow { feeds: now, places }, None));
     }
     let (control, alarms, asked) =
         (inputs.control.clone(), inputs.control.clone(), Arc::clone(&now));
@@ -164,5 +166,5 @@ pub(super) fn begin(
     let keeper = Keeper::start(feeds, Copies::new(&config.state_dir), engine.feeds(), ways)
         .map_err(|error| StartError::Io { what: "the keeper of feeds", error })?;
     engine.watch_feeds(keeper.clone());
-    Ok((now, Some(keeper)))
+    Ok((AskedNow { feeds: now, places }, Some(keeper)))
 }

@@ -8,7 +8,6 @@ use crate::event::net;
 use crate::matching::Const;
 use rhai::{Dynamic, NativeCallContext};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// Registers the look-ups.
 pub(super) fn register(api: &mut Api<'_>) {
@@ -50,7 +49,7 @@ fn geo(context: &NativeCallContext, address: IpAddr) -> Dynamic {
         Some(body) => body.host.geo(address),
         None => run.lookups.geo(address),
     });
-    geo_map(place)
+    geo_map(place.as_deref())
 }
 
 /// What `geo` tells of an address.
@@ -98,10 +97,10 @@ impl GeoPart {
     }
 }
 
-fn geo_map(place: Option<Arc<Geo>>) -> Dynamic {
+fn geo_map(place: Option<&Geo>) -> Dynamic {
     let mut map = rhai::Map::new();
     for part in GeoPart::ALL {
-        let value = match part.of(place.as_deref()) {
+        let value = match part.of(place) {
             Const::Text(text) => Dynamic::from(text.into_string()),
             Const::Int(number) => number.into(),
             _ => Dynamic::UNIT,

@@ -156,7 +156,9 @@ fn put(data: &Data, out: &mut Vec<u8>) {
         }
         Data::List(items) => {
             out.extend([u8::try_from(items.len()).unwrap(), 4]);
-            items.iter().for_each(|item| put(item, out));
+            for item in items {
+                put(item, out);
+            }
         }
     }
 }
@@ -165,10 +167,10 @@ fn text_bytes(text: &str) -> Vec<u8> {
     let len = text.len();
     let mut bytes = match len {
         0..29 => vec![0x40 | u8::try_from(len).unwrap()],
-        29..285 => vec![0x40 | 29, u8::try_from(len - 29).unwrap()],
+        29..285 => vec![0x40 | 0x1d, u8::try_from(len - 29).unwrap()],
         _ => {
             let [_, _, high, low] = u32::try_from(len - 285).unwrap().to_be_bytes();
-            vec![0x40 | 30, high, low]
+            vec![0x40 | 0x1e, high, low]
         }
     };
     bytes.extend(text.as_bytes());

@@ -27,8 +27,8 @@ pub fn check(config: &Config, daemon: Option<&Status>, report: &mut Report) {
 
 fn file(role: Role, path: &Path, report: &mut Report) {
     let shown = escape(&path.to_string_lossy()).into_owned();
-    let placed = match read(path) {
-        Ok(placed) => placed,
+    let edition = match read(path) {
+        Ok(edition) => edition,
         Err(why) if !path.exists() => {
             let hint = "geoipupdate (MaxMind), or a download from db-ip.com, puts it there; rules find nothing meanwhile";
             report.warning("geo", format!("`{}`: {why}", role.name()), hint);
@@ -36,11 +36,11 @@ fn file(role: Role, path: &Path, report: &mut Report) {
         }
         Err(why) => return report.failed("geo", &format!("`{}`: {why}", role.name())),
     };
-    if let Err(why) = placed.database.verify(role) {
+    if let Err(why) = edition.database.verify(role) {
         report.error("geo", format!("`{}`: `{shown}` is not used: {why}", role.name()), "");
         return;
     }
-    let status = GeoStatus::new(role, path, Some(&placed));
+    let status = GeoStatus::new(role, path, Some(&edition));
     let age = format_duration(status.age().unwrap_or_default());
     let message = format!("`{}`: `{}` of `{shown}` is {age} old", role.name(), status.kind);
     if status.is_old() {

@@ -5,7 +5,7 @@ use crate::event::text::escape;
 use crate::geo::config::Role;
 use crate::geo::copies::Copies;
 use crate::geo::database::{Database, hexadecimal};
-use crate::geo::set::Placed;
+use crate::geo::set::Edition;
 use crate::limits;
 use sha2::{Digest, Sha256};
 use std::fs::{File, Metadata};
@@ -20,7 +20,7 @@ pub enum Refreshed {
     /// It is what is in force.
     Same,
     /// It is another, verified and kept.
-    New(Placed),
+    New(Edition),
 }
 
 /// Why a file does not count.
@@ -73,7 +73,7 @@ pub fn refresh(
     role: Role,
     path: &Path,
     copies: &Copies,
-    before: Option<&Placed>,
+    before: Option<&Edition>,
 ) -> Result<Refreshed, Trouble> {
     let mut open = Open::new(path).map_err(Trouble::Bad)?;
     if let Some(before) = before
@@ -85,15 +85,15 @@ pub fn refresh(
     let bad = |why: String| Trouble::Bad(format!("`{}` is not used: {why}", open.shown));
     let database = Database::new(bytes).map_err(bad)?;
     database.verify(role).map_err(bad)?;
-    let placed = Placed { version: next_version(before), database: Arc::new(database) };
-    copies.save(role, &placed).map_err(|error| {
+    let edition = Edition { version: next_version(before), database: Arc::new(database) };
+    copies.save(role, &edition).map_err(|error| {
         Trouble::Bad(format!("failed to keep a copy of `{}`: {error}", open.shown))
     })?;
-    Ok(Refreshed::New(placed))
+    Ok(Refreshed::New(edition))
 }
 
 /// A file as it is now, for one look: nothing of it is kept, and it is not verified.
-pub fn read(path: &Path) -> Result<Placed, String> {
+pub fn read(path: &Path) -> Result<Edition, String> {
     let mut open = Open::new(path)?;
     let bytes = open.read().map_err(|trouble| match trouble {
         Trouble::Changing => format!("`{}` is being written", open.shown),
@@ -101,7 +101,7 @@ pub fn read(path: &Path) -> Result<Placed, String> {
     })?;
     let database =
         Database::new(bytes).map_err(|why| format!("`{}` is not used: {why}", open.shown))?;
-    Ok(Placed { version: next_version(None), database: Arc::new(database) })
+    Ok(Edition { version: next_version(None), database: Arc::new(database) })
 }
 
 /// A file that is believed and not too large.
@@ -138,7 +138,7 @@ impl Open {
     }
 
     /// Whether it is what is in force; found out without holding it.
-    fn is(&mut self, before: &Placed) -> Result<bool, String> {
+    fn is(&mut self, before: &Edition) -> Result<bool, String> {
         if before.database.bytes() != self.metadata.len() {
             return Ok(false);
         }

@@ -3,7 +3,7 @@
 use crate::clock::{self, Timestamp};
 use crate::event::text::escape_cut;
 use crate::geo::config::Role;
-use crate::geo::set::Placed;
+use crate::geo::set::Edition;
 use crate::limits;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -45,24 +45,24 @@ pub struct GeoStatus {
 
 impl GeoStatus {
     /// A file that was not looked at yet in this run.
-    pub fn new(role: Role, path: &Path, placed: Option<&Placed>) -> Self {
+    pub fn new(role: Role, path: &Path, edition: Option<&Edition>) -> Self {
         let mut status = Self {
             database: role.name().to_owned(),
             path: path.to_string_lossy().into_owned(),
             ..Self::default()
         };
-        if let Some(placed) = placed {
-            status.places(placed);
+        if let Some(edition) = edition {
+            status.places(edition);
         }
         status
     }
 
-    fn places(&mut self, placed: &Placed) {
-        self.kind = escape_cut(placed.database.kind().as_bytes(), 80);
-        self.built = Some(placed.database.built());
-        let version = i64::try_from(placed.version).unwrap_or(i64::MAX);
+    fn places(&mut self, edition: &Edition) {
+        self.kind = escape_cut(edition.database.kind().as_bytes(), 80);
+        self.built = Some(edition.database.built());
+        let version = i64::try_from(edition.version).unwrap_or(i64::MAX);
         self.version = Some(Timestamp::from_micros(version));
-        self.bytes = placed.database.bytes();
+        self.bytes = edition.database.bytes();
     }
 
     pub(super) fn well(&mut self) {
@@ -70,9 +70,9 @@ impl GeoStatus {
         self.detail.clear();
     }
 
-    pub(super) fn new_version(&mut self, placed: &Placed) {
+    pub(super) fn new_version(&mut self, edition: &Edition) {
         self.well();
-        self.places(placed);
+        self.places(edition);
     }
 
     pub(super) fn trouble(&mut self, why: &str) {

@@ -49,7 +49,7 @@ impl PlacesInForce {
         for (name, version) in versions {
             let Some(role) = Role::from_name(&name) else { continue };
             match self.copies.load(role, version) {
-                Ok(placed) => places = places.with(role, Some(placed)),
+                Ok(edition) => places = places.with(role, Some(edition)),
                 Err(complaint) => complaints.push(complaint),
             }
         }
@@ -95,14 +95,14 @@ impl Engine {
 
     /// Another version of a database is in force from now on.
     pub(in crate::pipeline) fn geo_loaded(&mut self, loaded: &Loaded) {
-        self.geo_input(loaded.role, loaded.placed.version, Arc::clone(&loaded.places));
+        self.geo_input(loaded.role, loaded.edition.version, Arc::clone(&loaded.places));
     }
 
     /// Puts newer copies in force than the store knows of, for a crash may have come between; and
     /// takes away what the config has no more.
     pub fn take_places_at_hand(&mut self) {
         for role in Role::ALL {
-            let now = self.places.now.get(role).map(|placed| placed.version);
+            let now = self.places.now.get(role).map(|edition| edition.version);
             if self.config.geo.path(role).is_none() {
                 if now.is_some() {
                     let places = Arc::new(self.places.now.with(role, None));
@@ -115,9 +115,9 @@ impl Engine {
             for complaint in complaints {
                 tracing::warn!(complaint, "a copy of a database of places can't be used");
             }
-            if let Some(placed) = newer {
-                let version = placed.version;
-                let places = Arc::new(self.places.now.with(role, Some(placed)));
+            if let Some(edition) = newer {
+                let version = edition.version;
+                let places = Arc::new(self.places.now.with(role, Some(edition)));
                 self.geo_input(role, version, places);
             }
         }
@@ -137,9 +137,9 @@ impl Engine {
 
     /// A version that was put in force before a crash.
     pub(super) fn geo_again(&mut self, role: Role, version: u64) -> Result<(), String> {
-        let placed =
+        let edition =
             if version == 0 { None } else { Some(self.places.copies.load(role, version)?) };
-        self.places.set(Arc::new(self.places.now.with(role, placed)));
+        self.places.set(Arc::new(self.places.now.with(role, edition)));
         Ok(())
     }
 }
