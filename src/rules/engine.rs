@@ -82,6 +82,7 @@ pub(super) fn build(purpose: Purpose) -> (Engine, Vec<Entry>) {
     event::register(&mut api);
     helpers::register(&mut api);
     lookups::register(&mut api);
+    lookups::register_agents(&mut api);
     missing::register(api.engine);
     match purpose {
         Purpose::Load | Purpose::Pure => {}

@@ -1,13 +1,15 @@
-//! `in_feed` and `geo`: look-ups in memory, the same in predicates and bodies.
+//! `in_feed`, `geo` and `ua`: look-ups in memory, the same in predicates and bodies.
 
 use super::book::{Api, Place};
-use super::context::Run;
+use super::context::{Run, charge};
 use super::values::Address;
-use crate::enrich::Geo;
+use crate::enrich::{Geo, user_agent};
 use crate::event::net;
 use crate::matching::Const;
-use rhai::{Dynamic, NativeCallContext};
+use rhai::{Dynamic, EvalAltResult, NativeCallContext};
 use std::net::IpAddr;
+
+type Answer<T> = Result<T, Box<EvalAltResult>>;
 
 /// Registers the look-ups.
 pub(super) fn register(api: &mut Api<'_>) {
@@ -35,6 +37,67 @@ pub(super) fn register(api: &mut Api<'_>) {
     .register_fn("geo", |context: NativeCallContext, text: &str| {
         net::parse_ip(text.as_bytes()).map_or_else(|| geo_map(None), |address| geo(&context, address))
     });
+}
+
+/// Registers what a user agent says.
+pub(super) fn register_agents(api: &mut Api<'_>) {
+    api.doc(
+        Place::Pure,
+        "ua",
+        "ua(text)",
+        "Which program a user agent names: a map with `family` (`chrome`, `curl`, `googlebot`), `kind` (`browser`, `bot`, `tool`, `library`, `scanner`, `unknown`) and `version`, its first number, or `()`. It is what the client says of itself.",
+        r#"ua(e.user_agent).kind == "library""#,
+    )
+    .register_fn("ua", |context: NativeCallContext, text: &str| -> Answer<Dynamic> {
+        charge(&context, 1 + text.len() / 32)?;
+        let mut map = rhai::Map::new();
+        for part in AgentPart::ALL {
+            map.insert(part.name().into(), part.of(text).map_or(Dynamic::UNIT, Dynamic::from));
+        }
+        if let Some(version) = user_agent::agent(text).version {
+            map.insert("version".into(), i64::from(version).into());
+        }
+        Ok(map.into())
+    });
+    // Of no text nothing is said.
+    api.engine.register_fn("ua", |(): ()| {
+        let parts = AgentPart::ALL.iter().map(|part| (part.name().into(), Dynamic::UNIT));
+        Dynamic::from_map(parts.collect())
+    });
+}
+
+/// What `ua` tells of a user agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AgentPart {
+    Family,
+    Kind,
+    Version,
+}
+
+impl AgentPart {
+    const ALL: [Self; 3] = [Self::Family, Self::Kind, Self::Version];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Family => "family",
+            Self::Kind => "kind",
+            Self::Version => "version",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.name() == name)
+    }
+
+    /// As text; none where it is not known.
+    pub(super) fn of(self, text: &str) -> Option<String> {
+        let agent = user_agent::agent(text);
+        match self {
+            Self::Family => Some(agent.family.to_owned()),
+            Self::Kind => Some(agent.kind.name().to_owned()),
+            Self::Version => agent.version.map(|version| version.to_string()),
+        }
+    }
 }
 
 fn in_feed(context: &NativeCallContext, address: IpAddr, feed: &str) -> bool {

@@ -196,7 +196,7 @@ impl Lowering<'_> {
 
     /// `head.rest`, where `rest` is a property, a method or a chain of them.
     fn chain_head(&mut self, head: &Expr, rest: &Expr) -> Lowered {
-        if let Some(known) = self.known_of_address(head, rest) {
+        if let Some(known) = self.known_of(head, rest) {
             return known;
         }
         if !self.is_event(head) {

@@ -55,7 +55,7 @@ pages! {
         "leaky" "consecutive" "sequence" "absent" "ratio";
     Pure "pure": "within" "is_v6" "is_private" "network" "address" "has" "matches" "capture"
         "contains_any" "starts_with_any" "ends_with_any" "url_decode" "query_value" "to_number"
-        "shorten" "in_feed" "geo";
+        "shorten" "ua" "in_feed" "geo";
     Body "body": "block" "challenge" "captcha" "throttle" "allow" "escalate" "unblock" "notify"
         "webhook" "exec" "log" "emit" "tag" "score" "past_hits";
     State "state": "get" "set" "add";

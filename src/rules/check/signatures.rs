@@ -193,6 +193,7 @@ const SIGNATURES: &[Signature] = &[
     cf("warm", 2, &[Want::Text, Want::List, Want::Fields]),
     pure("in_feed", &[Want::Any, Want::Text]),
     pure("geo", &[Want::Any]),
+    pure("ua", &[Want::Any]),
     pure("matches", &[Want::Any, Want::Text]),
     pure("capture", &[Want::Any, Want::Text]),
     pure("contains_any", &[Want::Any, Want::List]),

@@ -6,7 +6,7 @@ use crate::matching::{
     AddressFact, AddressTest, Comparison, Literal, Operator, TextPart, TextTest,
 };
 use crate::rules::literals::{constant, range_of, text_of, texts_of};
-use crate::rules::lookups::GeoPart;
+use crate::rules::lookups::{AgentPart, GeoPart};
 use crate::rules::values::is_private;
 use crate::rules::{helpers, patterns, syntax};
 use rhai::{ASTFlags, Expr, FnCallExpr};
@@ -76,11 +76,17 @@ impl Lowering<'_> {
         Err("it looks for something that isn't fixed in a text".to_owned())
     }
 
-    /// `geo(e.ip).country`, with a chain after it; none where it is something else.
-    pub(super) fn known_of_address(&mut self, head: &Expr, rest: &Expr) -> Option<Lowered> {
+    /// `geo(e.ip).country` or `ua(e.user_agent).kind`, with a chain after it; none where it is something
+    /// else.
+    pub(super) fn known_of(&mut self, head: &Expr, rest: &Expr) -> Option<Lowered> {
         let Expr::FnCall(call, _) = head else { return None };
-        let [address] = call.args.as_slice() else { return None };
-        if call.name != "geo" || !call.namespace.is_empty() || self.is_shadowed("geo") {
+        let [subject] = call.args.as_slice() else { return None };
+        let is_geo = match call.name.as_str() {
+            "geo" => true,
+            "ua" => false,
+            _ => return None,
+        };
+        if !call.namespace.is_empty() || self.is_shadowed(&call.name) {
             return None;
         }
         let (property, after) = match rest {
@@ -90,7 +96,18 @@ impl Lowering<'_> {
             property => (property, None),
         };
         let Expr::Property(names, _) = property else { return None };
-        let part = GeoPart::from_name(names.2.as_str())?;
+        let base = if is_geo {
+            self.geo(subject, GeoPart::from_name(names.2.as_str())?)
+        } else {
+            self.agent(subject, AgentPart::from_name(names.2.as_str())?)
+        };
+        Some(match (base, after) {
+            (Ok(base), Some(after)) => self.chain(base, after),
+            (base, _) => base,
+        })
+    }
+
+    fn geo(&mut self, address: &Expr, part: GeoPart) -> Lowered {
         let lookups = Arc::clone(self.lookups);
         let fact = AddressFact {
             name: format!("geo {}", part.name()).into(),
@@ -98,11 +115,16 @@ impl Lowering<'_> {
                 part.of(address.and_then(|address| lookups.geo(address)).as_deref())
             }),
         };
-        let base = self.boxed(address).map(|subject| Native::Fact(subject, fact));
-        Some(match (base, after) {
-            (Ok(base), Some(after)) => self.chain(base, after),
-            (base, _) => base,
-        })
+        self.boxed(address).map(|subject| Native::Fact(subject, fact))
+    }
+
+    fn agent(&mut self, text: &Expr, part: AgentPart) -> Lowered {
+        let take = TextPart {
+            name: format!("user agent's {}", part.name()).into(),
+            take: Arc::new(move |text| part.of(text)),
+        };
+        let native = Native::Part(self.boxed(text)?, take);
+        Ok(if part == AgentPart::Version { Native::Number(Box::new(native)) } else { native })
     }
 
     /// A range of whole numbers that is known now: its first and its last.

@@ -47,6 +47,8 @@ fn what_rules_are_made_of_is_native() {
         r#"{ if e.ip.is_private() { return false; } let id = e.query.query_value("id"); id != () }"#,
         r#"e.query.query_value("page").to_number() > 1000 || e.host.to_upper() == "X""#,
         r#"geo(e.ip).country == "NL" || geo(e.ip).asn in [1, 64500] || e.country != "NL""#,
+        r#"ua(e.user_agent).kind in ["tool", "library"] && ua(e.user_agent).version < 100"#,
+        r#"ua(e.user_agent).family.starts_with("google") || ua(e.referer).kind != "bot""#,
         r#"geo(e.ip).organisation.contains("x") && e.asn > 5 && geo(e.user).city == ()"#,
         r#"e.user.capture("^([a-z]+)$").to_lower() in ["root", "admin"]"#,
     ] {
@@ -129,6 +131,8 @@ const TEXTS: &[&str] = &[
     "%ff%C3",
     "::ffff:203.0.113.9",
     "a\u{fffd}",
+    "curl/8.5.0",
+    "Mozilla/5.0 (compatible; Googlebot/2.1)",
 ];
 
 const NUMBERS: &[&str] =
@@ -192,6 +196,7 @@ fn leaf() -> impl Strategy<Value = String> {
         2 => (subject(), test(), texts).prop_map(|(a, test, b)| format!("{a}.{test}_any([{}])", b.join(", "))),
         1 => (quoted(), subject()).prop_map(|(a, b)| format!("{a} in {b}")),
         1 => subject().prop_map(|a| format!("{a}.matches(\"^/[a-z]\")")),
+        2 => (subject(), constant()).prop_map(|(a, b)| format!("ua({a}).kind == {b} || ua({a}).family != \"curl\" && ua({a}).version > {b}")),
         2 => subject().prop_map(|a| format!("geo({a}).country == \"NL\" || geo({a}).asn > 1")),
         1 => subject().prop_map(|a| format!("in_feed({a}, \"x\") || {a}.matches('a')")),
         2 => subject().prop_map(|a| format!("{a}.within(\"203.0.113.0/24\")")),

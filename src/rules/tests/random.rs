@@ -21,6 +21,7 @@ const SOUND: &[&str] = &[
     "e.query.query_value(\"page\").to_number() > 1000",
     "e[\"tenant\"] == \"x\" || e.anything.contains(\"y\")",
     "!in_feed(e.ip, \"bad\") && geo(e.ip).country != \"NL\"",
+    "ua(e.user_agent).kind == \"bot\" && ua(e.user_agent).version != 4 || ua(e.referer).family == \"x\"",
     "e.path.shorten(10) == e.path && e.host.to_upper() != \"X\"",
     "e.outcome == \"failure\" && e.reason != \"limit_req\"",
 ];

@@ -1,4 +1,4 @@
-//! Bounds of databases of places: what is read and kept of them.
+//! Bounds of enrichers: what is read and kept of databases of places, and of user agents.
 
 /// A database has at most this length: the largest free one, cities of DB-IP, has about 130 MB; it is
 /// held in memory whole.
@@ -23,3 +23,12 @@ pub const GEO_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// From this age on `doctor` warns of a database: addresses change hands, and both makers publish at
 /// least monthly.
 pub const GEO_OLD_DAYS: u64 = 60;
+
+/// A user agent is looked at up to this length: honest ones have at most 500 bytes.
+pub const USER_AGENT_LOOKED_AT_BYTES_MAX: usize = 2_048;
+
+/// A longer one is not remembered.
+pub const USER_AGENT_KEPT_BYTES_MAX: usize = 512;
+
+/// User agents that a thread remembers; about 200 bytes each.
+pub const USER_AGENTS_KEPT: usize = 1_024;
