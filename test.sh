@@ -5,12 +5,13 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-packages=(nftables iproute2 iputils-ping nginx-light logrotate curl haproxy apache2-bin caddy rsyslog rsyslog-gnutls systemd-journal-remote openssl neovim python3-jsonschema python3-venv chromium)
-programs=(nft ip ping nginx logrotate curl haproxy apache2 caddy rsyslogd lmnsd_gtls journal-remote openssl nvim jsonschema ensurepip chromium)
+packages=(nftables iproute2 iputils-ping nginx-light logrotate curl haproxy apache2-bin caddy rsyslog rsyslog-gnutls systemd-journal-remote openssl neovim python3-jsonschema python3-venv python3-aiosmtpd chromium)
+programs=(nft ip ping nginx logrotate curl haproxy apache2 caddy rsyslogd lmnsd_gtls journal-remote openssl nvim jsonschema ensurepip aiosmtpd chromium)
 missing=()
 for i in "${!programs[@]}"; do
   # What isn't a program but a part of Python is asked for there.
   [ "${programs[$i]}" = ensurepip ] && python3 -c 'import ensurepip, venv' 2>/dev/null && continue
+  [ "${programs[$i]}" = aiosmtpd ] && /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null && continue
   # What is no program in the path is looked for as a file.
   [ "${programs[$i]}" = lmnsd_gtls ] && compgen -G '/usr/lib/*/rsyslog/lmnsd_gtls.so' >/dev/null && continue
   [ "${programs[$i]}" = journal-remote ] && [ -x /lib/systemd/systemd-journal-remote ] && continue

@@ -19,6 +19,8 @@ mod cloudflare_changes;
 mod lacking;
 #[path = "failures/cloudflare_scenarios.rs"]
 mod cloudflare_scenarios;
+#[path = "failures/messengers.rs"]
+mod messengers;
 #[path = "failures/plugins.rs"]
 mod plugins;
 #[path = "failures/secrets.rs"]

@@ -3,13 +3,17 @@
 //! In: the `[actions]` table of `riposte.toml`. Out: types that the executors are built from, and
 //! all faults at once ([`ActionsConfig::check`]). Nothing is opened or run here.
 
+mod channels;
 mod check;
 mod cloudflare;
 mod effects;
+mod service;
 
+pub use channels::{ChannelConfig, ChannelTo, Priority};
 pub(in crate::actions) use check::check_url;
 pub use cloudflare::{CloudflareConfig, GLOBAL_KEY};
-pub use effects::{ChannelConfig, ChannelTo, Destination, ProgramConfig, WebhookConfig};
+pub use effects::{Destination, ProgramConfig, WebhookConfig};
+pub use service::Service;
 
 use crate::clock::duration_text;
 use serde::{Deserialize, Serialize};

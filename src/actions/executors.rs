@@ -34,7 +34,7 @@ pub struct Executors {
     /// Enforcers come first, in the order of `reaches`.
     destinations: Vec<Destination>,
     reaches: Vec<Reach>,
-    /// `webhook:NAME`, `exec:NAME`, `plugin:NAME` and `log`, to their place in `destinations`.
+    /// `webhook:NAME`, `exec:NAME`, `plugin:NAME`, `notify:NAME` and `log`, to their place in `destinations`.
     effects: BTreeMap<String, usize>,
     channels: BTreeMap<String, String>,
     changes: ChangesRoute,
@@ -83,6 +83,7 @@ impl Executors {
                 ChannelTo::Webhook(name) => format!("webhook:{name}"),
                 ChannelTo::Exec(name) => format!("exec:{name}"),
                 ChannelTo::Plugin(name) => format!("plugin:{name}"),
+                ChannelTo::Service(_) => format!("notify:{}", channel.name),
             };
             executors.channels.insert(channel.name.clone(), carrier);
         }

@@ -25,7 +25,9 @@ mod cloudflare_tasks;
 mod exec;
 mod log;
 mod message;
+pub(in crate::actions) mod messenger;
 mod webhook;
+mod tried;
 mod carrier;
 mod breaker;
 mod pace;
@@ -39,12 +41,14 @@ pub use carrier::{Carrier, Guest};
 pub use cloudflare::Cloudflare;
 pub use cloudflare_changes::Ledger;
 pub use config::{
-    ActionsConfig, ChannelTo, CloudflareConfig, GLOBAL_KEY, WebFileConfig, WebFileFormat,
+    ActionsConfig, ChannelConfig, ChannelTo, CloudflareConfig, GLOBAL_KEY, WebFileConfig,
+    WebFileFormat,
 };
 pub use enforcer::{Change, Difference, EnforceError, Enforcer, Receipt};
 pub use executors::{Compared, Executors, Health, HealthState, inspect, remove_all};
 pub use nftables::Nftables;
 pub use reconcile::{AddressRange, Entry};
+pub use tried::{Tried, try_channel};
 pub use web_files::WebFile;
 
 use crate::clock::Timestamp;

@@ -67,6 +67,9 @@ pub enum Command {
     /// Look at threat feeds, fetch one now, see who lists an address
     #[command(subcommand)]
     Feeds(FeedsCommand),
+    /// List channels to people, try one
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Lift everything that riposte put in force and keep to shadow; works with the daemon dead
     Panic(JsonArgs),
     /// End a panic
@@ -281,6 +284,27 @@ pub enum FeedsCommand {
     },
     /// Show the feeds that need only be named in the config
     Shipped(JsonArgs),
+}
+
+/// `riposte notify …`
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Show the channels and what carries them
+    List(JsonArgs),
+    /// Send a message by a channel, and say how it was taken
+    Test {
+        /// Its name
+        channel: String,
+        /// What it says
+        #[arg(long, default_value = "A test: riposte can reach you here.")]
+        message: String,
+        /// Show what would be sent, without its secrets, and send nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `riposte feeds check`

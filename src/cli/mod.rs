@@ -11,6 +11,7 @@ mod formats;
 
 mod init;
 mod doctor;
+mod channels;
 mod check;
 mod test;
 mod replay;
@@ -150,6 +151,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> anyhow::Result<End> {
             remote::ask(&config, Request::ResetMode { rule }, false, out)
         }
         Command::Feeds(command) => feeds::feeds(&config, &command, out),
+        Command::Notify(command) => channels::notify(&config, &command, out),
         Command::Panic(args) => remote::panic(&config, args.json, out),
         Command::Resume(args) => remote::ask(&config, Request::Resume, args.json, out),
         Command::Arm(args) => remote::ask(&config, Request::Arm, args.json, out),

@@ -19,6 +19,7 @@ pub use source::{FORMAT_PLUGIN, SourceConfig, SourceType};
 
 use crate::actions::{ActionsConfig, ChannelTo};
 use crate::decisions::{GuardConfig, Mode};
+use crate::event::text::escape;
 use crate::feeds::FeedConfig;
 use crate::geo::GeoConfig;
 use crate::limits;
@@ -58,6 +59,8 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// How much memory the windows of rules may take.
     pub memory: MemoryConfig,
+    /// Who is told of riposte's own alarms.
+    pub alarms: AlarmsConfig,
     /// What riposte says of itself.
     pub log: LogConfig,
 }
@@ -77,6 +80,7 @@ impl Default for Config {
             vaults: VaultsConfig::default(),
             retention: RetentionConfig::default(),
             memory: MemoryConfig::default(),
+            alarms: AlarmsConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -123,6 +127,15 @@ impl MemoryConfig {
     }
 }
 
+/// Who is told of riposte's own alarms: a source that stands still, a rule that failed, a feed that
+/// can't be had. `riposte status` and the log have them all the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlarmsConfig {
+    /// The name of one of `[[actions.channels]]`.
+    pub channel: Option<String>,
+}
+
 /// What riposte says of itself, on standard error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -162,6 +175,14 @@ impl Config {
         faults.extend(self.channels_without_plugin());
         faults.extend(self.vaults.faults());
         faults.extend(self.secrets_out_of_reach());
+        if let Some(channel) = &self.alarms.channel
+            && !self.actions.channels.iter().any(|known| known.name == *channel)
+        {
+            faults.push(format!(
+                "alarms: there is no channel `{}`\nhint: the name of one of `[[actions.channels]]`",
+                escape(channel)
+            ));
+        }
         if self.memory.windows_mib == Some(0) {
             faults.push("`memory.windows_mib` is 0\nhint: at least 1".to_owned());
         }

@@ -32,6 +32,13 @@ impl Config {
             add(of(), "secret", webhook.secret.as_ref());
             add(of(), "authorization", webhook.authorization.as_ref());
         }
+        for channel in &self.actions.channels {
+            let of = || format!("channel `{}`", channel.name);
+            if let Some(Destination::Secret(reference)) = &channel.url {
+                add(of(), "url", Some(reference));
+            }
+            add(of(), "token", channel.token.as_ref());
+        }
         for account in &self.actions.cloudflare {
             add(format!("`{}`", account.name), "token", Some(&account.token));
         }

@@ -89,6 +89,12 @@ pub fn end_change_action_id(enforcer: &str, number: Option<u64>, at: Timestamp) 
     ActionId(digest(b"end change", &[enforcer.as_bytes(), &number, &at.as_micros().to_le_bytes()]))
 }
 
+/// The name of the message that tells people of an alarm.
+pub fn alarm_id(from: &str, text: &str, at: Timestamp) -> ActionId {
+    let at = at.as_micros().to_le_bytes();
+    ActionId(digest(b"alarm", &[from.as_bytes(), text.as_bytes(), &at]))
+}
+
 fn digest(what: &[u8], parts: &[&[u8]]) -> u128 {
     // Hashed as a whole: a firing makes two or three, each of a dozen pieces.
     let mut all: SmallVec<[u8; 256]> = SmallVec::new();

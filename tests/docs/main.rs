@@ -46,6 +46,7 @@ const SOURCES: &[&str] = &[
     "src/decisions/model.rs",
     "src/actions/config.rs",
     "src/actions/config/cloudflare.rs",
+    "src/actions/config/channels.rs",
     "src/actions/config/effects.rs",
     "src/plugins/config.rs",
     "src/vaults/config.rs",

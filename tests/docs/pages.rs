@@ -38,6 +38,7 @@ const SECTIONS: &[Section] = &[
     one("vaults.azure", "AzureConfig"),
     one("retention", "RetentionConfig"),
     one("memory", "MemoryConfig"),
+    one("alarms", "AlarmsConfig"),
     one("log", "LogConfig"),
 ];
 
@@ -124,6 +125,10 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("account", "\"0123456789abcdef0123456789abcdef\""),
     ("mark", "\"web1\""),
     ("user", "\"owner\""),
+    ("sender", "\"riposte@example.com\""),
+    ("recipients", "[\"ops@example.com\"]"),
+    ("template", "\"{rule}: {message}\""),
+    ("channel", "\"ops\""),
     ("status_page", "\"https://www.cloudflarestatus.com/api/v2/summary.json\""),
     ("windows_mib", "32"),
     ("namespace", "\"team\""),

@@ -1,6 +1,6 @@
 //! What can be wrong with the `[actions]` table; all faults are told at once.
 
-use super::{ActionsConfig, ChannelTo, Destination};
+use super::{ActionsConfig, Destination};
 use crate::actions::exec::Argv;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ pub(super) fn check(config: &ActionsConfig) -> Vec<String> {
     check_enforcers(config, &mut faults);
     check_webhooks(config, &mut faults);
     check_programs(config, &mut faults);
-    check_channels(config, &mut faults);
+    super::channels::faults(config, &mut faults);
     faults
 }
 
@@ -24,7 +24,7 @@ fn is_name(name: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-fn check_name<'c>(
+pub(super) fn check_name<'c>(
     place: &str,
     name: &'c str,
     seen: &mut BTreeSet<&'c str>,
@@ -159,23 +159,6 @@ fn check_programs(config: &ActionsConfig, faults: &mut Vec<String>) {
         if program.attempts == 0 || program.per_minute == 0 || program.timeout.is_zero() {
             faults
                 .push(format!("{place}: `attempts`, `per_minute` and `timeout` must not be zero"));
-        }
-    }
-}
-
-fn check_channels(config: &ActionsConfig, faults: &mut Vec<String>) {
-    let mut seen = BTreeSet::new();
-    for (index, channel) in config.channels.iter().enumerate() {
-        let place = format!("actions.channels[{index}]");
-        check_name(&place, &channel.name, &mut seen, faults);
-        let known = match &channel.to {
-            // Plugins are the whole config's to know.
-            ChannelTo::Log | ChannelTo::Plugin(_) => true,
-            ChannelTo::Webhook(name) => config.webhooks.iter().any(|hook| hook.name == *name),
-            ChannelTo::Exec(name) => config.programs.iter().any(|program| program.name == *name),
-        };
-        if !known {
-            faults.push(format!("{place}: there is no `{}` in this config", channel.to));
         }
     }
 }

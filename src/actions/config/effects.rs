@@ -1,4 +1,4 @@
-//! The config of effects: webhooks, programs and channels.
+//! The config of effects: webhooks and programs.
 
 use crate::clock::duration_text;
 use crate::secret::SecretRef;
@@ -34,12 +34,12 @@ impl Serialize for Destination {
 impl<'de> Deserialize<'de> for Destination {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text.starts_with("https://") || text.starts_with("http://") {
+        if ["https://", "http://", "smtps://", "smtp://"].iter().any(|one| text.starts_with(one)) {
             return Ok(Self::Url(text));
         }
         SecretRef::parse(&text).map(Self::Secret).map_err(|_| {
             serde::de::Error::custom(
-                "a webhook's `url` is neither an address nor a secret reference\nhint: write `https://…`, or `file:/path` of a file that holds the address",
+                "this `url` is neither an address nor a secret reference\nhint: write `https://…`, or `file:/path` of a file that holds the address",
             )
         })
     }
@@ -93,61 +93,6 @@ pub struct ProgramConfig {
     /// Attempts before it is given up; more than one only for a program that may be run twice.
     #[serde(default = "one")]
     pub attempts: u32,
-}
-
-/// A name that rules use with `notify`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChannelConfig {
-    /// Its name.
-    pub name: String,
-    /// What carries it: `log`, `webhook:NAME`, `exec:NAME` or `plugin:NAME` (an action plugin).
-    pub to: ChannelTo,
-}
-
-/// What carries a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChannelTo {
-    /// Riposte's own log.
-    Log,
-    /// A webhook of the config.
-    Webhook(String),
-    /// A program of the config.
-    Exec(String),
-    /// An action plugin.
-    Plugin(String),
-}
-
-impl fmt::Display for ChannelTo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Log => f.write_str("log"),
-            Self::Webhook(name) => write!(f, "webhook:{name}"),
-            Self::Exec(name) => write!(f, "exec:{name}"),
-            Self::Plugin(name) => write!(f, "plugin:{name}"),
-        }
-    }
-}
-
-impl Serialize for ChannelTo {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ChannelTo {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.split_once(':') {
-            None if text == "log" => Ok(Self::Log),
-            Some(("webhook", name)) if !name.is_empty() => Ok(Self::Webhook(name.to_owned())),
-            Some(("exec", name)) if !name.is_empty() => Ok(Self::Exec(name.to_owned())),
-            Some(("plugin", name)) if !name.is_empty() => Ok(Self::Plugin(name.to_owned())),
-            _ => Err(serde::de::Error::custom(format!(
-                "`{text}` carries no channel\nhint: write `log`, `webhook:NAME`, `exec:NAME` or `plugin:NAME`"
-            ))),
-        }
-    }
 }
 
 fn ten_seconds() -> Duration {

@@ -6,13 +6,13 @@ use crate::actions::carrier::{Guest, Guested};
 use crate::actions::cloudflare::Cloudflare;
 use crate::actions::cloudflare_changes::ChangesWorker;
 use crate::actions::cloudflare_tasks::{self, CloudflareTasks};
-use crate::actions::config::ActionsConfig;
-use crate::actions::config::GLOBAL_KEY;
+use crate::actions::config::{ActionsConfig, ChannelTo, GLOBAL_KEY};
 use crate::actions::effect_worker::{EffectWorker, Effector};
 use crate::actions::enforcer::Enforcer;
 use crate::actions::enforcer_worker::{EnforcerWorker, IsLoss, WorkerState};
 use crate::actions::exec::Exec;
 use crate::actions::log::Log;
+use crate::actions::messenger::Messenger;
 use crate::actions::nftables::Nftables;
 use crate::actions::pace::Pace;
 use crate::actions::route::ReachKind;
@@ -144,7 +144,17 @@ impl Executors {
             pace: Pace::per_second(LOG_LINES_PER_SECOND),
             attempts_max: 1,
         });
-        for setting in webhooks.chain(programs).chain(log) {
+        let services = config.channels.iter().filter_map(|channel| {
+            let ChannelTo::Service(service) = channel.to else { return None };
+            Some(EffectSetting {
+                name: format!("notify:{}", channel.name),
+                effector: Box::new(Messenger::new(channel, service)),
+                // What is held costs nothing; what is sent is bounded by the hour.
+                pace: Pace::per_second(LOG_LINES_PER_SECOND),
+                attempts_max: channel.attempts,
+            })
+        });
+        for setting in webhooks.chain(programs).chain(log).chain(services) {
             self.start_effect(setting, Arc::new(Queue::new(true)), dry_run);
         }
     }

@@ -1,9 +1,12 @@
 //! What a person should look at: alarms, faults of predicates, a clock that leaps.
 
 use super::Engine;
+use super::act::dry;
 use crate::clock::{self, Timestamp};
+use crate::decisions::{Action, Effect, Verdict, ids};
 use crate::limits;
 use crate::pipeline::control::Alarm;
+use crate::store::OutboxRow;
 use crate::telemetry::{self, names};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +55,39 @@ impl Engine {
         if self.alarms.len() >= limits::ALARMS_KEPT_MAX {
             self.alarms.pop_front();
         }
-        self.alarms.push_back(Alarm { time: now, from: from.to_owned(), text });
+        let alarm = Alarm { time: now, from: from.to_owned(), text };
+        if self.config.alarms.channel.is_some() && self.untold.len() < limits::ALARMS_KEPT_MAX {
+            self.untold.push(alarm.clone());
+        }
+        self.alarms.push_back(alarm);
+    }
+
+    /// Tells the channel for alarms of what came since. Panic and first days hold back what rules ask
+    /// for, not this.
+    pub(super) fn tell_alarms(&mut self, now: Timestamp) {
+        let Some(channel) = self.config.alarms.channel.clone() else { return };
+        if self.untold.is_empty() {
+            return;
+        }
+        let untold = std::mem::take(&mut self.untold);
+        let verdict = if self.dry_run { dry() } else { Verdict::Pass };
+        let row = |alarm: Alarm| OutboxRow {
+            id: ids::alarm_id(&alarm.from, &alarm.text, alarm.time),
+            hit: None,
+            decision: None,
+            action: Action::Perform {
+                rule: "riposte".into(),
+                key: alarm.from.clone(),
+                time: alarm.time,
+                effect: Effect::Notify {
+                    channel: channel.clone(),
+                    message: format!("{}: {}", alarm.from, alarm.text),
+                },
+            },
+            verdict: verdict.clone(),
+        };
+        let mut commit = self.begin(now);
+        commit.outbox.extend(untold.into_iter().map(row));
+        self.finish(commit);
     }
 }

@@ -101,6 +101,8 @@ pub struct Engine {
     retention_at: Instant,
     progress: BTreeMap<Arc<str>, Progress>,
     alarms: VecDeque<Alarm>,
+    /// Alarms that a channel is to be told of.
+    untold: Vec<Alarm>,
     dry_run: bool,
     started: Timestamp,
     last_tick: Instant,
@@ -150,6 +152,7 @@ impl Engine {
             retention_at: now,
             progress: BTreeMap::new(),
             alarms: VecDeque::new(),
+            untold: Vec::new(),
             dry_run: parts.dry_run,
             started: parts.started,
             last_tick: now,
@@ -320,6 +323,7 @@ impl Engine {
             self.cover_inputs();
         }
         self.measure_windows();
+        self.tell_alarms(now);
         self.let_time_pass(now);
         self.retry_held();
         self.submit_overflow();
