@@ -65,9 +65,11 @@ pub fn try_channel(
         effector.ready(&call).map_or_else(|attempt| attempt, |()| effector.perform(&call));
     Some(match attempt {
         Attempt::Done | Attempt::Unchanged | Attempt::Pending => Tried::Sent,
-        Attempt::Failed(reason) | Attempt::Wait(reason) => Tried::Failed(reason),
-        Attempt::Unconfirmed(reason) => Tried::Unconfirmed(reason),
-        Attempt::Retry { reason, may_have_arrived: true, .. } => Tried::Unconfirmed(reason),
-        Attempt::Retry { reason, .. } => Tried::Failed(reason),
+        Attempt::Unconfirmed(reason) | Attempt::Retry { reason, may_have_arrived: true, .. } => {
+            Tried::Unconfirmed(reason)
+        }
+        Attempt::Failed(reason) | Attempt::Wait(reason) | Attempt::Retry { reason, .. } => {
+            Tried::Failed(reason)
+        }
     })
 }

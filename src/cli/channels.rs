@@ -43,7 +43,7 @@ fn list(config: &Config, json: bool, out: &mut Output) -> anyhow::Result<End> {
         }
         let is_service = matches!(channel.to, ChannelTo::Service(_));
         if json {
-            let grouped = is_service.then(|| channel.group.as_secs());
+            let grouped = is_service.then_some(channel.group.as_secs());
             let per_hour = is_service.then_some(channel.per_hour);
             out.json(&json!({
                 "name": channel.name, "to": channel.to.to_string(), "group_s": grouped,

@@ -37,10 +37,11 @@ impl Chat {
                 let mut reader = BufReader::new(stream.try_clone().unwrap());
                 // A connection may carry several requests.
                 while let Some(body) = request(&mut reader) {
-                    let refused = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-                        left.checked_sub(1)
-                    });
-                    let answer = if refused.is_ok() {
+                    let is_refused =
+                        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                            left.checked_sub(1)
+                        });
+                    let answer = if is_refused.is_ok() {
                         "429 Too Many Requests\r\nRetry-After: 1"
                     } else {
                         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
@@ -176,7 +177,7 @@ fn an_alarm_of_riposte_itself_is_told_once() {
 }
 
 /// A mail server that writes each mail to a file, and lets in who knows the password.
-const MAIL_SERVER: &str = r#"
+const MAIL_SERVER: &str = r"
 import ssl, sys, time
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
@@ -196,7 +197,7 @@ Controller(Sink(), hostname='127.0.0.1', port=int(sys.argv[1]), ssl_context=cont
            auth_required=True, auth_require_tls=False, authenticator=login).start()
 while True:
     time.sleep(60)
-"#;
+";
 
 fn certificates(dir: &Path) {
     fs::write(dir.join("leaf.ext"), "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")

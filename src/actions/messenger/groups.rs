@@ -157,7 +157,8 @@ impl Groups {
         group.told += 1;
     }
 
-    /// The summary that is due, if any; it stays due until [`Groups::told`] says that it was sent.
+    /// The summary that is due, if any. It is the caller's now, and one of the hour's messages: what comes
+    /// from here on waits for the next.
     pub fn due(&mut self, now: Instant) -> Option<Summary> {
         let room = self.room(now);
         let is_due = |group: &Group| group.held.is_some() && group.until <= now;
@@ -166,32 +167,20 @@ impl Groups {
         }
         // With the last message of the hour all is told that is held.
         let all = room == 1;
-        let mut due = self.open.values().filter(|group| all || is_due(group));
         let mut summary = Summary { of: Vec::new(), ids: Vec::new() };
-        let mut add = |group: &Group| {
-            summary.of.extend(group.held.clone());
-            summary.ids.extend(&group.ids);
-        };
-        if all {
-            due.for_each(add)
-        } else {
-            due.by_ref().take(1).for_each(&mut add)
-        }
-        Some(summary)
-    }
-
-    /// A summary was sent, or given up: what it tells is held no longer.
-    pub fn told(&mut self, summary: &Summary, sent: bool, now: Instant) {
-        if sent {
-            self.sent.push_back(now);
-        }
-        for told in &summary.of {
-            let Some(group) = self.open.get_mut(&told.rule) else { continue };
+        for group in self.open.values_mut().filter(|group| all || is_due(group)) {
+            let Some(held) = group.held.take() else { continue };
             self.held = self.held.saturating_sub(group.ids.len());
-            group.told += group.held.take().map_or(0, |held| held.count);
-            group.ids.clear();
+            summary.ids.extend(std::mem::take(&mut group.ids));
+            group.told += held.count;
             group.until = now + self.span;
+            summary.of.push(held);
+            if !all {
+                break;
+            }
         }
+        self.sent.push_back(now);
+        Some(summary)
     }
 
     /// How many messages the hour still has.

@@ -247,8 +247,6 @@ impl Messenger {
             self.on_its_way = Some(on_its_way);
             return None;
         }
-        let sent = attempt == Attempt::Done;
-        self.groups.told(&on_its_way.summary, sent, now);
         Some((on_its_way.summary.ids, attempt))
     }
 }

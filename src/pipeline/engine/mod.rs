@@ -9,6 +9,7 @@ mod alarms;
 mod changes;
 mod checkpoint;
 mod effects;
+mod evaluate;
 mod feeds;
 mod hand_over;
 mod input;
@@ -21,12 +22,13 @@ mod settle;
 mod status;
 
 pub(super) use checkpoint::DESK_BLOB;
+pub(super) use evaluate::evaluate;
 pub use input::{Inputs, InputsTaken};
 pub use messages::{Facts, Message, Parts, Reloaded};
 pub use recovery::Recovery;
 
 use super::control::Alarm;
-use super::core::{Core, Foreseen};
+use super::core::Core;
 use super::desk::SharedDesk;
 use super::feed::{Delivery, SourceBook};
 use super::steady::SteadyClock;
@@ -374,29 +376,4 @@ impl Engine {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock()
     }
-}
-
-/// Evaluates a matched batch in event order; shared by live, recovery and replay.
-pub(super) fn evaluate(
-    core: &mut Core,
-    watermarks: &mut Watermarks,
-    matched: &super::stage::Matched,
-    firings: &mut Vec<super::core::Firing>,
-) {
-    if matched.parsed > 0 {
-        let (source, arrival) = (&matched.origin.source, matched.arrival);
-        let mut delivery = watermarks.delivery(source, arrival);
-        let mut ahead = Foreseen::default();
-        for candidates in matched.candidates.chunks(limits::CANDIDATES_LOOK_AHEAD) {
-            core.look_ahead(candidates, &mut ahead);
-            for candidate in candidates {
-                let time = core.reached(source, candidate.event.time, arrival);
-                core.advance(delivery.event(time), firings);
-                core.event_ahead(&candidate.event, &candidate.rules, &mut ahead, firings);
-            }
-        }
-        let time = core.reached(source, matched.newest, arrival);
-        core.advance(delivery.event(time), firings);
-    }
-    core.forget_before(watermarks.settled());
 }
