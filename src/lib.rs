@@ -28,6 +28,7 @@ pub mod windows;
 pub mod rules;
 pub mod decisions;
 pub mod feeds;
+pub mod bots;
 pub mod store;
 pub mod plugins;
 pub mod actions;

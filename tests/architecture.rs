@@ -45,6 +45,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "rules",
         &["event", "matching", "windows", "enrich", "decisions", "limits", "telemetry", "clock"],
     ),
+    ("bots", &["event", "limits", "telemetry"]),
     ("store", &["event", "decisions", "limits", "telemetry", "clock"]),
     (
         "plugins",
@@ -86,6 +87,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "actions",
             "store",
             "feeds",
+            "bots",
             "geo",
             "plugins",
             "trust",
@@ -112,6 +114,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("lsp_types", &["cli"]),
     ("flate2", &["sources"]),
     ("maxminddb", &["geo"]),
+    ("hickory_resolver", &["bots"]),
 ];
 
 /// Text that only the named modules may contain.

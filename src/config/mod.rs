@@ -18,6 +18,7 @@ pub use secrets::NamedSecret;
 pub use source::{FORMAT_PLUGIN, SourceConfig, SourceType};
 
 use crate::actions::{ActionsConfig, ChannelTo};
+use crate::bots::BotsConfig;
 use crate::decisions::{GuardConfig, Mode};
 use crate::event::text::escape;
 use crate::feeds::FeedConfig;
@@ -43,6 +44,8 @@ pub struct Config {
     pub feeds: Vec<FeedConfig>,
     /// Databases of places and networks (GeoIP, ASN), for rules to ask.
     pub geo: GeoConfig,
+    /// Whether crawlers are verified before they are blocked.
+    pub bots: BotsConfig,
     /// Which rules, and how they are tuned.
     pub rules: RulesConfig,
     /// What must never be blocked, and how fast blocks may be made.
@@ -72,6 +75,7 @@ impl Default for Config {
             sources: Vec::new(),
             feeds: Vec::new(),
             geo: GeoConfig::default(),
+            bots: BotsConfig::default(),
             rules: RulesConfig::default(),
             guard: GuardConfig::default(),
             actions: ActionsConfig::default(),
@@ -169,6 +173,7 @@ impl Config {
         }
         faults.extend(self.faults_of_feeds());
         faults.extend(self.geo.faults());
+        faults.extend(self.bots.faults());
         faults.extend(self.guard.faults());
         faults.extend(self.actions.check());
         faults.extend(self.plugins.iter().flat_map(|(name, plugin)| plugin.faults(name)));

@@ -324,7 +324,8 @@ pub enum Verdict {
     Refused(String),
     /// The rule is in shadow (by mode, first days, panic): journaled, not done.
     Shadow(String),
-    /// The ceiling of blocks a minute is reached: it waits its turn or goes into a wider prefix.
+    /// It waits: the ceiling of blocks a minute is reached, or the DNS is asked whether the client is a
+    /// crawler.
     Queued,
     /// It was over before it was found (catch-up).
     AlreadyOver,
@@ -339,7 +340,7 @@ impl Verdict {
             Self::Pass => "pass".to_owned(),
             Self::Refused(why) => format!("refused: {why}"),
             Self::Shadow(why) => format!("shadow: {why}"),
-            Self::Queued => "queued: ceiling of blocks a minute".to_owned(),
+            Self::Queued => "queued: it waits its turn".to_owned(),
             Self::AlreadyOver => "already over".to_owned(),
             Self::AlreadyInForce => "already in force".to_owned(),
         }

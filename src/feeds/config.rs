@@ -45,7 +45,8 @@ pub struct FeedConfig {
     /// For `csv`: what stands between columns; a comma when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
-    /// For `json` and `ndjson`: the path of the values (`data[].ip`, `[].value`, `cidr`).
+    /// For `json` and `ndjson`: the path of the values (`data[].ip`, `[].value`, `cidr`); `*` stands for
+    /// every key (`prefixes[].*`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<String>,
     /// How often it is fetched, a tenth more or less at random; a day when

@@ -32,3 +32,49 @@ pub const USER_AGENT_KEPT_BYTES_MAX: usize = 512;
 
 /// User agents that a thread remembers; about 200 bytes each.
 pub const USER_AGENTS_KEPT: usize = 1_024;
+
+/// Clients that wait to be verified as crawlers; beyond, rules act without it.
+pub const BOT_ASKS_WAITING_MAX: usize = 64;
+
+/// Clients that are verified at once.
+pub const BOT_CHECKS_AT_ONCE: usize = 16;
+
+/// A question to a name server may take this long, twice.
+pub const BOT_DNS_SECS_MAX: u64 = 2;
+
+/// All questions about one client together.
+pub const BOT_CHECK_SECS_MAX: u64 = 10;
+
+/// Names of one address that are looked at: a crawler's has one.
+pub const BOT_NAMES_MAX: usize = 8;
+
+/// Addresses of one name that are looked at.
+pub const BOT_ADDRESSES_MAX: usize = 64;
+
+/// A verified crawler is one for at least this long, whatever its names say: it asks often.
+pub const BOT_VERIFIED_SECS_MIN: u64 = 3_600;
+
+/// And for at most this long: addresses change hands.
+pub const BOT_VERIFIED_SECS_MAX: u64 = 86_400;
+
+/// Who is not what he says is not asked about again for at least this long.
+pub const BOT_FORGED_SECS_MIN: u64 = 600;
+
+/// And for at most this long.
+pub const BOT_FORGED_SECS_MAX: u64 = 3_600;
+
+/// After name servers gave no answer they are asked again about a client after this long.
+pub const BOT_UNKNOWN_SECS: u64 = 60;
+
+/// A block of a client that may be a crawler waits this long for the answer, and then goes ahead:
+/// most answers come within 200 ms, and an attacker gains two seconds.
+pub const BOT_WAIT_SECS: u64 = 2;
+
+/// Blocks that wait so; beyond, they go ahead at once and are lifted where it turns out so.
+pub const BOT_BLOCKS_WAITING_MAX: usize = 256;
+
+/// Clients of which it is remembered whether they are crawlers; about 100 bytes each.
+pub const BOTS_KNOWN_MAX: usize = 10_000;
+
+/// The stack of the thread that asks the DNS.
+pub const BOTS_STACK_BYTES: usize = 1024 * 1024;

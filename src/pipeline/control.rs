@@ -152,7 +152,7 @@ pub struct Status {
     pub unapplied: Vec<String>,
     /// Decisions in force.
     pub decisions_in_force: usize,
-    /// Decisions that wait for the ceiling of blocks a minute.
+    /// Decisions that wait for the ceiling of blocks a minute, or for the DNS.
     pub decisions_queued: usize,
     /// What is wrong now, in sentences; the latest alarms.
     pub alarms: Vec<Alarm>,

@@ -56,6 +56,9 @@ metrics! {
     counter FEED_REFRESHES = "riposte_feed_refreshes_total", "looks at threat feeds, whatever came of them";
     counter FEED_FAILURES = "riposte_feed_failures_total", "looks at threat feeds that could not be had";
     counter FEED_REFUSED = "riposte_feed_refused_total", "versions of threat feeds that were not believed: empty, suddenly other, or listing friends";
+    counter BOT_CHECKS = "riposte_bot_checks_total", "clients that said they were crawlers and were looked up in the DNS";
+    counter BOTS_VERIFIED = "riposte_bots_verified_total", "clients that turned out to be the crawlers that they said";
+    counter BOTS_FORGED = "riposte_bots_forged_total", "clients that said they were crawlers and were not";
     counter GEO_READS = "riposte_geo_reads_total", "databases of places that were read since their file changed, whatever came of it";
     counter GEO_REFUSED = "riposte_geo_refused_total", "databases of places that were not used: gone, broken, or of another kind";
     gauge GEO_BYTES = "riposte_geo_bytes", "memory that databases of places take";

@@ -40,6 +40,7 @@ const SOURCES: &[&str] = &[
     "src/sources/files.rs",
     "src/feeds/config.rs",
     "src/geo/config.rs",
+    "src/bots/config.rs",
     "src/sources/syslog/config.rs",
     "src/sources/journald/config.rs",
     "src/decisions/config.rs",

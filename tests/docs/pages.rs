@@ -24,6 +24,7 @@ const SECTIONS: &[Section] = &[
     one("sources.journald", "JournaldConfig"),
     several("feeds", "FeedConfig"),
     one("geo", "GeoConfig"),
+    one("bots", "BotsConfig"),
     one("rules", "RulesConfig"),
     one("guard", "GuardConfig"),
     one("actions.nftables", "NftablesConfig"),
@@ -59,6 +60,7 @@ type = "journald"
 [[feeds]]
 shipped = "spamhaus-drop"
 [geo]
+[bots]
 [actions.nftables]
 [[actions.files]]
 name = "nginx"

@@ -137,12 +137,13 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let wanted = match self.steps.split_first() {
-            Some((Step::Key(key), rest)) => Some((key, rest)),
+            Some((Step::Key(key), rest)) => Some((Some(key), rest)),
+            Some((Step::Any, rest)) => Some((None, rest)),
             _ => None,
         };
         while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
             match wanted {
-                Some((name, rest)) if *name == key => {
+                Some((name, rest)) if name.is_none_or(|name| *name == key) => {
                     map.next_value_seed(Walk { steps: rest, found: &mut *self.found })?;
                 }
                 _ => {

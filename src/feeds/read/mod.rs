@@ -50,6 +50,8 @@ pub enum Layout {
 pub enum Step {
     /// The value of a key.
     Key(String),
+    /// The value of every key.
+    Any,
     /// Every element of a list.
     Each,
 }
@@ -64,7 +66,7 @@ pub fn steps(path: &str) -> Option<Vec<Step>> {
             return None;
         }
         if !name.is_empty() {
-            steps.push(Step::Key(name.to_owned()));
+            steps.push(if name == "*" { Step::Any } else { Step::Key(name.to_owned()) });
         }
         steps.extend(std::iter::repeat_n(Step::Each, lists));
     }

@@ -67,6 +67,9 @@ impl Engine {
         let facts = RuleFacts { mode, certain };
         for decision in firing.decisions {
             telemetry::counter(names::DECISIONS_PROPOSED).add(1);
+            if !firing.distrusted && self.waits_for_bot(&decision, &hit, facts, commit) {
+                continue;
+            }
             let steps = self.desk.book(|desk| {
                 if firing.distrusted {
                     desk.distrust(decision, now)

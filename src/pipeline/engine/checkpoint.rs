@@ -36,6 +36,8 @@ impl Engine {
     /// checkpoint must not cover what is in no journal.
     pub(super) fn checkpoint(&mut self) {
         self.checkpoint_at = Instant::now();
+        // A checkpoint covers their hits, so nothing would judge them again after a crash.
+        self.let_bots_go(true);
         if !self.held.is_empty() {
             return;
         }

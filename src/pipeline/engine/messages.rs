@@ -31,6 +31,8 @@ pub enum Message {
     Reloaded(Box<Reloaded>),
     /// Another version of a threat feed.
     Feed(Box<Loaded>),
+    /// Whether a client is the crawler that it says it is.
+    Bot(crate::bots::Answer),
     /// Another version of a database of places is in force from now on.
     Geo(Box<crate::geo::Loaded>),
     /// What config and rule files say now and is not in force, in sentences.

@@ -6,10 +6,12 @@
 
 mod act;
 mod alarms;
+mod bots;
 mod changes;
 mod checkpoint;
 mod effects;
 mod evaluate;
+mod facts;
 mod feeds;
 mod hand_over;
 mod input;
@@ -120,6 +122,7 @@ pub struct Engine {
     unapplied: Vec<String>,
     feeds: feeds::FeedsInForce,
     places: places::PlacesInForce,
+    bots: bots::Bots,
 }
 
 impl Engine {
@@ -129,6 +132,7 @@ impl Engine {
         Self {
             feeds: feeds::FeedsInForce::new(&parts.config.state_dir),
             places: places::PlacesInForce::new(&parts.config.state_dir),
+            bots: bots::Bots::default(),
             config: parts.config,
             store: parts.store,
             core: parts.core,
@@ -252,6 +256,7 @@ impl Engine {
             Message::Unapplied(sentences) => self.unapplied(sentences),
             Message::Feed(loaded) => self.feed_loaded(&loaded),
             Message::Geo(loaded) => self.geo_loaded(&loaded),
+            Message::Bot(answer) => self.bot_answered(answer),
             Message::Stop => {}
         }
     }
@@ -326,12 +331,14 @@ impl Engine {
         }
         self.measure_windows();
         self.tell_alarms(now);
+        self.let_bots_go(false);
         self.let_time_pass(now);
         self.retry_held();
         self.submit_overflow();
-        if self.dirty
-            && self.checkpoint_at.elapsed() >= Duration::from_secs(limits::CHECKPOINT_SECS)
-        {
+        // A checkpoint ends the wait for crawlers' names: it is put off for those that wait now.
+        let more = if self.bots.waiting() > 0 { limits::BOT_WAIT_SECS } else { 0 };
+        let pause = Duration::from_secs(limits::CHECKPOINT_SECS + more);
+        if self.dirty && self.checkpoint_at.elapsed() >= pause {
             self.checkpoint();
         }
         if self.retention_at.elapsed() >= Duration::from_secs(limits::RETENTION_SECS) {
@@ -347,28 +354,6 @@ impl Engine {
         progress.arrival = Some(matched.arrival);
         if matched.parsed > 0 {
             progress.newest = progress.newest.max(Some(matched.newest));
-        }
-    }
-
-    fn facts(&mut self, facts: &Facts) {
-        let now = clock::now();
-        let mut commit = self.begin(now);
-        let steps = self.desk.book(|desk| desk.set_own(&facts.own));
-        self.steps(steps, "facts", now, &mut commit);
-        for admin in &facts.admins {
-            let steps = self.desk.book(|desk| desk.admin_login(*admin, now));
-            self.steps(steps, "facts", now, &mut commit);
-        }
-        for (name, addresses) in &facts.names {
-            let steps = self.desk.book(|desk| desk.resolved(name, addresses, now));
-            self.steps(steps, "facts", now, &mut commit);
-        }
-        let ended = self.end_refused_changes(&mut commit, now);
-        if commit.lifts.is_empty() && commit.decisions.is_empty() && ended == 0 {
-            // Nothing follows: the inputs wait for a transaction that has a reason.
-            self.pending = commit.inputs;
-        } else {
-            self.finish(commit);
         }
     }
 

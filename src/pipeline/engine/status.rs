@@ -44,7 +44,7 @@ impl Engine {
             unapplied: self.unapplied.clone(),
             held: self.held_rules(&desk.guard),
             decisions_in_force: desk.standing.len(),
-            decisions_queued: desk.guard.waiting(),
+            decisions_queued: desk.guard.waiting() + self.bots.waiting(),
             alarms: self.alarms.iter().cloned().collect(),
             sources: self.sources(),
             destinations: self.destinations(),

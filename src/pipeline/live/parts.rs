@@ -98,6 +98,7 @@ pub(super) fn at_next_start(old: &Config, new: &Config) -> Vec<&'static str> {
         ("memory", old.memory != new.memory),
         ("feeds", old.feeds != new.feeds),
         ("geo", old.geo != new.geo),
+        ("bots", old.bots != new.bots),
         ("log", old.log != new.log),
     ];
     tables.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
