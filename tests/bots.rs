@@ -1,6 +1,5 @@
 //! Crawlers on the running daemon: who proves to be one is never blocked, whoever only says so is, and
 //! a name server that lies, stalls or is silent changes nothing else.
-#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 

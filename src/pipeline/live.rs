@@ -145,7 +145,6 @@ impl Live {
         engine.connect(executors);
         let (asked, feed_keeper) =
             threat_feeds::begin(config, &mut engine, &inputs, friends, with_sources)?;
-        engine.verify_bots(&config.bots, inputs.control.clone(), with_sources)?;
         let resume = config.sources.iter().map(|source| source.name.clone());
         let resume = resume.map(|name| (name.clone(), engine.cursors_of(&name))).collect();
         let enrichers = if with_sources {

@@ -131,7 +131,7 @@ pub fn added_events(feed: &str, version: u64, added: &[IpNet]) -> Vec<Arc<Event>
     (0..).zip(added).map(event).collect()
 }
 
-/// Puts the copies at hand in force, databases of places too, and starts keeping them fresh. What sources ask is given back;
+/// Puts the copies at hand in force, databases of places too, lets crawlers be looked up, and starts keeping them fresh. What sources ask is given back;
 /// `None` for the keeper where nothing is to be fetched.
 pub(super) fn begin(
     config: &Config,
@@ -141,6 +141,7 @@ pub(super) fn begin(
     fetches: bool,
 ) -> Result<(AskedNow, Option<Keeper>), StartError> {
     let places = places::begin(config, engine, inputs, fetches)?;
+    engine.verify_bots(&config.bots, inputs.control.clone(), fetches)?;
     engine.take_feeds_at_hand();
     let now = Arc::new(ArcSwap::new(engine.feeds()));
     if !fetches {

@@ -100,7 +100,7 @@ impl Engine {
         if let Some(feed) = ranges {
             let until = now.plus(Duration::from_secs(limits::BOT_VERIFIED_SECS_MIN));
             let words = format!("`{address}` is `{bot}`: it is in the feed `{feed}`");
-            self.protect(address, until, words, now, commit);
+            self.protect(address, until, &words, now, commit);
             return false;
         }
         let claim = (address, bot);
@@ -129,7 +129,7 @@ impl Engine {
         &mut self,
         address: IpAddr,
         until: Timestamp,
-        words: String,
+        words: &str,
         now: Timestamp,
         commit: &mut Commit,
     ) {
@@ -137,7 +137,7 @@ impl Engine {
         let steps =
             self.desk.book(|desk| desk.good_client(address, GoodClient::VerifiedBot, until));
         self.steps(steps, "bot", now, commit);
-        let mut row = note("bot", &words, None, now);
+        let mut row = note("bot", words, None, now);
         row.target = Some(Target::Net(client_net(address)));
         commit.notes.push(row);
         tracing::info!(words, "a crawler is verified");
@@ -153,7 +153,7 @@ impl Engine {
         match outcome {
             Outcome::Verified(name) => {
                 let words = format!("`{address}` is `{bot}`: its name is `{name}`");
-                self.protect(address, now.plus(holds), words, now, &mut commit);
+                self.protect(address, now.plus(holds), &words, now, &mut commit);
             }
             Outcome::Forged(why) => {
                 telemetry::counter(names::BOTS_FORGED).add(1);
