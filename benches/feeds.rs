@@ -1,14 +1,20 @@
-//! What a set of a million prefixes costs, beside a plain hash map and a prefix trie that many use,
-//! all in one run: `cargo bench --bench feeds`.
+//! What a set of a million prefixes costs, beside a plain hash map and a prefix trie that many use; what
+//! databases of places and user agents cost; all in one run: `cargo bench --bench feeds`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
+
+#[path = "../tests/support/mmdb.rs"]
+mod mmdb;
 
 use hashbrown::HashSet;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixSet;
 use riposte::enrich::Prefixes;
+use riposte::enrich::user_agent::{Agent, agent, classify};
 use riposte::event::net::display_net;
 use riposte::feeds::read::{Layout, read};
 use riposte::feeds::{Feeds, Listed};
+use riposte::geo::{Database, Edition, Places, Role};
+use riposte::pipeline::places::pin as pin_places;
 use riposte::pipeline::threat_feeds::{FeedLookups, pin};
 use std::hint::black_box;
 use std::net::IpAddr;
@@ -88,7 +94,64 @@ fn measure<T>(
     );
 }
 
+/// A database of cities with 250,000 networks and 20,000 places.
+fn places() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let networks: Vec<(IpNet, mmdb::Data)> = (0..250_000)
+        .map(|number: u32| {
+            let net = Ipv4Net::new((number * 16_384).into(), 24).unwrap_or_default();
+            let place = format!("Place {}", random.u32(..20_000));
+            (IpNet::V4(net), mmdb::city("NL", &place))
+        })
+        .collect();
+    let file = mmdb::write("Bench-City", 1_790_000_000, &networks);
+    let nets: Vec<IpAddr> = networks.iter().map(|(net, _)| net.network()).collect();
+    let mut asked: Vec<IpAddr> = nets.clone();
+    random.shuffle(&mut asked);
+    println!("{} networks, a database of {:.1} MB", networks.len(), file.len() as f64 / 1e6);
+    drop(networks);
+    let start = Instant::now();
+    Database::new(file.clone()).and_then(|one| one.verify(Role::City)).unwrap_or_default();
+    println!("  {:.0} ms to read and verify", start.elapsed().as_secs_f64() * 1e3);
+    measure(
+        "each address for the first time",
+        &asked,
+        || Database::new(file.clone()).map(Arc::new).ok(),
+        |database, address| database.as_ref().is_some_and(|one| !one.find(address).is_empty()),
+    );
+    let again: Vec<IpAddr> =
+        (0..COUNT).filter_map(|number| asked.get(number % 500).copied()).collect();
+    measure(
+        "500 addresses again and again",
+        &again,
+        || {
+            let database = Database::new(file.clone()).map(Arc::new).ok();
+            let edition = database.map(|database| Edition { version: 1, database });
+            pin_places(&Arc::new(Places::default().with(Role::City, edition)));
+            FeedLookups::pinned()
+        },
+        |rules, address| rules.geo(address).is_some_and(|geo| geo.country.is_some()),
+    );
+    pin_places(&Arc::default());
+}
+
+/// What user agents cost.
+fn agents() {
+    let text = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0";
+    for (what, of) in [
+        ("a user agent, looked at", classify as fn(&str) -> Agent),
+        ("the same, remembered", agent as fn(&str) -> Agent),
+    ] {
+        let start = Instant::now();
+        let known = (0..COUNT).filter(|_| of(black_box(text)).family == "edge").count();
+        let each = start.elapsed().as_secs_f64() * 1e9 / known as f64;
+        println!("  {what:<34} {each:>7.1} ns");
+    }
+}
+
 fn main() {
+    places();
+    agents();
     for kind in KINDS {
         let mut random = fastrand::Rng::with_seed(7);
         let nets: Vec<IpNet> = (0..COUNT).map(|_| (kind.make)(&mut random)).collect();

@@ -532,3 +532,42 @@ fn feeds_are_looked_at_without_a_daemon_too() {
     let (code, said) = place.code(&["feeds", "refresh", "none"]);
     assert!(code == 1 && said.contains("there is no feed `none`"), "{said}");
 }
+
+/// A request that came through a proxy.
+fn proxied(proxy: &str, chain: &str) -> String {
+    format!("{} \"{chain}\"\n", line(proxy, "/x", 200).trim_end())
+}
+
+#[test]
+fn serial_proxies_that_a_feed_lists_are_trusted_and_protected() {
+    let root = tempfile::tempdir().unwrap();
+    let rules = "rule(\"each\").on(\"http\").by(\"ip\").count(1, \"1h\").then(|hit| block(hit.ip, \"1h\"));";
+    let more = "[[feeds]]\nshipped = \"fastly\"\npath = \"fastly.json\"\nrefresh = \"1m\"\n";
+    let place = Place::new(root.path(), "p", rules, &format!("proxy_feeds = [\"fastly\"]\n{more}"));
+    let ranges = |net: &str| {
+        format!("{{\"addresses\": [\"{net}\"], \"ipv6_addresses\": [\"2a04:4e40::/32\"]}}")
+    };
+    std::fs::write(place.dir.join("fastly.json"), ranges("45.64.0.0/28")).unwrap();
+    let mut daemon = place.start_and_wait();
+    wait_for_version(&place);
+    assert_eq!(feed(&place).entries, 2);
+    place.append(&proxied("45.64.0.1", "45.66.6.6, 45.65.0.9"));
+    place.append(&proxied("45.64.1.1", "45.66.6.6, 45.65.0.10"));
+    wait_for_hit(&place, "each", "45.65.0.9");
+    wait_for_hit(&place, "each", "45.64.1.1");
+    assert!(!is_hit(&place, "each", "45.64.0.1"));
+    let (code, said) = place.code(&["decisions", "add", "45.64.0.1"]);
+    assert!(code == 1 && said.contains("trusted proxy `45.64.0.0/28`"), "{said}");
+
+    // After a crash too, and another version lifts what it says is a proxy now.
+    daemon.kill();
+    let _daemon = place.start_and_wait();
+    place.append(&proxied("45.64.0.2", "45.65.0.11"));
+    wait_for_hit(&place, "each", "45.65.0.11");
+    std::fs::write(place.dir.join("fastly.json"), ranges("45.64.0.0/23")).unwrap();
+    let (_, said) = place.code(&["feeds", "refresh", "fastly", "--accept"]);
+    place.append(&proxied("45.64.1.2", "45.65.0.12"));
+    wait_for_hit(&place, "each", "45.65.0.12");
+    let why = place.ask(&["why", "45.64.1.1"]);
+    assert!(why.contains("a trusted proxy's range"), "{said} {why}");
+}

@@ -206,6 +206,12 @@ impl Config {
             }
             faults.extend(feed.faults());
         }
+        for name in self.guard.proxy_feeds.iter().filter(|name| !names.contains(name.as_str())) {
+            faults.push(format!(
+                "`guard.proxy_feeds` names `{}`, which is no feed of this config\nhint: add `[[feeds]]` with `name = \"{0}\"`, or `shipped = \"{0}\"` where riposte knows it",
+                escape(name)
+            ));
+        }
         if self.feeds.len() > limits::FEEDS_MAX {
             faults.push(format!("there are more than {} feeds", limits::FEEDS_MAX));
         }

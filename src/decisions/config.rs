@@ -36,6 +36,9 @@ pub struct GuardConfig {
     pub allow_country: bool,
     /// Proxies whose word about the client's address is believed, and which are never blocked.
     pub trusted_proxies: Vec<String>,
+    /// Feeds whose entries count as trusted proxies too, kept up to date as feeds are: their names in
+    /// `[[feeds]]`, such as `fastly`, `cloudfront` or `cloudflare-v4`.
+    pub proxy_feeds: Vec<String>,
     /// Whether Cloudflare's published ranges count as trusted proxies.
     pub cloudflare: bool,
     /// How many blocks rules may make in a minute. What is over waits, is gathered into prefixes,
@@ -100,6 +103,7 @@ impl Default for GuardConfig {
             allow_asn: false,
             allow_country: false,
             trusted_proxies: Vec::new(),
+            proxy_feeds: Vec::new(),
             cloudflare: true,
             blocks_per_minute: 300,
             aggregate_parts: 4,

@@ -192,6 +192,16 @@ impl Desk {
         steps
     }
 
+    /// The proxies that feeds list now: protects them, and lifts what is in force against them.
+    pub fn set_listed_proxies(&mut self, nets: Vec<IpNet>) -> Steps {
+        let mut steps = Steps::default();
+        for net in &nets {
+            self.lift_net(*net, "a trusted proxy's range", &mut steps);
+        }
+        self.guard.set_listed_proxies(nets);
+        steps
+    }
+
     /// The addresses of this machine: protects them, and lifts what is in force against them.
     pub fn set_own(&mut self, addresses: &[IpAddr]) -> Steps {
         self.guard.set_own(addresses);

@@ -6,6 +6,7 @@
 
 use super::allowlist::Allowlist;
 use super::guard::{GoodClient, Guard};
+use super::proxies::Proxies;
 use crate::clock::Timestamp;
 use crate::event::net::client_net;
 use crate::limits::{ADMIN_ADDRESSES_MAX, GOOD_CLIENTS_MAX};
@@ -35,6 +36,14 @@ impl Guard {
         let nets = addresses.iter().map(|address| IpNet::from(address.to_canonical()));
         self.state.own = nets.collect();
         self.renew();
+    }
+
+    /// The proxies that feeds list now: protected like those of the config.
+    pub fn set_listed_proxies(&mut self, nets: Vec<IpNet>) {
+        if self.listed != nets {
+            self.listed = nets;
+            self.renew();
+        }
     }
 
     /// An administrator logged in from `address`, or is still there at `now`: it is protected for
@@ -98,6 +107,7 @@ impl Guard {
     /// Lets the facts take effect, here and at the executors.
     pub(super) fn renew(&mut self) {
         self.facts.set_allowlist(&self.state.allowlist);
+        self.facts.set_proxies(Proxies::new(&self.config, &self.listed));
         let own = self.state.own.iter().copied().chain(self.config.own_nets());
         self.facts.own = Arc::new(own.collect());
         self.facts.admins = Arc::new(self.state.admins.keys().copied().collect());

@@ -90,6 +90,8 @@ pub struct Guard {
     pub(super) state: State,
     pub(super) facts: NeverBlock,
     pub(super) shared: LastCheck,
+    /// Proxies that feeds list now.
+    pub(super) listed: Vec<IpNet>,
 }
 
 impl Guard {
@@ -100,6 +102,7 @@ impl Guard {
             config,
             state: State::default(),
             shared: LastCheck::default(),
+            listed: Vec::new(),
         };
         guard.renew();
         guard

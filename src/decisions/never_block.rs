@@ -94,7 +94,7 @@ impl NeverBlock {
     /// The facts that a config holds.
     pub fn new(config: &GuardConfig) -> Self {
         Self {
-            proxies: Arc::new(Proxies::new(config)),
+            proxies: Arc::new(Proxies::new(config, &[])),
             limits: Limits {
                 allow_private: config.allow_private,
                 widest_v4: config.widest_v4,
@@ -109,6 +109,10 @@ impl NeverBlock {
     /// The proxies that are trusted.
     pub fn proxies(&self) -> &Proxies {
         &self.proxies
+    }
+
+    pub(super) fn set_proxies(&mut self, proxies: Proxies) {
+        self.proxies = Arc::new(proxies);
     }
 
     pub(super) fn set_allowlist(&mut self, list: &Allowlist) {

@@ -56,14 +56,15 @@ pub struct Proxies {
 }
 
 impl Proxies {
-    /// The proxies of a config.
-    pub fn new(config: &GuardConfig) -> Self {
+    /// The proxies of a config, and those that its feeds list now.
+    pub fn new(config: &GuardConfig, listed: &[IpNet]) -> Self {
         let own = config.proxy_nets().into_iter().map(|net| (net, Owner::Config));
         let cloudflare = CLOUDFLARE_RANGES
             .iter()
             .filter(|_| config.cloudflare)
             .filter_map(|text| Some((text.parse::<IpNet>().ok()?, Owner::Cloudflare)));
-        Self { nets: own.chain(cloudflare).collect() }
+        let listed = listed.iter().map(|net| (*net, Owner::Config));
+        Self { nets: listed.chain(own).chain(cloudflare).collect() }
     }
 
     /// Whether the address is a trusted proxy's.
@@ -103,7 +104,7 @@ mod tests {
             trusted_proxies: vec!["10.0.0.0/8".to_owned()],
             ..GuardConfig::default()
         };
-        let proxies = Proxies::new(&config);
+        let proxies = Proxies::new(&config, &[]);
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         let client = ip("203.0.113.9");
         for (peer, wanted) in [
@@ -120,8 +121,9 @@ mod tests {
             assert_eq!(proxies.route(peer.map(ip), client), wanted, "{peer:?}");
         }
         assert_eq!(proxies.route(None, ip("172.64.1.1")), Route::Proxied);
-        let without = Proxies::new(&GuardConfig { cloudflare: false, ..GuardConfig::default() });
+        let without =
+            Proxies::new(&GuardConfig { cloudflare: false, ..GuardConfig::default() }, &[]);
         assert!(!without.contains(ip("104.16.0.1")));
-        assert_eq!(Proxies::new(&GuardConfig::default()).nets.len(), CLOUDFLARE_RANGES.len());
+        assert_eq!(Proxies::new(&GuardConfig::default(), &[]).nets.len(), CLOUDFLARE_RANGES.len());
     }
 }

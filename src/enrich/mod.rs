@@ -11,4 +11,4 @@ pub mod user_agent;
 
 pub use geo::Geo;
 pub use prefixes::Prefixes;
-pub use real_client::{Client, RealClient};
+pub use real_client::{Client, Listed, RealClient, Whose};

@@ -54,11 +54,31 @@ fn net_of(nets: &[IpNet], address: IpAddr) -> Option<IpNet> {
     nets.iter().copied().find(|net| net.contains(&address))
 }
 
+/// Whose a proxy is that a list names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Cloudflare's: it sets `CF-Connecting-IP` itself.
+    Cloudflare,
+    /// Another's.
+    Other,
+}
+
+/// Says whose proxy an address is, by lists that are kept elsewhere; the same for a whole batch.
+#[derive(Clone)]
+pub struct Listed(pub Arc<dyn Fn(IpAddr) -> Option<Whose> + Send + Sync>);
+
+impl std::fmt::Debug for Listed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listed")
+    }
+}
+
 /// Finds the real client. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct RealClient {
     proxies: Arc<[IpNet]>,
     cloudflare: Arc<[IpNet]>,
+    listed: Option<Listed>,
 }
 
 impl RealClient {
@@ -70,12 +90,26 @@ impl RealClient {
         Self {
             proxies: proxies.into_iter().collect(),
             cloudflare: cloudflare.into_iter().collect(),
+            listed: None,
         }
+    }
+
+    /// The same, trusting those that lists name too.
+    #[must_use]
+    pub fn listing(mut self, listed: Listed) -> Self {
+        self.listed = Some(listed);
+        self
+    }
+
+    fn listed(&self, address: IpAddr) -> Option<Whose> {
+        (self.listed.as_ref()?.0)(address)
     }
 
     /// Whether the address belongs to a trusted proxy.
     pub fn is_proxy(&self, address: IpAddr) -> bool {
-        self.proxies.iter().any(|net| net.contains(&address)) || self.is_cloudflare(address)
+        self.proxies.iter().any(|net| net.contains(&address))
+            || self.is_cloudflare(address)
+            || self.listed(address).is_some()
     }
 
     fn is_cloudflare(&self, address: IpAddr) -> bool {
@@ -85,7 +119,8 @@ impl RealClient {
     /// Puts the client's own address into `ip` and the proxy's into `peer`, where the event's
     /// peer is a trusted proxy and the record holds what the proxy said. Otherwise nothing changes.
     pub fn apply(&self, event: &mut Event) {
-        if !event.has_extra() || (self.proxies.is_empty() && self.cloudflare.is_empty()) {
+        let trusts = !self.proxies.is_empty() || !self.cloudflare.is_empty();
+        if !event.has_extra() || !(trusts || self.listed.is_some()) {
             return;
         }
         if let Client::Stated { peer, client, .. } = self.judge(event) {
@@ -99,8 +134,13 @@ impl RealClient {
         let Some(peer) = event.ip(Field::Ip) else {
             return Client::Nobody;
         };
-        let cloudflare = net_of(&self.cloudflare, peer);
-        let Some(net) = net_of(&self.proxies, peer).or(cloudflare) else {
+        let by_list = || self.listed(peer).map(|whose| (IpNet::from(peer), whose));
+        let known = net_of(&self.cloudflare, peer).map(|net| (net, Whose::Cloudflare));
+        let of_config = net_of(&self.proxies, peer).map(|net| (net, Whose::Other));
+        // In two of them it is Cloudflare's, and the narrower word of the config names the network.
+        let known = known.or_else(|| by_list().filter(|(_, whose)| *whose == Whose::Cloudflare));
+        let cloudflare = known.map(|(net, _)| net);
+        let Some((net, _)) = of_config.or(known).or_else(by_list) else {
             return Client::Itself { peer };
         };
         let own = cloudflare.and_then(|_| Some((CLOUDFLARE, self.stated(event, CLOUDFLARE)?)));
@@ -174,6 +214,28 @@ mod tests {
         assert_eq!(client_by("192.0.2.7", &both), "9.9.9.9");
         assert_eq!(client_by("10.0.0.1", &both), "203.0.113.66");
         assert_eq!(client_by("10.0.0.1", &[("x_real_ip", "9.9.9.9")]), "10.0.0.1");
+    }
+
+    #[test]
+    fn lists_name_proxies_too() {
+        let listed = Listed(Arc::new(|address: IpAddr| match address.to_string().as_str() {
+            "198.51.100.1" => Some(Whose::Cloudflare),
+            "198.51.100.2" => Some(Whose::Other),
+            _ => None,
+        }));
+        for (peer, wanted) in [
+            ("198.51.100.1", "9.9.9.9"),
+            ("198.51.100.2", "203.0.113.66"),
+            ("198.51.100.3", "198.51.100.3"),
+        ] {
+            let real = RealClient::default().listing(listed.clone());
+            let mut event = Event::new(Kind::Http, Timestamp::EPOCH);
+            event.set(Field::Ip, Value::ip(peer.parse().unwrap()));
+            event.set_extra(&Arc::from(CLOUDFLARE), Value::text("9.9.9.9"));
+            event.set_extra(&Arc::from(FORWARDED), Value::text("203.0.113.66, 198.51.100.2"));
+            real.apply(&mut event);
+            assert_eq!(event.ip(Field::Ip).unwrap().to_string(), wanted);
+        }
     }
 
     #[test]

@@ -58,6 +58,13 @@ impl FeedLookups {
         Arc::new(Self::default())
     }
 
+    /// For proxies that feeds list: the pinned versions, else the copies at hand of those feeds.
+    pub fn of_proxies(config: &Config) -> Arc<dyn Lookups> {
+        let mut config = config.clone();
+        config.feeds.retain(|feed| config.guard.proxy_feeds.iter().any(|name| name == feed.name()));
+        Arc::new(Self { otherwise: Arc::new(at_hand(&config)), ..Self::default() })
+    }
+
     /// For commands that look at events without rules: databases of places alone.
     pub fn of_places(config: &Config) -> Arc<dyn Lookups> {
         let places = Arc::new(places::at_hand(config));

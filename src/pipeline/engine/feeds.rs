@@ -25,6 +25,8 @@ pub(super) struct FeedsInForce {
     /// What older copies than these were removed for.
     forgotten: BTreeMap<String, u64>,
     keeper: Option<Keeper>,
+    /// Whom the guard was told of as proxies.
+    proxies: Vec<IpNet>,
 }
 
 impl FeedsInForce {
@@ -36,6 +38,7 @@ impl FeedsInForce {
             saved: BTreeMap::new(),
             forgotten: BTreeMap::new(),
             keeper: None,
+            proxies: Vec::new(),
         }
     }
 
@@ -105,6 +108,7 @@ impl Engine {
     /// Puts newer copies in force than the store knows of, for a crash may have come between; and
     /// takes away what the config has no more.
     pub fn take_feeds_at_hand(&mut self) {
+        self.listed_proxies();
         let wanted: Vec<String> =
             self.config.feeds.iter().map(|feed| feed.name().to_owned()).collect();
         let gone = self.feeds.now.versions().into_keys().filter(|name| !wanted.contains(name));
@@ -129,11 +133,30 @@ impl Engine {
 
     fn feed_input(&mut self, name: &str, version: u64, feeds: Arc<Feeds>, added: &[IpNet]) {
         self.feeds.set(feeds);
+        self.listed_proxies();
         self.number(InputKind::Feed { name: name.to_owned(), version });
         let firings = tell(&mut self.core, name, version, added);
         self.dirty = true;
         self.act(firings);
         self.cover_inputs();
+    }
+
+    /// Tells the guard whom feeds list as proxies now; what is in force against them is lifted.
+    pub(super) fn listed_proxies(&mut self) {
+        let names = &self.config.guard.proxy_feeds;
+        let listed = names.iter().filter_map(|name| self.feeds.now.get(name));
+        let nets: Vec<IpNet> = listed.flat_map(|listed| listed.prefixes.iter()).collect();
+        if nets == self.feeds.proxies {
+            return;
+        }
+        self.feeds.proxies.clone_from(&nets);
+        let now = crate::clock::now();
+        let steps = self.desk.book(|desk| desk.set_listed_proxies(nets));
+        if steps != crate::decisions::Steps::default() {
+            let mut commit = self.begin(now);
+            self.steps(steps, "feed", now, &mut commit);
+            self.finish(commit);
+        }
     }
 
     /// A version that was put in force before a crash.

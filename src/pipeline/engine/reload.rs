@@ -15,6 +15,7 @@ impl Engine {
         self.core.set_guard_config(reloaded.config.guard.clone());
         self.desk().set_config(reloaded.config.guard.clone());
         self.config = reloaded.config;
+        self.listed_proxies();
         self.dirty = true;
         // The config's allowlist may have grown: what is in force against it ends now.
         if let Err(error) = self.settle() {

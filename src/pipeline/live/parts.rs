@@ -3,8 +3,8 @@
 use super::{Found, StartError};
 use crate::actions::{Executors, Health, HealthState};
 use crate::config::{Config, SourceConfig, SourceType, read_plugins};
-use crate::decisions::{Desk, Proxies};
-use crate::enrich::RealClient;
+use crate::decisions::{Desk, Proxies, Route};
+use crate::enrich::{Listed, RealClient, Whose};
 use crate::event::{Event, Field, Kind, Value};
 use crate::feeds::Keeper;
 use crate::limits;
@@ -16,6 +16,7 @@ use crate::pipeline::feed::SourceBook;
 use crate::pipeline::outcomes::StoreOutbox;
 use crate::pipeline::programs::{MakeKeeper, Programs, Tell};
 use crate::pipeline::rule_keeper::Kept;
+use crate::pipeline::threat_feeds::FeedLookups;
 use crate::pipeline::{meta, plugins, programs};
 use crate::plugins::{Enabled, HealthCell};
 use crate::rules::RuleSet;
@@ -25,6 +26,7 @@ use crate::sources::program::Program;
 use crate::sources::supervise::Handle;
 use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -32,11 +34,15 @@ use std::time::{Duration, Instant};
 
 /// How a client came here: by the log's own word about the peer, and by what kind of server it is.
 pub fn route_of(config: &Config) -> RouteOf {
-    let proxies = Proxies::new(&config.guard);
+    let proxies = Proxies::new(&config.guard, &[]);
+    let listed = listed(config);
+    let is_listed =
+        move |address: IpAddr| listed.as_ref().is_some_and(|of| (of.0)(address).is_some());
     Arc::new(move |event: &Event| match event.ip(Field::Ip) {
         Some(ip) if event.kind == Kind::SshAuth => proxies.route(Some(ip), ip),
+        Some(ip) if is_listed(event.ip(Field::Peer).unwrap_or(ip)) => Route::Proxied,
         Some(ip) => proxies.route(event.ip(Field::Peer), ip),
-        None => crate::decisions::Route::Unknown,
+        None => Route::Unknown,
     })
 }
 
@@ -44,7 +50,28 @@ pub fn route_of(config: &Config) -> RouteOf {
 pub fn real_client(config: &Config) -> RealClient {
     let shipped = config.guard.cloudflare.then_some(crate::decisions::proxies::CLOUDFLARE_RANGES);
     let cloudflare = shipped.into_iter().flatten().filter_map(|net| net.parse().ok());
-    RealClient::new(config.guard.proxy_nets(), cloudflare)
+    let real_client = RealClient::new(config.guard.proxy_nets(), cloudflare);
+    match listed(config) {
+        Some(listed) => real_client.listing(listed),
+        None => real_client,
+    }
+}
+
+/// The proxies that feeds list; none where the config trusts no feed so.
+fn listed(config: &Config) -> Option<Listed> {
+    let whose = |name: &String| {
+        let whose = if name.starts_with("cloudflare") { Whose::Cloudflare } else { Whose::Other };
+        (name.clone(), whose)
+    };
+    let names: Vec<(String, Whose)> = config.guard.proxy_feeds.iter().map(whose).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let lookups = FeedLookups::of_proxies(config);
+    Some(Listed(Arc::new(move |address| {
+        let listed = names.iter().find(|(name, _)| lookups.in_feed(address, name));
+        listed.map(|(_, whose)| *whose)
+    })))
 }
 
 /// Lets the engine take inputs from now on.
