@@ -15,6 +15,8 @@ mod support;
 mod cloudflare;
 #[path = "failures/cloudflare_changes.rs"]
 mod cloudflare_changes;
+#[path = "failures/cloudflare_events.rs"]
+mod cloudflare_events;
 #[path = "failures/lacking.rs"]
 mod lacking;
 #[path = "failures/cloudflare_scenarios.rs"]

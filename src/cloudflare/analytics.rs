@@ -168,8 +168,92 @@ pub fn latest(zone: &str, span: &Span, filter: &Filter, most: usize) -> Call {
 
 /// The events in the answer to [`latest`], the newest first.
 pub fn read_events(answer: &Answer) -> Result<Vec<Event>, ApiError> {
-    let rows = answer.result.pointer("/viewer/zones/0/events").cloned().unwrap_or_default();
-    serde_json::from_value(rows).map_err(|error| {
+    shaped(answer.result.pointer("/viewer/zones/0/events").cloned().unwrap_or_default())
+}
+
+/// An event of a zone's rules, with what a rule of riposte's may ask for. A field that the answer doesn't
+/// have is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FirewallRow {
+    /// `block`, `managed_challenge`, `log`, …
+    pub action: String,
+    /// Whom it met.
+    #[serde(rename = "clientIP")]
+    pub client_ip: String,
+    /// The network's number.
+    pub client_asn: String,
+    /// The country.
+    pub client_country_name: String,
+    /// The host that was asked for.
+    #[serde(rename = "clientRequestHTTPHost")]
+    pub client_request_http_host: String,
+    /// The method.
+    #[serde(rename = "clientRequestHTTPMethodName")]
+    pub client_request_http_method_name: String,
+    /// The path.
+    pub client_request_path: String,
+    /// The query.
+    pub client_request_query: String,
+    /// When.
+    pub datetime: String,
+    /// What the rule says of itself.
+    pub description: String,
+    /// Which product: `firewallCustom`, `waf`, …
+    pub source: String,
+    /// What the client said it is.
+    pub user_agent: String,
+    /// Cloudflare's name for the request.
+    pub ray_name: String,
+    /// Which rule.
+    pub rule_id: String,
+    /// For how many events this one stands.
+    pub sample_interval: Option<i64>,
+}
+
+/// How far back and how wide a zone's plan lets ask for events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FirewallSettings {
+    /// Whether the plan has them.
+    pub enabled: bool,
+    /// The widest span, seconds.
+    pub max_duration: u64,
+    /// The most rows of an answer.
+    pub max_page_size: usize,
+    /// How far back, seconds.
+    pub not_older_than: u64,
+}
+
+/// Asks what the plan lets ask for.
+pub fn firewall_settings(zone: &str) -> Call {
+    let text = "query($zone: string!) { viewer { zones(filter: {zoneTag: $zone}) { settings { firewallEventsAdaptive { enabled maxDuration maxPageSize notOlderThan } } } } }";
+    graphql::question(text, json!({ "zone": zone }))
+}
+
+/// The answer to [`firewall_settings`].
+pub fn read_firewall_settings(answer: &Answer) -> Result<FirewallSettings, ApiError> {
+    let found = answer.result.pointer("/viewer/zones/0/settings/firewallEventsAdaptive");
+    shaped(found.cloned().unwrap_or_default())
+}
+
+/// Asks for the events of a span, the oldest first; `sampled` asks too for how many each stands.
+pub fn firewall_events(zone: &str, span: &Span, most: usize, sampled: bool) -> Call {
+    let sampled = if sampled { " sampleInterval" } else { "" };
+    let text = format!(
+        "query($zone: string!, $since: Time!, $until: Time!) {{ viewer {{ zones(filter: {{zoneTag: $zone}}) {{ events: firewallEventsAdaptive(filter: {{datetime_geq: $since, datetime_lt: $until}}, limit: {most}, orderBy: [datetime_ASC]) {{ action clientIP clientAsn clientCountryName clientRequestHTTPHost clientRequestHTTPMethodName clientRequestPath clientRequestQuery datetime description source userAgent rayName ruleId{sampled} }} }} }} }}"
+    );
+    let variables = json!({ "zone": zone, "since": span.since, "until": span.until });
+    graphql::question(&text, variables)
+}
+
+/// The events in the answer to [`firewall_events`].
+pub fn read_firewall_events(answer: &Answer) -> Result<Vec<FirewallRow>, ApiError> {
+    shaped(answer.result.pointer("/viewer/zones/0/events").cloned().unwrap_or_default())
+}
+
+fn shaped<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, ApiError> {
+    serde_json::from_value(value).map_err(|error| {
         let words = format!("the reply has another shape than is known: {error}");
         ApiError::of(super::Area::Analytics, ErrorKind::Unreadable, words)
     })

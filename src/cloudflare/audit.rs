@@ -48,6 +48,8 @@ pub struct Entry {
     pub context: String,
     /// The token's name.
     pub token: String,
+    /// The token's id.
+    pub token_id: String,
     /// What it was done to.
     pub resource: String,
     /// In which zone.
@@ -146,6 +148,7 @@ fn entry(row: &Value, old: bool) -> Entry {
         ip,
         context: text(&["/actor/context", "/interface"]),
         token: text(&["/actor/token_name"]),
+        token_id: text(&["/actor/token_id"]),
         resource: resource.join(" ").trim().to_owned(),
         zone: text(&["/zone/name", "/metadata/zone_name"]),
     }

@@ -67,9 +67,74 @@ fn open_incidents(body: &[u8]) -> Option<Vec<String>> {
     Some(open.take(8).map(name).collect())
 }
 
+/// An incident as the page tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Told")]
+pub struct Reported {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// `investigating`, `identified`, `monitoring`, `resolved`, `postmortem`, …
+    pub state: String,
+    /// `none`, `minor`, `major` or `critical`.
+    pub impact: String,
+    /// When it was told of last (RFC 3339).
+    pub updated: String,
+    /// What it is about.
+    pub components: Vec<String>,
+}
+
+impl Reported {
+    /// Whether it goes on.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state.as_str(), "resolved" | "postmortem" | "completed")
+    }
+}
+
+#[derive(Deserialize)]
+struct Told {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    updated_at: String,
+    #[serde(flatten)]
+    incident: Incident,
+}
+
+impl From<Told> for Reported {
+    fn from(told: Told) -> Self {
+        let components = told.incident.components.into_iter().map(|component| component.name);
+        Self {
+            id: told.id,
+            name: told.incident.name,
+            state: told.incident.status,
+            impact: told.incident.impact,
+            updated: told.updated_at,
+            components: components.collect(),
+        }
+    }
+}
+
+/// All incidents that the page tells of now; why not, in words.
+pub fn reported(url: &str) -> Result<Vec<Reported>, String> {
+    #[derive(Deserialize)]
+    struct Page {
+        incidents: Vec<Reported>,
+    }
+    let body = body(url)?;
+    let page: Page = serde_json::from_slice(&body)
+        .map_err(|error| format!("it is none of the form that is known: {error}"))?;
+    Ok(page.incidents)
+}
+
 fn ask(url: &str) -> Option<Vec<String>> {
+    body(url).ok().and_then(|body| open_incidents(&body))
+}
+
+fn body(url: &str) -> Result<Vec<u8>, String> {
     // Built each time: at rest it would hold the root certificates for nothing.
-    let http = HttpClient::towards(url).ok()?;
+    let http = HttpClient::towards(url).map_err(|error| error.to_string())?;
     let request = Request {
         method: Method::GET,
         url: url.to_owned(),
@@ -78,8 +143,11 @@ fn ask(url: &str) -> Option<Vec<String>> {
         time_limit: TIME_LIMIT,
         reply_bytes_max: CLOUDFLARE_REPLY_BYTES_MAX,
     };
-    let reply = http.call(&request).ok()?;
-    (reply.status == 200 && reply.whole).then(|| open_incidents(&reply.body)).flatten()
+    let reply = http.call(&request).map_err(|error| error.to_string())?;
+    if reply.status != 200 || !reply.whole {
+        return Err(format!("answered {}", reply.status));
+    }
+    Ok(reply.body)
 }
 
 /// The open incidents that may concern the API, asked once; `None` where the page can't be read.

@@ -47,6 +47,10 @@ impl Config {
                 add(format!("plugin `{name}`"), key, Some(reference));
             }
         }
+        for source in &self.sources {
+            let token = source.cloudflare.as_ref().and_then(|one| one.token.as_ref());
+            add(format!("source `{}`", source.name), "token", token);
+        }
         for feed in &self.feeds {
             add(format!("feed `{}`", feed.name()), "token", feed.token.as_ref());
         }

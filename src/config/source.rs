@@ -10,6 +10,7 @@ pub use kinds::SourceType;
 use crate::clock::{duration_text, parse_duration};
 use crate::parsers::{Parser, ParserConfig};
 use crate::sources::address::{self, AddressConfig, Family};
+use crate::sources::cloudflare::CloudflareSourceConfig;
 use crate::sources::journald::JournaldConfig;
 use crate::sources::probe::{self, ProbeConfig};
 use crate::sources::program::ProgramConfig;
@@ -29,7 +30,8 @@ pub const FORMAT_PLUGIN: &str = "plugin:";
 pub struct SourceConfig {
     /// Its name, unique; hits and the journal show it.
     pub name: String,
-    /// `file`, `stdin`, `plugin`, `probe`, `address`, `syslog`, `journald`, `docker` or `kubernetes`.
+    /// `file`, `stdin`, `plugin`, `probe`, `address`, `syslog`, `journald`, `docker`,
+    /// `kubernetes` or `cloudflare`.
     #[serde(default, rename = "type")]
     pub kind_of: SourceType,
     /// For files: paths or patterns (`*`, `?`, `[a-z]`, `**`) of the logs. A path need not exist
@@ -71,8 +73,8 @@ pub struct SourceConfig {
     /// For `probe`: what takes longer is a failure.
     #[serde(default = "timeout", with = "duration_text")]
     pub timeout: Duration,
-    /// For `probe` and `address`: how often is looked, a tenth more or less at random; `10s` and `5m`
-    /// when absent.
+    /// For `probe`, `address` and `cloudflare`: how often is looked, a tenth more or less at random; when
+    /// absent `10s` for probes, `5m` for addresses, `1m` to `5m` for Cloudflare.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<String>,
     /// For `address`: `v4`, `v6` or both.
@@ -94,6 +96,9 @@ pub struct SourceConfig {
     /// For `journald`: which entries are read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journald: Option<JournaldConfig>,
+    /// For `cloudflare`: what is read there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloudflare: Option<CloudflareSourceConfig>,
     /// For `docker`: labels of containers that become fields (`com.docker.compose.service` is
     /// `label_com_docker_compose_service`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -189,6 +194,7 @@ impl SourceConfig {
             interface: None,
             syslog: None,
             journald: None,
+            cloudflare: None,
             labels: Vec::new(),
             tags: BTreeMap::new(),
             trust: None,
@@ -266,7 +272,7 @@ impl SourceConfig {
         ))
     }
 
-    fn every(&self, usual: Duration) -> Duration {
+    pub(crate) fn every(&self, usual: Duration) -> Duration {
         self.every.as_deref().and_then(|text| parse_duration(text).ok()).unwrap_or(usual)
     }
 

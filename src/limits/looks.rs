@@ -14,3 +14,16 @@ pub const ADDRESS_REPLY_SECS_MAX: u64 = 10;
 
 /// What a provider of addresses says is a few hundred bytes.
 pub const ADDRESS_REPLY_BYTES_MAX: usize = 4 * 1024;
+
+/// What was read of Cloudflare is asked for once more from this long before its end, since rows come
+/// late: Cloudflare gathers events of all its data centres within some minutes.
+pub const CLOUDFLARE_SOURCE_OVERLAP_SECS: u64 = 300;
+
+/// Firewall events are asked for up to this long ago.
+pub const CLOUDFLARE_FIREWALL_LAG_SECS: u64 = 15;
+
+/// Rows in one answer: a few megabytes.
+pub const CLOUDFLARE_SOURCE_ROWS_MAX: usize = 5_000;
+
+/// A source whose calls fail asks again after this long at the latest.
+pub const CLOUDFLARE_SOURCE_PAUSE_SECS_MAX: u64 = 900;

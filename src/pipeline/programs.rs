@@ -13,7 +13,7 @@ use crate::pipeline::engine::Message;
 use crate::plugins::source::Ended;
 use crate::plugins::{Enabled, HealthCell, Keeper, ParserProgram, PluginKind, SourceProgram};
 use crate::sources::program::{Failed, Program};
-use crate::sources::{Sink, address, journald, probe, syslog};
+use crate::sources::{Sink, address, cloudflare, journald, probe, syslog};
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -126,6 +126,11 @@ pub fn own(source: &SourceConfig, sink: &Arc<dyn Sink>) -> Option<Box<dyn Progra
             let config = source.journald.clone().unwrap_or_default();
             Some(journald::program(&source.name, config, Arc::clone(sink)))
         }
+        SourceType::Cloudflare => {
+            let config = source.cloudflare.clone()?;
+            let every = source.every(config.of.every());
+            Some(cloudflare::program(&source.name, config, every, Arc::clone(sink)))
+        }
         _ => None,
     }
 }
@@ -155,6 +160,7 @@ pub fn kinds(config: &Config, enabled: &[Enabled]) -> Vec<Schema> {
         let looks = match source.kind_of {
             SourceType::Probe => Some(probe::schema()),
             SourceType::Address => Some(address::schema()),
+            SourceType::Cloudflare => Some(cloudflare::schema()),
             _ => source.added_fields(),
         };
         let plugins = source_part.into_iter().chain(parser_part);

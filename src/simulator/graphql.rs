@@ -80,7 +80,7 @@ fn nodes(world: &World, zone: &str, fields: &[Field]) -> Result<Value, Fault> {
         let (rows, grouped) = match node.name.as_str() {
             "httpRequestsAdaptiveGroups" => (traffic::requests(zone), true),
             "firewallEventsAdaptiveGroups" => (traffic::events(zone), true),
-            "firewallEventsAdaptive" => (traffic::events(zone), false),
+            "firewallEventsAdaptive" => (events(world, zone), false),
             "settings" => {
                 out.insert(node.alias.clone(), settings(world, node));
                 continue;
@@ -100,6 +100,12 @@ fn nodes(world: &World, zone: &str, fields: &[Field]) -> Result<Value, Fault> {
         out.insert(node.alias.clone(), Value::Array(shown?));
     }
     Ok(Value::Object(out))
+}
+
+fn events(world: &World, zone: &str) -> Vec<Value> {
+    let met = world.met.iter().filter(|(of, _)| of == zone).map(|(_, row)| row.clone());
+    let met: Vec<Value> = met.collect();
+    if met.is_empty() { traffic::events(zone) } else { met }
 }
 
 fn settings(world: &World, node: &Field) -> Value {

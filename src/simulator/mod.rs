@@ -108,6 +108,13 @@ impl Simulator {
         self.shared.world().incident = name.map(str::to_owned);
     }
 
+    /// Rules of a zone did something to requests: rows as `firewallEventsAdaptive` gives them. From then
+    /// on the zone's events are these alone, not the made up ones.
+    pub fn meet(&self, zone: &str, rows: impl IntoIterator<Item = serde_json::Value>) {
+        let rows = rows.into_iter().map(|row| (zone.to_owned(), row));
+        self.shared.world().met.extend(rows);
+    }
+
     /// The address of the status page's summary.
     pub fn status_page(&self) -> String {
         format!("http://{}/api/v2/summary.json", self.address)

@@ -147,7 +147,7 @@ pub(super) fn status_page(world: &World) -> Reply {
         .map(|name| {
             json!({
                 "id": "simulated", "name": name, "status": "investigating", "impact": "major",
-                "created_at": world.started, "components": [{ "id": "api", "name": "API" }],
+                "created_at": world.started, "updated_at": world.started, "components": [{ "id": "api", "name": "API" }],
             })
         })
         .collect();

@@ -152,6 +152,8 @@ pub(super) struct World {
     pub(super) faults: Faults,
     /// An incident on the status page.
     pub(super) incident: Option<String>,
+    /// What rules did to requests, by zone, beside what is made up: rows as GraphQL gives them.
+    pub(super) met: Vec<(String, Value)>,
     /// What the account's areas hold.
     pub(super) areas: Account,
     /// The request under way is to do only a part of many things.
@@ -195,6 +197,7 @@ impl World {
             balancing: Balancing::default(),
             faults: Faults::default(),
             incident: None,
+            met: Vec::new(),
             calls: 0,
             recent: VecDeque::new(),
             changed: VecDeque::new(),

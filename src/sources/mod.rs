@@ -11,6 +11,7 @@ pub mod probe;
 pub mod address;
 pub mod syslog;
 pub mod journald;
+pub mod cloudflare;
 pub mod containers;
 pub mod ledger;
 pub mod replay;

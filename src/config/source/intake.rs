@@ -5,6 +5,7 @@ use super::{SourceConfig, SourceType};
 use crate::event::{Schema, added, text};
 use crate::parsers::Envelope;
 use crate::sources::Join;
+use crate::sources::cloudflare::CloudflareSourceConfig;
 use crate::sources::containers::{Runtime, label_field};
 use crate::sources::journald::{self, JournaldConfig};
 use crate::sources::syslog::SyslogConfig;
@@ -78,6 +79,12 @@ impl SourceConfig {
                 "`syslog` is required with `type = \"syslog\"`\nhint: a table `[sources.syslog]` with `listen = [\"udp:127.0.0.1:5514\"]`".to_owned(),
             );
         }
+        if self.kind_of == SourceType::Cloudflare && self.cloudflare.is_none() {
+            faults.push(
+                "`cloudflare` is required with `type = \"cloudflare\"`\nhint: a table `[sources.cloudflare]` with `of = \"firewall\"`, `zone` and `token`".to_owned(),
+            );
+        }
+        faults.extend(self.cloudflare.iter().flat_map(CloudflareSourceConfig::faults));
         faults.extend(self.syslog.iter().flat_map(SyslogConfig::faults));
         faults.extend(self.journald.iter().flat_map(JournaldConfig::faults));
         for (program, format) in &self.tags {

@@ -25,6 +25,8 @@ pub enum SourceType {
     Docker,
     /// Log files of Kubernetes' pods, with namespace, pod and container.
     Kubernetes,
+    /// What happens at Cloudflare: events of its rules, the audit log, incidents; spooled.
+    Cloudflare,
 }
 
 impl SourceType {
@@ -40,6 +42,7 @@ impl SourceType {
             Self::Journald => "journald",
             Self::Docker => "docker",
             Self::Kubernetes => "kubernetes",
+            Self::Cloudflare => "cloudflare",
         }
     }
 

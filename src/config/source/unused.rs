@@ -6,11 +6,11 @@ impl SourceConfig {
     /// Keys that sources of this type make no use of. Those with a value of their own when absent
     /// are told where they say something else.
     pub(super) fn unused_here(&self) -> impl Iterator<Item = String> {
-        use SourceType::{Address, Docker, File, Journald, Kubernetes, Probe, Syslog};
+        use SourceType::{Address, Cloudflare, Docker, File, Journald, Kubernetes, Probe, Syslog};
         const FILES: &[SourceType] = &[File, Docker, Kubernetes];
         let kind_of = self.kind_of;
         let is_default = Self::files("", Vec::new(), "");
-        let keys: [(bool, &str, &[SourceType]); 16] = [
+        let keys: [(bool, &str, &[SourceType]); 17] = [
             (!self.paths.is_empty(), "paths", FILES),
             (!self.rotated.is_empty(), "rotated", FILES),
             (self.poll.is_some(), "poll", FILES),
@@ -18,13 +18,14 @@ impl SourceConfig {
             (self.connect.is_some(), "connect", &[Probe]),
             (self.status.is_some(), "status", &[Probe]),
             (self.timeout != is_default.timeout, "timeout", &[Probe]),
-            (self.every.is_some(), "every", &[Probe, Address]),
+            (self.every.is_some(), "every", &[Probe, Address, Cloudflare]),
             (self.families != is_default.families, "families", &[Address]),
             (!self.providers.is_empty(), "providers", &[Address]),
             (self.agree != is_default.agree, "agree", &[Address]),
             (self.interface.is_some(), "interface", &[Address]),
             (self.syslog.is_some(), "syslog", &[Syslog]),
             (self.journald.is_some(), "journald", &[Journald]),
+            (self.cloudflare.is_some(), "cloudflare", &[Cloudflare]),
             (!self.labels.is_empty(), "labels", &[Docker]),
             (!self.tags.is_empty(), "tags", &[Syslog, Journald, Docker, Kubernetes]),
         ];

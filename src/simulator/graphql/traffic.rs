@@ -80,6 +80,7 @@ pub(super) fn events(zone: &str) -> Vec<Value> {
                 "clientCountryName": chance.one(&COUNTRIES),
                 "clientRequestPath": chance.one(&["/wp-login.php", "/.env", "/xmlrpc.php"]),
                 "clientRequestQuery": "", "clientRequestHTTPHost": zone,
+                "clientRequestHTTPMethodName": "GET", "description": "", "sampleInterval": 1,
                 "ruleId": chance.one(&RULES), "source": chance.one(&["firewallCustom", "waf"]),
                 "rayName": format!("{:016x}", chance.below(u64::MAX)), "userAgent": "curl/8",
             }));
