@@ -61,7 +61,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "toml_text",
         ],
     ),
-    ("sources", &["event", "limits", "clock", "secret", "telemetry", "process", "http_client"]),
+    (
+        "sources",
+        &[
+            "event",
+            "limits",
+            "clock",
+            "secret",
+            "telemetry",
+            "process",
+            "http_client",
+            "cloudflare",
+        ],
+    ),
     (
         "actions",
         &[

@@ -18,6 +18,7 @@ pub fn shipped(path: &str) -> Option<RuleFile> {
 pub const PACK: &[(&str, &str)] = &[
     ("bad-agents.rhai", include_str!("../../rules/bad-agents.rhai")),
     ("basic-auth.rhai", include_str!("../../rules/basic-auth.rhai")),
+    ("cloudflare-account.rhai", include_str!("../../rules/cloudflare-account.rhai")),
     ("exploits.rhai", include_str!("../../rules/exploits.rhai")),
     ("feeds.rhai", include_str!("../../rules/feeds.rhai")),
     ("flood.rhai", include_str!("../../rules/flood.rhai")),

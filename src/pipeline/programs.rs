@@ -166,7 +166,8 @@ pub fn kinds(config: &Config, enabled: &[Enabled]) -> Vec<Schema> {
         let plugins = source_part.into_iter().chain(parser_part);
         plugins.filter_map(|plugin| schema(plugin).ok()).chain(looks)
     };
-    config.sources.iter().flat_map(of_source).collect()
+    // What is shipped listens to Cloudflare's kinds, with or without a source of them.
+    config.sources.iter().flat_map(of_source).chain([cloudflare::schema()]).collect()
 }
 
 /// A parser that asks a plugin's program and keeps nothing: for commands that look at lines. It

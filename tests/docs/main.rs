@@ -43,6 +43,7 @@ const SOURCES: &[&str] = &[
     "src/bots/config.rs",
     "src/sources/syslog/config.rs",
     "src/sources/journald/config.rs",
+    "src/sources/cloudflare/config.rs",
     "src/decisions/config.rs",
     "src/decisions/model.rs",
     "src/actions/config.rs",

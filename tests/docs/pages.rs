@@ -22,6 +22,7 @@ const SECTIONS: &[Section] = &[
     several("sources", "SourceConfig"),
     one("sources.syslog", "SyslogConfig"),
     one("sources.journald", "JournaldConfig"),
+    one("sources.cloudflare", "CloudflareSourceConfig"),
     several("feeds", "FeedConfig"),
     one("geo", "GeoConfig"),
     one("bots", "BotsConfig"),
@@ -57,6 +58,13 @@ listen = ["udp:127.0.0.1:5514", "tcp:127.0.0.1:5514"]
 name = "journal"
 type = "journald"
 [sources.journald]
+[[sources]]
+name = "waf"
+type = "cloudflare"
+[sources.cloudflare]
+of = "firewall"
+zone = "example.com"
+token = "file:/etc/riposte/cloudflare-read.token"
 [[feeds]]
 shipped = "spamhaus-drop"
 [geo]
