@@ -2,9 +2,9 @@
 
 use riposte::config::pack::PACK;
 use riposte::config::{Config, RuleFiles, read_rules_from};
-use riposte::pipeline::rule_set::{load_files, load_with_tests};
-use riposte::pipeline::trial::Trial;
+use riposte::pipeline::rule_set::{load_files, load_with_params, load_with_tests};
 use riposte::pipeline::trial::cover::{Coverage, Gap, Missing, TestCover};
+use riposte::pipeline::trial::{Params, Reload, Trial};
 use riposte::rules::{PartKind, Test, TestResult, render, render_results};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -39,9 +39,14 @@ fn the_pack_has_no_findings_and_its_tests_hold_and_reach_every_rule() {
     assert!(loaded.loaded.findings.is_empty(), "{}", render(&loaded.loaded.findings, false));
     let rules = Arc::new(loaded.loaded.set);
     let config = Arc::new(config);
+    let files = Arc::new(rule_files().files);
     let coverage = Arc::new(Mutex::new(Coverage::new(&rules)));
     let run = |test: &Test| {
-        let trial = Trial::new(Arc::clone(&rules), Arc::clone(&config));
+        let (of, params_of) = (Arc::clone(&config), Arc::clone(&files));
+        let reload: Reload = Arc::new(move |params: &Params| {
+            Ok(Arc::new(load_with_params(&of, &params_of, params).set))
+        });
+        let trial = Trial::new(Arc::clone(&rules), Arc::clone(&config)).reloading(reload);
         let trial = trial.covering(TestCover::new(Arc::clone(&coverage), &test.scope));
         rules.run_test(test, Box::new(trial))
     };

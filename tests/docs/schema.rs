@@ -109,7 +109,9 @@ fn of_name(bare: &str, here: &str, definitions: &Definitions) -> Value {
     }
     // Written as one of its words or as `word:NAME`.
     if bare == "ChannelTo" {
-        return json!({ "type": "string", "pattern": "^(log|(webhook|exec|plugin):.+)$" });
+        let services = riposte::actions::config::Service::ALL.map(|one| one.name()).join("|");
+        let pattern = format!("^(log|{services}|(webhook|exec|plugin):.+)$");
+        return json!({ "type": "string", "pattern": pattern });
     }
     if let Some(choice) = definitions.choice(bare).filter(|choice| !choice.variants.is_empty()) {
         let words: Vec<Value> = choice
@@ -129,7 +131,7 @@ fn of_name(bare: &str, here: &str, definitions: &Definitions) -> Value {
         "f64" => json!({ "type": "number" }),
         "SecretRef" => json!({ "type": "string", "pattern": SECRET }),
         "Destination" => {
-            json!({ "type": "string", "pattern": format!("^https?://.+|{SECRET}") })
+            json!({ "type": "string", "pattern": format!("^(https?|smtps?)://.+|{SECRET}") })
         }
         "String" | "PathBuf" => json!({ "type": "string" }),
         // A parameter's value is the rule's own affair.
