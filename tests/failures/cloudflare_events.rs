@@ -86,7 +86,7 @@ fn each_event_comes_once_over_kills_and_outages_and_its_client_is_blocked() {
             daemon = place.start_and_wait();
         }
         let wanted = usize::try_from(sent).unwrap();
-        place.wait(Duration::from_secs(60), "all came", || once(&place) >= wanted);
+        place.wait(Duration::from_mins(1), "all came", || once(&place) >= wanted);
     }
     // Asked for again and again, none of them comes a second time.
     std::thread::sleep(Duration::from_secs(3));
