@@ -2,6 +2,7 @@
 
 use crate::definitions::{Definitions, Field, Struct};
 use crate::pages;
+use riposte::actions::config::Service;
 use serde_json::{Map, Value, json};
 
 /// A duration as people write it: numbers with units.
@@ -109,7 +110,7 @@ fn of_name(bare: &str, here: &str, definitions: &Definitions) -> Value {
     }
     // Written as one of its words or as `word:NAME`.
     if bare == "ChannelTo" {
-        let services = riposte::actions::config::Service::ALL.map(|one| one.name()).join("|");
+        let services = Service::ALL.map(Service::name).join("|");
         let pattern = format!("^(log|{services}|(webhook|exec|plugin):.+)$");
         return json!({ "type": "string", "pattern": pattern });
     }
