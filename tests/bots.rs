@@ -146,10 +146,18 @@ fn serial_a_crash_while_a_block_waits_loses_nothing() {
     wait_for_verdict(&place, "45.64.1.1", "queued");
     daemon.kill();
     assert!(place.blocked().is_empty());
-    let _daemon = place.start_and_wait();
+    let daemon = place.start_and_wait();
     wait_for_block(&place, "45.64.1.1");
     assert_eq!(place.hits("each")["45.64.1.1"], 1);
     assert_eq!(verdicts(&place, "45.64.1.1").len(), 1, "one decision, judged again");
+
+    // An orderly end saves all that was read, so nothing would be judged again: it is judged before.
+    server.names("45.64.1.2", Says::Silence);
+    place.append(&line("45.64.1.2", GOOGLEBOT));
+    wait_for_verdict(&place, "45.64.1.2", "queued");
+    daemon.terminate();
+    let _daemon = place.start_and_wait();
+    wait_for_block(&place, "45.64.1.2");
 }
 
 #[test]
