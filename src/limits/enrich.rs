@@ -5,7 +5,7 @@
 pub const GEO_DATABASE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// How often the files are looked at for a change: a `stat` of each, and a day's data is not urgent.
-pub const GEO_LOOK_SECS: u64 = 5;
+pub const GEO_LOOK_SECS: u64 = 3;
 
 /// A file that was written less than this long ago may still be written to.
 pub const GEO_SETTLED_SECS: u64 = 2;
