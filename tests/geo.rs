@@ -124,7 +124,7 @@ fn serial_after_a_crash_the_databases_of_then_count() {
     let before = status(&place, "city").version;
     put(&place.dir, "city.mmdb", &cities("BE"));
     let mut sent = 0;
-    let mut send = || {
+    let mut next_client = || {
         sent += 1;
         place.append(&line(&format!("203.0.113.{sent}"), "/", 200));
         let what = format!("client {sent} is hit");
@@ -132,12 +132,12 @@ fn serial_after_a_crash_the_databases_of_then_count() {
     };
     // Clients come until the other database is in force, and a little after.
     while status(&place, "city").version == before {
-        send();
+        next_client();
         assert!(place.hits("each").len() < 200, "the new file never counts");
         std::thread::sleep(Duration::from_millis(80));
     }
-    send();
-    send();
+    next_client();
+    next_client();
     daemon.kill();
     let hits = place.hits("each");
     let of = |code: &str| hits.keys().filter(|key| key.starts_with(code)).count();
