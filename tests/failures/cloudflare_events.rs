@@ -16,6 +16,8 @@ rule("challenged").on("cloudflare.firewall")
     .then(|hit| block(hit.ip, "1h"));
 rule("changed").on("cloudflare.audit").when(|e| e.resource.contains("dns_records"))
     .by("user").then(|hit| ());
+rule("over").on("cloudflare.status").when(|e| !e.is_open && e.state == "resolved").by("incident")
+    .then(|hit| ());
 rule("incident").on("cloudflare.status").when(|e| e.is_open).by("incident").then(|hit| ());
 "#;
 
@@ -149,6 +151,8 @@ fn changes_in_the_account_and_incidents_are_events() {
     });
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(place.hits("incident").values().sum::<u64>(), 1, "it goes on, and is no news");
+    simulator.incident(None);
+    place.wait(Duration::from_secs(30), "its end is an event", || place.hits("over").len() == 1);
     daemon.terminate();
 }
 

@@ -4,10 +4,12 @@ use super::config::{CloudflareSourceConfig, Of};
 use super::rows::{Row, of_audit, of_firewall, of_status};
 use super::spans::{Reach, Span};
 use crate::clock::Timestamp;
+use crate::cloudflare::status_page::Reported;
 use crate::cloudflare::{ApiError, Client, ErrorKind, analytics, audit, status_page, zones};
 use crate::limits;
 use crate::process::{resolve_secret, secret_refused};
 use crate::telemetry::{counter, names};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Calls wait so long for the budget that all of riposte has.
@@ -45,11 +47,20 @@ pub(super) struct Ask {
     reach: Option<Reach>,
     /// Cloudflare does not know how an event was sampled.
     no_sampling: bool,
+    /// Incidents that went on at the last look, by their ids: one that is over leaves the page.
+    open: BTreeMap<String, Reported>,
 }
 
 impl Ask {
     pub fn new(config: CloudflareSourceConfig) -> Self {
-        Self { config, client: None, zone: None, reach: None, no_sampling: false }
+        Self {
+            config,
+            client: None,
+            zone: None,
+            reach: None,
+            no_sampling: false,
+            open: BTreeMap::new(),
+        }
     }
 
     /// How much later than their stamps rows arrive.
@@ -66,9 +77,18 @@ impl Ask {
     }
 
     /// How things are now.
-    pub fn now(&self, now: Timestamp) -> Result<Vec<Row>, Trouble> {
-        let reported = status_page::reported(&self.config.page)
+    pub fn now(&mut self, now: Timestamp) -> Result<Vec<Row>, Trouble> {
+        let mut reported = status_page::reported(&self.config.page)
             .map_err(|why| Trouble::of(format!("Cloudflare's status page can't be read: {why}")))?;
+        let open = reported.iter().filter(|one| one.is_open());
+        let open: BTreeMap<_, _> = open.map(|one| (one.id.clone(), one.clone())).collect();
+        let before = std::mem::replace(&mut self.open, open);
+        for (id, gone) in before {
+            if !reported.iter().any(|one| one.id == id) {
+                let (state, updated) = ("resolved".to_owned(), now.to_string());
+                reported.push(Reported { state, updated, ..gone });
+            }
+        }
         Ok(reported.iter().map(|one| of_status(one, now)).collect())
     }
 
@@ -78,9 +98,11 @@ impl Ask {
             return Ok(reach);
         }
         let reach = match self.config.of {
-            Of::Audit | Of::Status => {
-                Reach { back: AUDIT_BACK, wide: AUDIT_BACK, rows: usize::MAX }
-            }
+            Of::Audit | Of::Status => Reach {
+                back: AUDIT_BACK,
+                wide: AUDIT_BACK,
+                rows: limits::CLOUDFLARE_SOURCE_ROWS_MAX,
+            },
             Of::Firewall => {
                 let (id, name) = self.zone()?;
                 let answer = self.send(&analytics::firewall_settings(&id))?;
@@ -107,7 +129,8 @@ impl Ask {
         if self.config.of == Of::Audit {
             let account = self.config.account.clone().unwrap_or_default();
             let query = audit::Query { since, before: until, ..audit::Query::default() };
-            let entries = self.with_client(|client| audit::entries(client, &account, &query))?.0;
+            let entries =
+                self.with_client(|client| audit::newest(client, &account, &query, most))?.0;
             return Ok(entries.iter().filter_map(|entry| of_audit(&account, entry)).collect());
         }
         let (id, name) = self.zone()?;

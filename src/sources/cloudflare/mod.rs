@@ -136,7 +136,10 @@ impl Looker {
     fn look(&mut self, progress: &mut Progress, say: &Sender<Said>) -> Result<(), Look> {
         let now = clock::now();
         if self.ask.is_whole() {
-            return self.say_all(self.ask.now(now)?, say);
+            let rows = self.ask.now(now)?;
+            let longest = Duration::from_hours(24 * 90);
+            self.seen.retain(|_, time| now.since(*time) < longest);
+            return self.say_all(rows, say);
         }
         let reach = self.ask.reach()?;
         let plan = progress.plan(now, reach);
