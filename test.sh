@@ -5,8 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-packages=(nftables iproute2 iputils-ping nginx-light logrotate curl haproxy apache2-bin caddy rsyslog rsyslog-gnutls systemd-journal-remote openssl neovim python3-jsonschema python3-venv python3-aiosmtpd chromium)
-programs=(nft ip ping nginx logrotate curl haproxy apache2 caddy rsyslogd lmnsd_gtls journal-remote openssl nvim jsonschema ensurepip aiosmtpd chromium)
+packages=(nftables iproute2 iputils-ping nginx-light logrotate curl haproxy apache2-bin caddy rsyslog rsyslog-gnutls systemd-journal-remote prometheus-alertmanager openssl neovim python3-jsonschema python3-venv python3-aiosmtpd chromium)
+programs=(nft ip ping nginx logrotate curl haproxy apache2 caddy rsyslogd lmnsd_gtls journal-remote prometheus-alertmanager openssl nvim jsonschema ensurepip aiosmtpd chromium)
 missing=()
 for i in "${!programs[@]}"; do
   # What isn't a program but a part of Python is asked for there.

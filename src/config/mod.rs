@@ -25,6 +25,7 @@ use crate::feeds::FeedConfig;
 use crate::geo::GeoConfig;
 use crate::limits;
 use crate::plugins::PluginConfig;
+use crate::sources::http::IntakeConfig;
 use crate::store::RetentionConfig;
 use crate::telemetry::LogFormat;
 use crate::vaults::VaultsConfig;
@@ -40,6 +41,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where records come from.
     pub sources: Vec<SourceConfig>,
+    /// Where riposte listens for what others push.
+    pub intake: IntakeConfig,
     /// Lists of addresses that others keep, for rules to ask.
     pub feeds: Vec<FeedConfig>,
     /// Databases of places and networks (GeoIP, ASN), for rules to ask.
@@ -73,6 +76,7 @@ impl Default for Config {
         Self {
             state_dir: PathBuf::from("/var/lib/riposte"),
             sources: Vec::new(),
+            intake: IntakeConfig::default(),
             feeds: Vec::new(),
             geo: GeoConfig::default(),
             bots: BotsConfig::default(),
@@ -171,6 +175,7 @@ impl Config {
             }
             faults.extend(source.faults());
         }
+        faults.extend(self.intake.faults());
         faults.extend(self.faults_of_feeds());
         faults.extend(self.geo.faults());
         faults.extend(self.bots.faults());

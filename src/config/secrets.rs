@@ -39,6 +39,10 @@ impl Config {
             }
             add(of(), "token", channel.token.as_ref());
         }
+        for source in &self.sources {
+            let reference = source.http.as_ref().and_then(|http| http.secret.as_ref());
+            add(format!("source `{}`", source.name), "secret", reference);
+        }
         for account in &self.actions.cloudflare {
             add(format!("`{}`", account.name), "token", Some(&account.token));
         }

@@ -11,6 +11,7 @@ use crate::clock::{duration_text, parse_duration};
 use crate::parsers::{Parser, ParserConfig};
 use crate::sources::address::{self, AddressConfig, Family};
 use crate::sources::cloudflare::CloudflareSourceConfig;
+use crate::sources::http::HttpConfig;
 use crate::sources::journald::JournaldConfig;
 use crate::sources::probe::{self, ProbeConfig};
 use crate::sources::program::ProgramConfig;
@@ -30,7 +31,7 @@ pub const FORMAT_PLUGIN: &str = "plugin:";
 pub struct SourceConfig {
     /// Its name, unique; hits and the journal show it.
     pub name: String,
-    /// `file`, `stdin`, `plugin`, `probe`, `address`, `syslog`, `journald`, `docker`,
+    /// `file`, `stdin`, `plugin`, `probe`, `address`, `syslog`, `journald`, `http`, `docker`,
     /// `kubernetes` or `cloudflare`.
     #[serde(default, rename = "type")]
     pub kind_of: SourceType,
@@ -99,6 +100,9 @@ pub struct SourceConfig {
     /// For `cloudflare`: what is read there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloudflare: Option<CloudflareSourceConfig>,
+    /// For `http`: what comes to `/intake/NAME`, and who may send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpConfig>,
     /// For `docker`: labels of containers that become fields (`com.docker.compose.service` is
     /// `label_com_docker_compose_service`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -110,14 +114,14 @@ pub struct SourceConfig {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
     /// Whether rules may act on its events. When absent, they may, but for `syslog` whose senders prove
-    /// nothing (all but `tls` with `client_ca`): there, whatever rules ask for is only noted.
+    /// nothing (all but `tls` with `client_ca`) and `http` without a `secret`: there, whatever rules ask for is only noted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<bool>,
     /// For all but files: MiB of spool on disk; when it is full, reading waits.
     #[serde(default = "spool_mib")]
     pub spool_mib: u64,
     /// The format of the records: `auto`, `nginx`, `apache`, `combined`, `common`, `nginx-error`,
-    /// `caddy`, `traefik`, `haproxy`, `sshd`, `syslog`, `json` or `pattern`; or `plugin:NAME`, which a
+    /// `caddy`, `traefik`, `haproxy`, `logpush`, `sshd`, `syslog`, `json` or `pattern`; or `plugin:NAME`, which a
     /// plugin of the kind `parser` reads.
     #[serde(default = "auto")]
     pub format: String,
@@ -195,6 +199,7 @@ impl SourceConfig {
             syslog: None,
             journald: None,
             cloudflare: None,
+            http: None,
             labels: Vec::new(),
             tags: BTreeMap::new(),
             trust: None,
@@ -232,7 +237,8 @@ impl SourceConfig {
     /// The part that a plugin's source is built from.
     pub fn program_config(&self) -> ProgramConfig {
         let StdinConfig { spool_bytes_max, stall } = self.stdin_config();
-        ProgramConfig { spool_bytes_max, stall }
+        let durable = self.kind_of == SourceType::Http;
+        ProgramConfig { spool_bytes_max, stall, durable }
     }
 
     /// Whether a plugin reads its lines.
@@ -242,6 +248,9 @@ impl SourceConfig {
 
     /// The part that the parser is built from.
     pub fn parser_config(&self) -> ParserConfig {
+        if self.kind_of == SourceType::Http {
+            return self.http_parser_config();
+        }
         ParserConfig {
             format: self.format.clone(),
             log_format: self.log_format.clone(),

@@ -11,7 +11,12 @@ use std::sync::Arc;
 pub type Added = Map<String, Json>;
 
 /// What the fields hold that are no text.
-const OTHERS: &[(&str, FieldKind)] = &[("sender", FieldKind::Address), ("uid", FieldKind::Int)];
+const OTHERS: &[(&str, FieldKind)] = &[
+    ("sender", FieldKind::Address),
+    ("uid", FieldKind::Int),
+    ("bot_score", FieldKind::Int),
+    ("waf_score", FieldKind::Int),
+];
 
 /// Sets them in an event, from their JSON.
 pub fn set_json(event: &mut Event, json: &[u8]) {

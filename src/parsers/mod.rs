@@ -25,6 +25,7 @@ mod log_format;
 mod nginx_error;
 mod json;
 mod haproxy;
+mod logpush;
 mod syslog;
 mod sshd;
 mod pattern;
@@ -47,6 +48,7 @@ pub use config::{FORMATS, ParserConfig, ParserError};
 pub use detect::{Detected, detect};
 pub use envelope::Envelope;
 pub use foreign::{Answer, Foreign, Line, Stopped};
+pub use logpush::ADDED as LOGPUSH_FIELDS;
 pub use wrapped::{Around, Fields};
 
 use crate::clock::Timestamp;
@@ -77,6 +79,7 @@ enum Format {
     Traefik(Box<json::Traefik>, combined::Combined),
     Json(Box<json::Json>),
     HaProxy(haproxy::HaProxy),
+    Logpush(Box<logpush::Logpush>),
     Syslog,
     Sshd,
     Pattern(Box<pattern::Pattern>),
@@ -189,6 +192,7 @@ impl Parser {
             Format::Traefik(_, common) => common.parse(line, event),
             Format::Json(parser) => parser.parse(line, zone, arrival, event),
             Format::HaProxy(parser) => parser.parse(line, zone, arrival, event),
+            Format::Logpush(parser) => parser.parse(line, zone, arrival, event),
             Format::Syslog => syslog::parse(line, zone, arrival, event),
             Format::Sshd => sshd::parse(line, zone, arrival, event),
             Format::Pattern(parser) => parser.parse(line, zone, arrival, event),

@@ -15,6 +15,7 @@ use crate::limits;
 use crate::plugins::Enabled;
 use crate::plugins::Enricher;
 use crate::rules::RuleSet;
+use crate::sources::http::Intake;
 use crate::sources::program;
 use crate::sources::supervise::Handle;
 use crate::sources::{Files, Sink, Stdin};
@@ -197,6 +198,7 @@ impl Live {
         enrichers: &Arc<[Enricher]>,
         mut resume: BTreeMap<String, Vec<(crate::event::Origin, u64)>>,
     ) -> Result<(), StartError> {
+        let intake = Intake::new(config.intake.clone());
         let stands = |name: &str| self.lacks.iter().any(|lack| lack.sources.contains(name));
         for source in config.sources.iter().filter(|source| !stands(&source.name)) {
             let feed: Arc<dyn Sink> = Arc::new(Feed::new(
@@ -223,8 +225,8 @@ impl Live {
                 ),
                 _ => {
                     // Plugins' were made above, for each of them that can be used.
-                    let program =
-                        programs::own(source, &feed).or_else(|| made.remove(&source.name));
+                    let program = programs::own(config, source, &intake, &feed)
+                        .or_else(|| made.remove(&source.name));
                     let Some(program) = program else { continue };
                     program::start(
                         &source.name,

@@ -13,7 +13,7 @@ use crate::pipeline::engine::Message;
 use crate::plugins::source::Ended;
 use crate::plugins::{Enabled, HealthCell, Keeper, ParserProgram, PluginKind, SourceProgram};
 use crate::sources::program::{Failed, Program};
-use crate::sources::{Sink, address, cloudflare, journald, probe, syslog};
+use crate::sources::{Sink, address, cloudflare, http, journald, probe, syslog};
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,7 +114,12 @@ pub fn source_program(
 }
 
 /// The program of a source that is riposte's own; `None` for all others. `sink` is told what is wrong.
-pub fn own(source: &SourceConfig, sink: &Arc<dyn Sink>) -> Option<Box<dyn Program>> {
+pub fn own(
+    config: &Config,
+    source: &SourceConfig,
+    intake: &Arc<http::Intake>,
+    sink: &Arc<dyn Sink>,
+) -> Option<Box<dyn Program>> {
     match source.kind_of {
         SourceType::Probe => Some(probe::program(source.probe_config())),
         SourceType::Address => Some(address::program(&source.address_config())),
@@ -130,6 +135,11 @@ pub fn own(source: &SourceConfig, sink: &Arc<dyn Sink>) -> Option<Box<dyn Progra
             let config = source.cloudflare.clone()?;
             let every = source.every(config.of.every());
             Some(cloudflare::program(&source.name, config, every, Arc::clone(sink)))
+        }
+        SourceType::Http => {
+            let what = (&source.http_config(), &source.fields);
+            let (name, state_dir) = (&source.name, &config.state_dir);
+            Some(http::program(name, what, state_dir, intake, Arc::clone(sink)))
         }
         _ => None,
     }

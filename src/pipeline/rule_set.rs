@@ -61,6 +61,7 @@ pub fn kinds_given(config: &Config) -> Option<BTreeSet<String>> {
                 &["http"]
             }
             "nginx-error" => &["http.error"],
+            "logpush" => &["http", "cloudflare.firewall"],
             "sshd" | "syslog" => &["ssh.auth", "syslog"],
             "json" | "pattern" => &[source.kind.as_deref().unwrap_or("log")],
             _ => return None,

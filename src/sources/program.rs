@@ -56,6 +56,9 @@ pub struct ProgramConfig {
     pub spool_bytes_max: u64,
     /// A wait for the engine of this long raises an alarm.
     pub stall: Duration,
+    /// Whether the disk must have a record before the program is told that it is saved: where a sender
+    /// forgets it then.
+    pub durable: bool,
 }
 
 /// Starts a source that is a program, with its spool in `state_dir`. `resume` as for files.
@@ -68,7 +71,8 @@ pub fn start(
     sink: Arc<dyn Sink>,
 ) -> io::Result<Handle> {
     let folder = spool::folder(state_dir, name);
-    let writer = Writer::open(folder.clone(), Cut::Drop)?;
+    let mut writer = Writer::open(folder.clone(), Cut::Drop)?;
+    writer.durable = config.durable;
     let cursors = Cursors::read(&folder)?;
     let origin =
         Arc::new(Origin { source: Arc::from(name), stream: Arc::from(writer.stream.as_str()) });
@@ -177,10 +181,15 @@ impl Pump {
 
     fn tell_saved(&mut self, unsaid: &mut Option<String>, count: &mut usize) -> Result<(), Failed> {
         *count = 0;
-        match unsaid.take() {
-            Some(cursor) => self.program.saved(&cursor),
-            None => Ok(()),
+        let Some(cursor) = unsaid.take() else { return Ok(()) };
+        if self.writer.durable
+            && let Err(error) = self.writer.sync()
+        {
+            counter(names::SOURCE_STALLS).add(1);
+            self.tell(&format!("failed to write the spool to the disk: {error}"));
+            return Err(Failed);
         }
+        self.program.saved(&cursor)
     }
 
     /// Puts it into the spool; false when that was given up because riposte stops.

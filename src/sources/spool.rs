@@ -2,7 +2,7 @@
 //!
 //! In: bytes, appended before they count. Out: the same bytes at their offsets, until they are
 //! released. A segment's name is the offset of its first byte; the folder and its files are
-//! private. Bytes survive a crash of the process, not a power cut.
+//! private. Bytes survive a crash of the process; a power cut only those before a [`Writer::sync`].
 
 use super::content::{Content, read_plain};
 use super::marks::file_name;
@@ -158,6 +158,10 @@ pub(super) struct Writer {
     torn: bool,
     /// The first offset that was kept when it was looked for last; it only grows.
     first: u64,
+    /// Segments that were ended since the last [`Writer::sync`], of which the disk may know nothing.
+    ended: Vec<File>,
+    /// Whether [`Writer::sync`] is called at all.
+    pub durable: bool,
 }
 
 impl Writer {
@@ -189,7 +193,18 @@ impl Writer {
             File::open(segment(&folder, start))?.read_at(&mut last, len - 1)?;
         }
         let [last] = last;
-        let mut writer = Self { folder, stream, file, start, len, last, torn: false, first: 0 };
+        let mut writer = Self {
+            folder,
+            stream,
+            file,
+            start,
+            len,
+            last,
+            torn: false,
+            first: 0,
+            ended: Vec::new(),
+            durable: false,
+        };
         writer.end_line()?;
         Ok(writer)
     }
@@ -198,7 +213,11 @@ impl Writer {
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.is_full() {
             let start = self.end();
-            self.file = append(&segment(&self.folder, start))?;
+            let next = append(&segment(&self.folder, start))?;
+            let full = std::mem::replace(&mut self.file, next);
+            if self.durable {
+                self.ended.push(full);
+            }
             (self.start, self.len) = (start, 0);
         }
         // What a failed write has left is cut off, so that trying again doubles nothing; where that
@@ -213,6 +232,18 @@ impl Writer {
         }
         self.len += bytes.len() as u64;
         self.last = bytes.last().copied().unwrap_or(self.last);
+        Ok(())
+    }
+
+    /// Waits until the disk has all that was written: it then survives a power cut.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        for file in &self.ended {
+            file.sync_data()?;
+        }
+        self.file.sync_data()?;
+        // New segments have names in the folder, and the folder has one in the state's.
+        File::open(&self.folder)?.sync_all()?;
+        self.ended.clear();
         Ok(())
     }
 

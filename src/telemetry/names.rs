@@ -45,7 +45,9 @@ metrics! {
     counter INTAKE_DROPPED = "riposte_intake_dropped_total", "syslog datagrams that the kernel dropped because they came faster than they were read";
     counter INTAKE_REFUSED = "riposte_intake_refused_total", "syslog connections and datagrams refused: too many, or from senders that the config does not name";
     counter INTAKE_CUT = "riposte_intake_cut_total", "syslog messages whose connection ended in the middle of them";
-    gauge INTAKE_CONNECTIONS = "riposte_intake_connections", "open syslog connections";
+    gauge INTAKE_CONNECTIONS = "riposte_intake_connections", "open connections of syslog and of the HTTP intake";
+    counter HTTP_DELIVERIES = "riposte_http_deliveries_total", "requests to `/intake/NAME` that were taken, those known already among them";
+    counter HTTP_REFUSED = "riposte_http_refused_total", "requests and connections of the HTTP intake that were refused";
     counter JOURNAL_GAPS = "riposte_journal_gaps_total", "times that the journal no longer held the place to go on from";
 
     // Parsers.

@@ -44,6 +44,8 @@ const SOURCES: &[&str] = &[
     "src/sources/syslog/config.rs",
     "src/sources/journald/config.rs",
     "src/sources/cloudflare/config.rs",
+    "src/sources/http/config.rs",
+    "src/sources/http/preset.rs",
     "src/decisions/config.rs",
     "src/decisions/model.rs",
     "src/actions/config.rs",

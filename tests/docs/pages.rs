@@ -23,6 +23,9 @@ const SECTIONS: &[Section] = &[
     one("sources.syslog", "SyslogConfig"),
     one("sources.journald", "JournaldConfig"),
     one("sources.cloudflare", "CloudflareSourceConfig"),
+    one("sources.http", "HttpConfig"),
+    one("sources.http.signature", "SignatureConfig"),
+    one("intake", "IntakeConfig"),
     several("feeds", "FeedConfig"),
     one("geo", "GeoConfig"),
     one("bots", "BotsConfig"),
@@ -65,6 +68,14 @@ type = "cloudflare"
 of = "firewall"
 zone = "example.com"
 token = "file:/etc/riposte/cloudflare-read.token"
+[[sources]]
+name = "github"
+type = "http"
+[sources.http]
+secret = "file:/etc/riposte/github.secret"
+[sources.http.signature]
+header = "X-Hub-Signature-256"
+[intake]
 [[feeds]]
 shipped = "spamhaus-drop"
 [geo]
@@ -108,6 +119,13 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("refresh", "\"6h\""),
     ("token", "\"file:/etc/riposte/feed.key\""),
     ("token_header", "\"X-Api-Key\""),
+    ("secret_header", "\"Authorization\""),
+    ("delivery_header", "\"webhook-id\""),
+    ("time_header", "\"webhook-timestamp\""),
+    ("each", "\"alerts\""),
+    ("remember", "\"7d\""),
+    ("body_kib_max", "1024"),
+    ("inflated_mib_max", "32"),
     ("max_change", "3.0"),
     ("may_be_empty", "true"),
     ("plugin", "\"wordpress-webhook\""),
@@ -182,7 +200,7 @@ pub fn reference(definitions: &Definitions) -> String {
 
 /// Whether a key is a table that is told of in a section of its own.
 fn has_a_section(field: &Field, structure: &Struct) -> bool {
-    let parts = ["VaultsConfig", "SourceConfig"];
+    let parts = ["VaultsConfig", "SourceConfig", "HttpConfig"];
     parts.contains(&structure.name.as_str()) && field.kind.ends_with("Config>")
 }
 
@@ -219,8 +237,9 @@ pub fn default_of(path: &str) -> Option<serde_json::Value> {
         }
         at = at.get(part)?.clone();
     }
-    (!matches!(path, "sources.paths" | "sources.syslog.listen" | "vaults.vault.token"))
-        .then(|| serde_json::to_value(at).unwrap())
+    let shown =
+        ["sources.paths", "sources.syslog.listen", "sources.http.secret", "vaults.vault.token"];
+    (!shown.contains(&path)).then(|| serde_json::to_value(at).unwrap())
 }
 
 /// Whether the key must be given.
@@ -240,6 +259,9 @@ fn key(
         // The example gives it a value, so it isn't the default that is there.
         Some(_) if structure.name == "SourceConfig" && field.name == "paths" => {
             "required for files".to_owned()
+        }
+        Some(_) if structure.name == "HttpConfig" && field.name == "secret" => {
+            "absent by default".to_owned()
         }
         Some(_) if structure.name == "VaultConfig" && field.name == "token" => {
             "required without `approle`".to_owned()

@@ -1,5 +1,6 @@
 //! The examples of docs/sources.md: each is a config that `check` has nothing to say of.
 
+use riposte::config::SourceType::{Http, Journald, Syslog};
 use std::fs;
 use std::path::Path;
 
@@ -18,7 +19,7 @@ fn the_examples_of_the_page_are_right() {
         assert_eq!(faults, [""; 0], "{block}");
         kinds.extend(config.sources.iter().map(|source| source.kind_of));
     }
-    for kind in [riposte::config::SourceType::Syslog, riposte::config::SourceType::Journald] {
+    for kind in [Syslog, Journald, Http] {
         assert!(kinds.contains(&kind), "an example of {kind:?}");
     }
 }

@@ -13,6 +13,7 @@ mod support;
 
 mod containers;
 mod examples;
+mod http;
 mod journal;
 mod trust;
 

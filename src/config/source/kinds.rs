@@ -21,6 +21,8 @@ pub enum SourceType {
     Syslog,
     /// The systemd journal; spooled with the journal's own cursor.
     Journald,
+    /// What others push over HTTP: webhooks and Cloudflare's Logpush; spooled before it is answered.
+    Http,
     /// Log files of Docker's containers (driver `json-file`), with the container's name and image.
     Docker,
     /// Log files of Kubernetes' pods, with namespace, pod and container.
@@ -40,6 +42,7 @@ impl SourceType {
             Self::Address => "address",
             Self::Syslog => "syslog",
             Self::Journald => "journald",
+            Self::Http => "http",
             Self::Docker => "docker",
             Self::Kubernetes => "kubernetes",
             Self::Cloudflare => "cloudflare",

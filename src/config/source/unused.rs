@@ -6,11 +6,13 @@ impl SourceConfig {
     /// Keys that sources of this type make no use of. Those with a value of their own when absent
     /// are told where they say something else.
     pub(super) fn unused_here(&self) -> impl Iterator<Item = String> {
-        use SourceType::{Address, Cloudflare, Docker, File, Journald, Kubernetes, Probe, Syslog};
+        use SourceType::{
+            Address, Cloudflare, Docker, File, Http, Journald, Kubernetes, Probe, Syslog,
+        };
         const FILES: &[SourceType] = &[File, Docker, Kubernetes];
         let kind_of = self.kind_of;
         let is_default = Self::files("", Vec::new(), "");
-        let keys: [(bool, &str, &[SourceType]); 17] = [
+        let keys: [(bool, &str, &[SourceType]); 18] = [
             (!self.paths.is_empty(), "paths", FILES),
             (!self.rotated.is_empty(), "rotated", FILES),
             (self.poll.is_some(), "poll", FILES),
@@ -26,6 +28,7 @@ impl SourceConfig {
             (self.syslog.is_some(), "syslog", &[Syslog]),
             (self.journald.is_some(), "journald", &[Journald]),
             (self.cloudflare.is_some(), "cloudflare", &[Cloudflare]),
+            (self.http.is_some(), "http", &[Http]),
             (!self.labels.is_empty(), "labels", &[Docker]),
             (!self.tags.is_empty(), "tags", &[Syslog, Journald, Docker, Kubernetes]),
         ];

@@ -84,7 +84,8 @@ fn begin(root: &Path, more: impl FnOnce(&mut JournaldConfig), resume: Vec<(Origi
     more(&mut config);
     let taken = Arc::new(Taken::default());
     let sink: Arc<dyn Sink> = taken.clone();
-    let spool = ProgramConfig { spool_bytes_max: 1 << 20, stall: Duration::from_mins(1) };
+    let spool =
+        ProgramConfig { spool_bytes_max: 1 << 20, stall: Duration::from_mins(1), durable: false };
     let source = program("j", config, Arc::clone(&sink));
     let handle = program::start("j", spool, source, root, resume, sink).unwrap();
     Bench { taken, handle }

@@ -120,7 +120,7 @@ struct Bench {
 }
 
 const CONFIG: ProgramConfig =
-    ProgramConfig { spool_bytes_max: 1024 * 1024, stall: Duration::from_secs(10) };
+    ProgramConfig { spool_bytes_max: 1024 * 1024, stall: Duration::from_secs(10), durable: false };
 
 fn begin(root: tempfile::TempDir, resume: Vec<(Origin, u64)>, lives: Vec<Vec<Step>>) -> Bench {
     let seen = Arc::new(Mutex::new(Seen::default()));

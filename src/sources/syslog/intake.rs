@@ -147,7 +147,12 @@ pub(super) fn listen(config: &SyslogConfig, shared: &Arc<Shared>) -> Result<(), 
                 spawn(&name, move || accept(&listener, None, &shared))
             }
             Transport::Tls => {
-                let tls = Arc::new(Tls::open(config)?);
+                let tls = Tls::open(
+                    config.certificate.as_deref(),
+                    config.key.as_deref(),
+                    config.client_ca.as_deref(),
+                )?;
+                let tls = Arc::new(tls);
                 let listener = tcp(place).map_err(failed)?;
                 spawn(&name, move || accept(&listener, Some(&tls), &shared))
             }

@@ -9,7 +9,7 @@ mod config;
 mod framing;
 mod drops;
 mod intake;
-mod tls;
+pub(super) mod tls;
 #[cfg(test)]
 mod tests;
 

@@ -66,7 +66,7 @@ fn begin_at(
 ) -> Bench {
     let taken = Arc::new(Taken::default());
     let sink: Arc<dyn Sink> = taken.clone();
-    let spool = ProgramConfig { spool_bytes_max, stall: Duration::from_mins(1) };
+    let spool = ProgramConfig { spool_bytes_max, stall: Duration::from_mins(1), durable: false };
     let source = program("s", config, Arc::clone(&sink));
     let handle = program::start("s", spool, source, root.path(), resume, sink).unwrap();
     let bench = Bench { root, taken, handle, at };

@@ -1,10 +1,10 @@
-//! What syslog over TLS needs of files: the certificate, its key, and who vouches for senders.
+//! What listening over TLS needs of files: the certificate, its key, and who vouches for senders.
 //!
 //! In: the files. Out: rustls's config, made anew when a file has changed (a renewed certificate). What
 //! can't be read then leaves the last good one in force.
 
 use super::super::supervise::lock;
-use super::{SyslogConfig, Teller};
+use super::Teller;
 use crate::secret::SecretRef;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
@@ -17,7 +17,7 @@ use std::time::SystemTime;
 
 /// The files, and what was made of them last.
 #[derive(Debug)]
-pub(super) struct Tls {
+pub(in crate::sources) struct Tls {
     certificate: PathBuf,
     key: PathBuf,
     client_ca: Option<PathBuf>,
@@ -28,17 +28,21 @@ pub(super) struct Tls {
 type Stamps = Vec<Option<SystemTime>>;
 
 impl Tls {
-    pub(super) fn open(config: &SyslogConfig) -> Result<Self, String> {
-        let certificate = config.certificate.clone().unwrap_or_default();
-        let key = config.key.clone().unwrap_or_default();
-        let client_ca = config.client_ca.clone();
+    pub(in crate::sources) fn open(
+        certificate: Option<&Path>,
+        key: Option<&Path>,
+        client_ca: Option<&Path>,
+    ) -> Result<Self, String> {
+        let certificate = certificate.map(Path::to_owned).unwrap_or_default();
+        let key = key.map(Path::to_owned).unwrap_or_default();
+        let client_ca = client_ca.map(Path::to_owned);
         let stamps = stamps(&[Some(&certificate), Some(&key), client_ca.as_ref()]);
         let made = make(&certificate, &key, client_ca.as_deref())?;
         Ok(Self { certificate, key, client_ca, made: Mutex::new((stamps, made)) })
     }
 
     /// The config for the next connection.
-    pub(super) fn config(&self, teller: &Teller) -> Arc<ServerConfig> {
+    pub(in crate::sources) fn config(&self, teller: &Teller) -> Arc<ServerConfig> {
         let mut made = lock(&self.made);
         let now = stamps(&[Some(&self.certificate), Some(&self.key), self.client_ca.as_ref()]);
         if now != made.0 {
