@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Fields that its events have beside the well-known ones.
 pub const ADDED: &[&str] = &[
     "action",
-    "source",
+    "product",
     "rule_id",
     "description",
     "ray",
@@ -27,7 +27,7 @@ pub const ADDED: &[&str] = &[
     "colo",
     "ja3",
     "ja4",
-    "zone_name",
+    "zone",
 ];
 
 /// Reads Logpush's lines.
@@ -93,7 +93,7 @@ impl Logpush {
             ("SecurityAction", extra("action")),
             ("SecurityRuleID", extra("rule_id")),
             ("SecurityRuleDescription", extra("description")),
-            ("Source", extra("source")),
+            ("Source", extra("product")),
             ("RuleID", extra("rule_id")),
             ("Description", extra("description")),
             ("ClientIPClass", extra("ip_class")),
@@ -103,7 +103,7 @@ impl Logpush {
             ("EdgeColoCode", extra("colo")),
             ("JA3Hash", extra("ja3")),
             ("JA4", extra("ja4")),
-            ("ZoneName", extra("zone_name")),
+            ("ZoneName", field(Field::Zone)),
         ] {
             wanted.add(key, what);
         }
@@ -212,7 +212,9 @@ mod tests {
         .unwrap();
         assert_eq!(event.kind.name(), "cloudflare.firewall");
         assert_eq!(event.text(Field::Query).unwrap(), "q=1");
-        assert!(event.get_named("action").is_some() && event.get_named("rule_id").is_some());
+        for name in ["action", "rule_id", "product", "ray"] {
+            assert!(event.get_named(name).is_some(), "{name}");
+        }
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Bench {
     }
 
     fn wait(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + Duration::from_secs(90);
         while !holds(self) {
             assert!(Instant::now() < until, "in vain: {what}: {:?}", lock(&self.heard.alarms));
             std::thread::sleep(Duration::from_millis(2));
@@ -267,9 +267,9 @@ fn a_full_spool_makes_senders_come_again_and_nothing_is_doubled() {
     // What is kept for cursors takes 8 MiB beside.
     bench.start("preset = \"logpush\"", 1, resume);
     bench.heard.held.store(true, std::sync::atomic::Ordering::Release);
-    let filler = "x".repeat(2_000);
+    let filler = "x".repeat(6_000);
     let body = |round: usize| -> String {
-        (0..1_500)
+        (0..500)
             .map(|number| format!("{{\"n\":\"{round}-{number}\",\"f\":\"{filler}\"}}\n"))
             .collect::<Vec<String>>()
             .concat()
@@ -284,11 +284,11 @@ fn a_full_spool_makes_senders_come_again_and_nothing_is_doubled() {
         }
         (0..4).all(|round| bench.post("", body(round).as_bytes()) == 200)
     });
-    bench.wait("all lines", |bench| bench.lines().len() >= 6_000);
+    bench.wait("all lines", |bench| bench.lines().len() >= 2_000);
     let mut lines = bench.lines();
     lines.sort();
     lines.dedup();
-    assert_eq!((lines.len(), bench.lines().len()), (6_000, 6_000));
+    assert_eq!((lines.len(), bench.lines().len()), (2_000, 2_000));
 }
 
 #[test]
