@@ -265,7 +265,7 @@ fn a_full_spool_makes_senders_come_again_and_nothing_is_doubled() {
     let mut bench = begin("");
     let resume = bench.stop();
     // What is kept for cursors takes 8 MiB beside.
-    bench.start("preset = \"logpush\"", 1, resume);
+    bench.start("preset = \"logpush\"", 1 << 20, resume);
     bench.heard.held.store(true, std::sync::atomic::Ordering::Release);
     let filler = "x".repeat(6_000);
     let body = |round: usize| -> String {
