@@ -22,6 +22,7 @@ pub const PACK: &[(&str, &str)] = &[
     ("exploits.rhai", include_str!("../../rules/exploits.rhai")),
     ("feeds.rhai", include_str!("../../rules/feeds.rhai")),
     ("flood.rhai", include_str!("../../rules/flood.rhai")),
+    ("host.rhai", include_str!("../../rules/host.rhai")),
     ("http-login.rhai", include_str!("../../rules/http-login.rhai")),
     ("injection.rhai", include_str!("../../rules/injection.rhai")),
     ("nginx-limits.rhai", include_str!("../../rules/nginx-limits.rhai")),

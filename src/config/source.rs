@@ -11,6 +11,7 @@ use crate::clock::{duration_text, parse_duration};
 use crate::parsers::{Parser, ParserConfig};
 use crate::sources::address::{self, AddressConfig, Family};
 use crate::sources::cloudflare::CloudflareSourceConfig;
+use crate::sources::host::HostConfig;
 use crate::sources::http::HttpConfig;
 use crate::sources::journald::JournaldConfig;
 use crate::sources::probe::{self, ProbeConfig};
@@ -32,7 +33,7 @@ pub struct SourceConfig {
     /// Its name, unique; hits and the journal show it.
     pub name: String,
     /// `file`, `stdin`, `plugin`, `probe`, `address`, `syslog`, `journald`, `http`, `docker`,
-    /// `kubernetes` or `cloudflare`.
+    /// `kubernetes`, `cloudflare` or `host`.
     #[serde(default, rename = "type")]
     pub kind_of: SourceType,
     /// For files: paths or patterns (`*`, `?`, `[a-z]`, `**`) of the logs. A path need not exist
@@ -74,8 +75,8 @@ pub struct SourceConfig {
     /// For `probe`: what takes longer is a failure.
     #[serde(default = "timeout", with = "duration_text")]
     pub timeout: Duration,
-    /// For `probe`, `address` and `cloudflare`: how often is looked, a tenth more or less at random; when
-    /// absent `10s` for probes, `5m` for addresses, `1m` to `5m` for Cloudflare.
+    /// For `probe`, `address`, `cloudflare` and `host`: how often is looked, a tenth more or less at random; when
+    /// absent `10s` for probes and this machine, `5m` for addresses, `1m` to `5m` for Cloudflare.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<String>,
     /// For `address`: `v4`, `v6` or both.
@@ -103,6 +104,9 @@ pub struct SourceConfig {
     /// For `http`: what comes to `/intake/NAME`, and who may send it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpConfig>,
+    /// For `host`: what is looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostConfig>,
     /// For `docker`: labels of containers that become fields (`com.docker.compose.service` is
     /// `label_com_docker_compose_service`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -199,6 +203,7 @@ impl SourceConfig {
             syslog: None,
             journald: None,
             cloudflare: None,
+            host: None,
             http: None,
             labels: Vec::new(),
             tags: BTreeMap::new(),

@@ -27,3 +27,12 @@ pub const CLOUDFLARE_SOURCE_ROWS_MAX: usize = 5_000;
 
 /// A source whose calls fail asks again after this long at the latest.
 pub const CLOUDFLARE_SOURCE_PAUSE_SECS_MAX: u64 = 900;
+
+/// The most of a file below /proc that is read at once.
+pub const HOST_PROC_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Networks with most connections that one look tells.
+pub const HOST_PREFIXES_MAX: usize = 50;
+
+/// The most of a watched file that is read.
+pub const HOST_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;

@@ -13,7 +13,7 @@ use crate::pipeline::engine::Message;
 use crate::plugins::source::Ended;
 use crate::plugins::{Enabled, HealthCell, Keeper, ParserProgram, PluginKind, SourceProgram};
 use crate::sources::program::{Failed, Program};
-use crate::sources::{Sink, address, cloudflare, http, journald, probe, syslog};
+use crate::sources::{Sink, address, cloudflare, host, http, journald, probe, syslog};
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -131,6 +131,10 @@ pub fn own(
             let config = source.journald.clone().unwrap_or_default();
             Some(journald::program(&source.name, config, Arc::clone(sink)))
         }
+        SourceType::Host => {
+            let config = source.host.clone().unwrap_or_default();
+            Some(host::program(&source.name, config, source.every(host::EVERY)))
+        }
         SourceType::Cloudflare => {
             let config = source.cloudflare.clone()?;
             let every = source.every(config.of.every());
@@ -171,13 +175,19 @@ pub fn kinds(config: &Config, enabled: &[Enabled]) -> Vec<Schema> {
             SourceType::Probe => Some(probe::schema()),
             SourceType::Address => Some(address::schema()),
             SourceType::Cloudflare => Some(cloudflare::schema()),
+            SourceType::Host => Some(host::schema()),
             _ => source.added_fields(),
         };
         let plugins = source_part.into_iter().chain(parser_part);
         plugins.filter_map(|plugin| schema(plugin).ok()).chain(looks)
     };
-    // What is shipped listens to Cloudflare's kinds, with or without a source of them.
-    config.sources.iter().flat_map(of_source).chain([cloudflare::schema()]).collect()
+    // What is shipped listens to these kinds, with or without a source of them.
+    config
+        .sources
+        .iter()
+        .flat_map(of_source)
+        .chain([cloudflare::schema(), host::schema()])
+        .collect()
 }
 
 /// A parser that asks a plugin's program and keeps nothing: for commands that look at lines. It

@@ -12,6 +12,7 @@ pub mod address;
 pub mod syslog;
 pub mod journald;
 pub mod cloudflare;
+pub mod host;
 pub mod http;
 pub mod containers;
 pub mod ledger;

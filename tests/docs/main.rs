@@ -44,6 +44,7 @@ const SOURCES: &[&str] = &[
     "src/sources/syslog/config.rs",
     "src/sources/journald/config.rs",
     "src/sources/cloudflare/config.rs",
+    "src/sources/host/config.rs",
     "src/sources/http/config.rs",
     "src/sources/http/preset.rs",
     "src/decisions/config.rs",

@@ -23,6 +23,7 @@ const SECTIONS: &[Section] = &[
     one("sources.syslog", "SyslogConfig"),
     one("sources.journald", "JournaldConfig"),
     one("sources.cloudflare", "CloudflareSourceConfig"),
+    one("sources.host", "HostConfig"),
     one("sources.http", "HttpConfig"),
     one("sources.http.signature", "SignatureConfig"),
     one("intake", "IntakeConfig"),
@@ -68,6 +69,10 @@ type = "cloudflare"
 of = "firewall"
 zone = "example.com"
 token = "file:/etc/riposte/cloudflare-read.token"
+[[sources]]
+name = "host"
+type = "host"
+[sources.host]
 [[sources]]
 name = "github"
 type = "http"

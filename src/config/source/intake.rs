@@ -8,6 +8,7 @@ use crate::parsers::{Envelope, LOGPUSH_FIELDS, ParserConfig};
 use crate::sources::Join;
 use crate::sources::cloudflare::CloudflareSourceConfig;
 use crate::sources::containers::{Runtime, label_field};
+use crate::sources::host::HostConfig;
 use crate::sources::http::HttpConfig;
 use crate::sources::journald::{self, JournaldConfig};
 use crate::sources::syslog::SyslogConfig;
@@ -146,6 +147,7 @@ impl SourceConfig {
                 "`cloudflare` is required with `type = \"cloudflare\"`\nhint: a table `[sources.cloudflare]` with `of = \"firewall\"`, `zone` and `token`".to_owned(),
             );
         }
+        faults.extend(self.host.iter().flat_map(HostConfig::faults));
         faults.extend(self.cloudflare.iter().flat_map(CloudflareSourceConfig::faults));
         faults.extend(self.syslog.iter().flat_map(SyslogConfig::faults));
         faults.extend(self.journald.iter().flat_map(JournaldConfig::faults));

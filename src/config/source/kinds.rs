@@ -27,6 +27,8 @@ pub enum SourceType {
     Docker,
     /// Log files of Kubernetes' pods, with namespace, pod and container.
     Kubernetes,
+    /// This machine: load, memory, disks, connections, programs, units, files; spooled.
+    Host,
     /// What happens at Cloudflare: events of its rules, the audit log, incidents; spooled.
     Cloudflare,
 }
@@ -46,6 +48,7 @@ impl SourceType {
             Self::Docker => "docker",
             Self::Kubernetes => "kubernetes",
             Self::Cloudflare => "cloudflare",
+            Self::Host => "host",
         }
     }
 

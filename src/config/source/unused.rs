@@ -7,12 +7,12 @@ impl SourceConfig {
     /// are told where they say something else.
     pub(super) fn unused_here(&self) -> impl Iterator<Item = String> {
         use SourceType::{
-            Address, Cloudflare, Docker, File, Http, Journald, Kubernetes, Probe, Syslog,
+            Address, Cloudflare, Docker, File, Host, Http, Journald, Kubernetes, Probe, Syslog,
         };
         const FILES: &[SourceType] = &[File, Docker, Kubernetes];
         let kind_of = self.kind_of;
         let is_default = Self::files("", Vec::new(), "");
-        let keys: [(bool, &str, &[SourceType]); 18] = [
+        let keys: [(bool, &str, &[SourceType]); 19] = [
             (!self.paths.is_empty(), "paths", FILES),
             (!self.rotated.is_empty(), "rotated", FILES),
             (self.poll.is_some(), "poll", FILES),
@@ -20,7 +20,7 @@ impl SourceConfig {
             (self.connect.is_some(), "connect", &[Probe]),
             (self.status.is_some(), "status", &[Probe]),
             (self.timeout != is_default.timeout, "timeout", &[Probe]),
-            (self.every.is_some(), "every", &[Probe, Address, Cloudflare]),
+            (self.every.is_some(), "every", &[Probe, Address, Cloudflare, Host]),
             (self.families != is_default.families, "families", &[Address]),
             (!self.providers.is_empty(), "providers", &[Address]),
             (self.agree != is_default.agree, "agree", &[Address]),
@@ -28,6 +28,7 @@ impl SourceConfig {
             (self.syslog.is_some(), "syslog", &[Syslog]),
             (self.journald.is_some(), "journald", &[Journald]),
             (self.cloudflare.is_some(), "cloudflare", &[Cloudflare]),
+            (self.host.is_some(), "host", &[Host]),
             (self.http.is_some(), "http", &[Http]),
             (!self.labels.is_empty(), "labels", &[Docker]),
             (!self.tags.is_empty(), "tags", &[Syslog, Journald, Docker, Kubernetes]),
