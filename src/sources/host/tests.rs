@@ -1,6 +1,7 @@
 //! Looks at a made up /proc, and at this machine.
 
 use super::*;
+use std::fmt::Write as _;
 
 fn value<'e>(event: &'e Brought, name: &str) -> Option<&'e Value> {
     event.fields.iter().find_map(|(known, value)| (**known == *name).then_some(value))
@@ -20,12 +21,14 @@ fn a_made_up_machine_is_told_as_it_is() {
     };
     write("loadavg", "8.00 4.00 2.00 1/2 3\n");
     write("meminfo", "MemTotal: 1000 kB\nMemAvailable: 100 kB\n");
-    let flood: String = (0..300)
-        .map(|place| format!("{place}: 050200C0:01BB {place:02X}7100CB:D431 03 0:0\n"))
-        .collect();
-    let open: String =
-        (0..120).map(|place| format!("{place}: 0:01BB 097100CB:{place:04X} 01 0:0\n")).collect();
-    write("net/tcp", &format!("head\n{flood}{open}"));
+    let mut lines = String::from("head\n");
+    for place in 0..300 {
+        writeln!(lines, "{place}: 050200C0:01BB {place:02X}7100CB:D431 03 0:0").unwrap();
+    }
+    for place in 0..120 {
+        writeln!(lines, "{place}: 0:01BB 097100CB:{place:04X} 01 0:0").unwrap();
+    }
+    write("net/tcp", &lines);
     write("net/netstat", "TcpExt: SyncookiesSent ListenOverflows\nTcpExt: 10 20\n");
     write("sys/net/netfilter/nf_conntrack_count", "900\n");
     write("sys/net/netfilter/nf_conntrack_max", "1000\n");
