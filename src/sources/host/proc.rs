@@ -112,8 +112,8 @@ pub(super) fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
 
 /// A program's name in /proc/PID/stat: between the first parenthesis and the last.
 pub(super) fn name(stat: &str) -> Option<&str> {
-    let (start, end) = (stat.find('(')? + 1, stat.rfind(')')?);
-    stat.get(start..end)
+    let behind = stat.split_once('(')?.1;
+    Some(behind.rsplit_once(')')?.0)
 }
 
 #[cfg(test)]
