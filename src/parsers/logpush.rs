@@ -1,6 +1,6 @@
 //! Lines of Cloudflare's Logpush: `http_requests` become events `http`, `firewall_events` become events
-//! `cloudflare.firewall` (field names as at developers.cloudflare.com/logs/logpush/logpush-job/datasets,
-//! read in November 2026).
+//! `cloudflare.firewall` (field names of developers.cloudflare.com/logs/logpush/logpush-job/datasets, of which
+//! parts were read in November 2026; they have met no real job).
 //!
 //! In: one JSON object with whatever fields the job was told to send. Out: an event. Which dataset it is
 //! of is told by the fields that only one of them has.

@@ -1,9 +1,9 @@
 //! Senders that are known: how they prove who they are, and where in their bodies what is.
 //!
-//! The facts are the senders' own, read in November 2026: GitHub (docs.github.com, "Validating webhook
-//! deliveries", "Webhook events and payloads"), Cloudflare (developers.cloudflare.com/notifications,
-//! "Webhook payload schema"; /logs, "Enable HTTP destination"), Alertmanager (prometheus.io,
-//! "`webhook_config`"), Grafana ("Configure webhook notifications"), `WooCommerce` (its class `WC_Webhook`).
+//! Facts: Cloudflare (developers.cloudflare.com/notifications, "Webhook payload schema"; /logs, "Enable HTTP
+//! destination") and parts of GitHub's pages (docs.github.com, "Validating webhook deliveries") were read in
+//! November 2026; Alertmanager is Debian's, which was tried. Grafana's ("Configure webhook notifications") and
+//! `WooCommerce`'s (its class `WC_Webhook`) are from memory, and have met no real sender.
 
 use super::config::{Encoding, SignatureConfig};
 use crate::limits;

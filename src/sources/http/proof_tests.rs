@@ -27,7 +27,7 @@ fn signed(plan: &Plan, secret: &str, all: &[(&str, &str)], body: &[u8], secs: i6
     is_signed(plan, signature, &secret, &headers(all), body, now).is_ok()
 }
 
-/// GitHub's own test vector ("Validating webhook deliveries", read in November 2026).
+/// GitHub's own test vector ("Validating webhook deliveries").
 #[test]
 fn githubs_documented_vector_is_proven_and_nothing_near_it() {
     let plan = plan("preset = \"github\"\nsecret = \"env:A\"");
