@@ -108,7 +108,7 @@ fn each_fault_is_told_with_its_line_and_a_hint() {
        |
     24 | to = "webhok:chat"
        |      ^^^^^^^^^^^^^
-       = hint: write `log`, `webhook:NAME`, `exec:NAME` or `plugin:NAME`
+       = hint: a service (email, slack, discord, telegram, matrix, teams, ntfy, gotify, pagerduty, opsgenie), or `log`, `webhook:NAME`, `exec:NAME`, `plugin:NAME`
 
     the config has 10 errors; the rules are checked when it has none
 
