@@ -263,7 +263,8 @@ fn post(port: u16, secret: &str, path: &str, body: &str) -> Option<u16> {
 fn wordpress_says_what_changed_and_a_rule_purges_it_whoever_dies() {
     const SECRET: &str = "a-secret-of-at-least-16";
     let page = include_str!("../../docs/sources.md");
-    let rule = page.split("```rhai\n").nth(1).unwrap().split("```").next().unwrap();
+    let mut blocks = page.split("```rhai\n").filter_map(|rest| rest.split("```").next());
+    let rule = blocks.find(|block| block.contains("wordpress.post_changed")).unwrap();
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("p");
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
