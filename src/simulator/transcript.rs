@@ -30,8 +30,10 @@ impl Transcript {
             "status": reply.status,
             "response": read(&reply.body),
         });
+        // In one piece: a process that ends must not leave half a line.
+        let line = format!("{exchange}\n");
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = writeln!(file, "{exchange}") {
+        if let Err(error) = file.write_all(line.as_bytes()) {
             tracing::warn!(%error, "the transcript can't be written");
         }
     }
