@@ -122,7 +122,8 @@ fn changes_in_the_account_and_incidents_are_events() {
     let place = place(&root, &simulator, "");
     let daemon = place.start_and_wait();
     simulator.incident(Some("API errors"));
-    let record = json!({ "type": "A", "name": "new.example.com", "content": "192.0.2.7" });
+    let record =
+        json!({ "type": "A", "name": "new.example.com", "content": "192.0.2.7", "ttl": 1 });
     riposte::cloudflare::zones::find(
         &riposte::cloudflare::Client::new(
             &simulator.base(),
